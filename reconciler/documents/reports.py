@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import msgspec
 
 from reconciler.documents.result_summary import JobFacts, ResultSummary, WorkSummary
 from reconciler.plans.document import JobDoc, PlanDoc
+
+Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,35 +135,13 @@ class ValidateDoc(_Part, frozen=True, kw_only=True):
     problems: tuple[ProblemDoc, ...]
 
 
-class StoredDoc(_Part, frozen=True, kw_only=True):
-    """One upload of this tool."""
-
-    id: str
-    filename: str
-    """The SHA-256 of its content, followed by `.jsonl`."""
-    bytes: int | None
-    """None if the API does not report it."""
-    created_at: int
-    """Unix seconds, the server's clock."""
-    deleted: bool
-    """Whether this run deleted it."""
-
-
-class PruneDoc(_Part, frozen=True, kw_only=True):
-    """The output of `files prune --format json`."""
-
-    uploads: tuple[StoredDoc, ...]
-    """The uploads that nothing needs, oldest first."""
-
-
-class FindingDoc(_Part, frozen=True, kw_only=True):
+class FindingDoc(_Part, frozen=True):
     """The result of one check."""
 
     check: str
-    verdict: str
-    """`ok`, `note`, `warning` or `failed`."""
+    verdict: Verdict
     detail: str
-    hint: str
+    hint: str = ""
 
 
 class DoctorDoc(_Part, frozen=True, kw_only=True):

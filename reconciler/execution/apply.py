@@ -8,22 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import assert_never
 
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError
 from reconciler.context import RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.execution.cancel import cancel_job
-from reconciler.execution.create import create_job_once
-from reconciler.execution.create_result import (
-    CreateResult,
-    JobCreated,
-    NotCreated,
-    NotSent,
-    OutcomeUnknown,
-    TagsAltered,
-)
+from reconciler.execution.create import CreateResult, create_job_once
 from reconciler.execution.pauses import Pauses
 from reconciler.execution.prepared_create import FileIds
 from reconciler.execution.uploads import Uploads
@@ -116,33 +107,23 @@ class Applier:
         if self._altered.is_set():
             return self._skipped(create, "the API alters our tags")
         began = self._env.monotonic()
-        result = self._create_once(create, over)
-        elapsed_ms = round((self._env.monotonic() - began) * 1000)
-        match result:
-            case JobCreated():
-                self._env.log(
-                    "job.recovered" if result.recovered else "job.created",
-                    name=name,
-                    job_id=result.job.id,
-                    op=result.op,
-                    reason=create.reason,
-                    attempt=create.attempt,
-                    requests=create.spec.requests,
-                    elapsed_ms=elapsed_ms,
-                )
-                return Created(name=name, job=result.job, op=result.op, recovered=result.recovered)
-            case TagsAltered():
-                self._altered.set()
-                self._env.log("job.tags_altered", name=name, job_id=result.job.id, key=result.key)
-                return Failed(name=name, action=CREATE, error=_altered(result), job=result.job)
-            case NotCreated() | NotSent():
-                self._env.log("job.create_failed", name=name, error=str(result.error))
-                unsent = self._op_of(create) if isinstance(result, NotSent) else ""
-                return Failed(name=name, action=CREATE, error=result.error, unsent=unsent)
-            case OutcomeUnknown():
-                return Unknown(name=name, action=CREATE, error=result.error, until=result.until)
-            case _:
-                assert_never(result)
+        outcome = self._create_once(create, over)
+        if isinstance(outcome, Created):
+            self._env.log(
+                "job.recovered" if outcome.recovered else "job.created",
+                name=name,
+                job_id=outcome.job.id,
+                op=outcome.op,
+                reason=create.reason,
+                attempt=create.attempt,
+                requests=create.spec.requests,
+                elapsed_ms=round((self._env.monotonic() - began) * 1000),
+            )
+        elif isinstance(outcome, Failed) and outcome.job is not None:
+            self._altered.set()
+        elif isinstance(outcome, Failed):
+            self._env.log("job.create_failed", name=name, error=str(outcome.error))
+        return outcome
 
     def _skipped(self, create: Create, why: str) -> Skipped:
         return Skipped(name=create.spec.name, action=CREATE, why=why, unsent=self._op_of(create))
@@ -155,7 +136,8 @@ class Applier:
         try:
             ids = self._uploads.ids(create.spec)
         except ReconcilerError as error:
-            return NotSent(error=error)
+            name = create.spec.name
+            return Failed(name=name, action=CREATE, error=error, unsent=self._op_of(create))
         return create_job_once(
             self._run, create, ids, over=over, renew=lambda ids: self._renewed(create.spec, ids)
         )
@@ -183,10 +165,3 @@ class Applier:
         except ReconcilerError as error:
             return Failed(name=name, action=CANCEL, error=error)
         return Cancelled(name=name, job=job)
-
-
-def _altered(result: TagsAltered) -> ReconcilerError:
-    return ReconcilerError(
-        f"job {result.job.id} was created, and the API altered its tag {result.key}",
-        hint="no more jobs are created, because they could not be recognised later; please report this",
-    )

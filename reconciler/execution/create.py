@@ -10,14 +10,14 @@ Then one POST is sent:
   more. If that response is lost too, the outcome is unknown.
 
 A create that was sent leaves one outcome in the ledger, at its end: a refusal that is followed by a second try would
-close its op for good. A create that was not sent leaves none here; `intents.withdraw` withdraws its intent.
+close its op for good. A create that was not sent leaves none here; `records.withdraw` withdraws its intent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, assert_never
+from typing import TypeAlias, assert_never
 
 from reconciler.api.client import Writer
 from reconciler.api.errors import (
@@ -30,23 +30,14 @@ from reconciler.api.errors import (
 from reconciler.context import RunContext
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.execution import lost_create
-from reconciler.execution.create_result import (
-    CreateResult,
-    JobCreated,
-    NotCreated,
-    NotSent,
-    OutcomeUnknown,
-    TagsAltered,
-)
-from reconciler.execution.intents import create_intent
 from reconciler.execution.prepared_create import FileIds, PreparedCreate, prepare
+from reconciler.execution.records import create_intent
 from reconciler.ledger.lines import CreateConfirmed, CreateRefused, CreateUnknown, Line, job_facts
 from reconciler.model import Job, OwnedJob, tags
 from reconciler.planning.actions import Create
+from reconciler.plans.outcomes import CREATE, Created, Failed, Unknown
 
-TOO_LATE: Final = NotSent(
-    error=ReconcilerError("the run is out of time, and nothing was sent", hint="run again")
-)
+CreateResult: TypeAlias = Created | Failed | Unknown
 
 
 def create_job_once(
@@ -68,12 +59,17 @@ def create_job_once(
             the ids differ, the create is sent again with the same op.
     """
     prepared = prepare(run, create, file_ids, over=over)
-    result = _send_until_settled(run, prepared, TOO_LATE)
-    if isinstance(result, NotCreated) and isinstance(result.error, RejectedError):
+    too_late = ReconcilerError("the run is out of time, and nothing was sent", hint="run again")
+    result = _send_until_settled(run, prepared, _failed(prepared, too_late, unsent=prepared.op))
+    if isinstance(result, Failed) and isinstance(result.error, RejectedError):
         result = _with_renewed_inputs(run, prepared, result, renew)
-    if not isinstance(result, NotSent):
+    if not (isinstance(result, Failed) and result.unsent):
         _record(run, prepared, result)
     return result
+
+
+def _failed(prepared: PreparedCreate, error: ReconcilerError, *, unsent: str = "") -> Failed:
+    return Failed(name=prepared.create.spec.name, action=CREATE, error=error, unsent=unsent)
 
 
 def _send_until_settled(
@@ -84,21 +80,19 @@ def _send_until_settled(
     Returns `known` if nothing more is sent.
     """
     result = _send(run, prepared, known)
-    if not isinstance(result, OutcomeUnknown):
-        return result
-    if _too_late(run):
+    if not isinstance(result, Unknown) or _too_late(run):
         return result
     try:
         found = lost_create.search_complete_list(run, prepared.op)
     except ReconcilerError:
         return result
-    return _check(found, prepared, recovered=True) if found else _send(run, prepared, result)
+    return _check(run, found, prepared, recovered=True) if found else _send(run, prepared, result)
 
 
 def _with_renewed_inputs(
     run: RunContext[Writer],
     prepared: PreparedCreate,
-    refused: NotCreated,
+    refused: Failed,
     renew: Callable[[FileIds], FileIds],
 ) -> CreateResult:
     """Send once more, if the refused create named uploads that are gone."""
@@ -107,7 +101,7 @@ def _with_renewed_inputs(
         renewed = renew(file_ids)
     except ReconcilerError as error:
         message = f"{refused.error}; an input is gone, and could not be uploaded again: {error}"
-        return NotCreated(error=ReconcilerError(message, hint=error.hint))
+        return _failed(prepared, ReconcilerError(message, hint=error.hint))
     if renewed == file_ids:
         return refused
     request = replace(prepared.request, input_files=renewed)
@@ -123,16 +117,20 @@ def _send(run: RunContext[Writer], prepared: PreparedCreate, known: CreateResult
     while _may_send(run):
         try:
             run.env.ledger.append(create_intent(run, prepared.create, prepared.op))
-            return _check(run.api.create_job(prepared.request), prepared)
+            return _check(run, run.api.create_job(prepared.request), prepared)
         except LedgerError as error:
-            return NotSent(error=error) if isinstance(known, NotSent) else known
+            return (
+                _failed(prepared, error, unsent=prepared.op)
+                if isinstance(known, Failed) and known.unsent
+                else known
+            )
         except RejectedError as error:
-            return NotCreated(error=error)
+            return _failed(prepared, error)
         except OutcomeUnknownError as error:
             return _recover(run, prepared, error)
         except (RateLimitedError, UnreachableError) as error:
-            if not isinstance(known, OutcomeUnknown):  # the outcome of an earlier POST stays unknown
-                known = NotCreated(error=error)
+            if not isinstance(known, Unknown):  # the outcome of an earlier POST stays unknown
+                known = _failed(prepared, error)
             if ended := _wait(run, prepared, error, known, attempt=attempt, began=began):
                 return ended
             attempt += 1
@@ -154,28 +152,37 @@ def _wait(
     except ApiError:
         return known
     found = lost_create.newest(run, prepared.op)
-    return _check(found, prepared, recovered=True) if found else None
+    return _check(run, found, prepared, recovered=True) if found else None
 
 
-def _check(job: Job, prepared: PreparedCreate, *, recovered: bool = False) -> CreateResult:
+def _check(
+    run: RunContext[Writer], job: Job, prepared: PreparedCreate, *, recovered: bool = False
+) -> CreateResult:
     """Check that the tags, which mark the job as ours, came back as they were sent."""
     altered = next(
         (key for key, value in tags.write(prepared.tags).items() if job.metadata.get(key) != value), None
     )
-    if altered is not None:
-        return TagsAltered(job=job, key=altered)
-    return JobCreated(job=job, op=prepared.op, recovered=recovered)
+    name = prepared.create.spec.name
+    if altered is None:
+        return Created(name=name, job=job, op=prepared.op, recovered=recovered)
+    run.env.log("job.tags_altered", name=name, job_id=job.id, key=altered)
+    error = ReconcilerError(
+        f"job {job.id} was created, and the API altered its tag {altered}",
+        hint="no more jobs are created, because they could not be recognised later; please report this",
+    )
+    return Failed(name=name, action=CREATE, error=error, job=job)
 
 
 def _recover(run: RunContext[Writer], prepared: PreparedCreate, error: ReconcilerError) -> CreateResult:
     """Return the job of a create whose response was lost if the list shows it within the settle time."""
     env, began = run.env, run.env.monotonic()
-    at = env.now()
-    env.log("job.create_unknown", name=prepared.create.spec.name, op=prepared.op, error=str(error))
+    at, name = env.now(), prepared.create.spec.name
+    env.log("job.create_unknown", name=name, op=prepared.op, error=str(error))
     found = lost_create.search_until_deadline(run, prepared.op, began=began)
     if found:
-        return _check(found, prepared, recovered=True)
-    return OutcomeUnknown(error=error, at=at, until=at + run.limits.settle_seconds)
+        return _check(run, found, prepared, recovered=True)
+    until = at + run.limits.settle_seconds
+    return Unknown(name=name, action=CREATE, error=error, lost_at=at, until=until)
 
 
 def _may_send(run: RunContext[Writer]) -> bool:
@@ -188,24 +195,19 @@ def _too_late(run: RunContext[Writer]) -> bool:
     return run.env.stop.is_set() or run.env.monotonic() > run.give_up_at
 
 
-def _record(
-    run: RunContext[Writer],
-    prepared: PreparedCreate,
-    result: JobCreated | TagsAltered | NotCreated | OutcomeUnknown,
-) -> None:
+def _record(run: RunContext[Writer], prepared: PreparedCreate, result: CreateResult) -> None:
     """Record the outcome. If the ledger fails now, no duplicate follows: the job's tags still identify it."""
     at, run_id, op = run.env.now(), run.env.run_id, prepared.op
     line: Line
     match result:
-        case JobCreated() | TagsAltered():
-            owned = OwnedJob(result.job, prepared.tags)
-            recovered = isinstance(result, JobCreated) and result.recovered
-            line = CreateConfirmed(at=at, run_id=run_id, op=op, recovered=recovered, **job_facts(owned))
-        case NotCreated():
+        case Created(job=Job() as job) | Failed(job=Job() as job):
+            facts = job_facts(OwnedJob(job, prepared.tags))
+            recovered = isinstance(result, Created) and result.recovered
+            line = CreateConfirmed(at=at, run_id=run_id, op=op, recovered=recovered, **facts)
+        case Failed():
             line = CreateRefused(at=at, run_id=run_id, op=op, error=str(result.error))
-        case OutcomeUnknown():
-            # `at` is when the response was lost: the next plan waits until exactly the time that we report.
-            line = CreateUnknown(at=result.at, run_id=run_id, op=op, error=str(result.error))
+        case Unknown():  # the next plan waits until exactly the time that we report
+            line = CreateUnknown(at=result.lost_at, run_id=run_id, op=op, error=str(result.error))
         case _:
             assert_never(result)
     try:

@@ -24,7 +24,6 @@ from reconciler.context import RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.file_access import hint_of, open_to_read
 from reconciler.model import InputFile, JobSpec, UploadedFile
-from reconciler.specs.inputs.blocks import BLOCK
 from reconciler.text.plural import pluralize
 from reconciler.workspace import upload_index
 
@@ -169,9 +168,10 @@ class Uploads:
         with _opened(self._run.project.root, part) as content:
             if (size := content.seek(0, os.SEEK_END)) != part.size:
                 content.seek(0)
+                found = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]  # has readinto
                 raise _changed(
                     part,
-                    f"{pluralize(size, 'byte')} instead of {part.size:,}; it has sha256 {_digest(content)}",
+                    f"{pluralize(size, 'byte')} instead of {part.size:,}; it has sha256 {found}",
                 )
             sent = self._send(part, content)
         if sent.sha256 != part.sha256:
@@ -229,13 +229,6 @@ def _opened(root: Path, part: InputFile) -> BinaryIO:
     except OSError as error:
         hint = hint_of(error, "make it readable, then plan again")
         raise ReconcilerError(f"{part.path} cannot be read: {error.strerror}", hint=hint) from error
-
-
-def _digest(content: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := content.read(BLOCK):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _changed(part: InputFile, found: str) -> InputChangedError:

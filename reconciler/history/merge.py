@@ -17,7 +17,7 @@ from reconciler.documents.result_summary import ResultSummary, check_words, reas
 from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, source_of, span
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
-from reconciler.model import Job, OwnedJob, Phase, Unreadable, completeness, tags
+from reconciler.model import TAG_PREFIX, Job, OwnedJob, Phase, Source, Unreadable, completeness, tags
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that may have been cancelled."""
@@ -26,6 +26,10 @@ UNFINISHED: Final = (None, "CANCELLATION_REQUESTED")
 SHARED: Final = tuple(name for name in Job.__struct_fields__ if name in Record.__struct_fields__)
 """The fields of a record that are a job's own."""
 _shared: Final = attrgetter(*SHARED)
+SOURCED: Final = tuple(
+    name for name in Source.__struct_fields__ if name in Record.__struct_fields__ and name != "dirty"
+)
+"""The fields of a record that are a source's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +52,12 @@ def read_ledger(lines: tuple[Line, ...]) -> LedgerView:
     return LedgerView(index=index, records=records, lines=lines)
 
 
-def owned_jobs(jobs: Iterable[Job], project: str, known: Iterable[str] = ()) -> tuple[Job, ...]:
-    """Return the jobs with our project's tag, and those that the ledger has as ours."""
+def owned_jobs(jobs: Iterable[Job], project: str | None, known: Iterable[str] = ()) -> tuple[Job, ...]:
+    """Return the jobs with a project's tag, or with any for None, and those that the ledger has as ours."""
     ids = set(known)
-    return tuple(job for job in jobs if tags.project_of(job) == project or job.id in ids)
+    return tuple(
+        job for job in jobs if ((of := tags.project_of(job)) and project in (None, of)) or job.id in ids
+    )
 
 
 def records(
@@ -131,7 +137,8 @@ def _of_intent(intent: CreateIntended | None) -> dict[str, Any]:
     """Return the reason and the source of a create."""
     if intent is None:
         return {}
-    return {"reason": intent.reason, "run_id": intent.run_id} | source_of(intent)
+    audit = {name: getattr(intent, name) or None for name in ("pull", "plan", "event", "approver")}
+    return {"reason": intent.reason, "run_id": intent.run_id} | audit | source_of(intent)
 
 
 def _with_list(
@@ -141,7 +148,13 @@ def _with_list(
     facts = read.tags if isinstance(read, OwnedJob) else None
     record = known or Record(name=_name(job), job_id=job.id)
     listed = _of_job(job, facts.requests if facts else record.total_requests)
-    listed |= {"model": listed["model"] or record.model, "sources": (LIST, *record.sources)}
+    own = {key: str(value) for key, value in job.metadata.items() if not key.startswith(TAG_PREFIX)}
+    listed |= {
+        "model": listed["model"] or record.model,
+        "sources": (LIST, *record.sources),
+        "user_metadata": own,
+    }
+    listed["project"] = tags.project_of(job)
     if facts is None:
         return replace(record, **listed)
     record = replace(record, **listed | _of_intent(index.intents.get(facts.op)))
@@ -149,10 +162,8 @@ def _with_list(
         record,
         name=facts.name,
         attempt=facts.attempt,
-        commit=facts.source.commit or record.commit,
         dirty=facts.source.dirty if facts.source.commit else None,
-        actor=facts.source.actor or record.actor,
-        run_url=facts.source.run_url or record.run_url,
+        **{name: getattr(facts.source, name) or getattr(record, name) for name in SOURCED},
         rerun=facts.run_key.rerun,
         work=facts.run_key.work,
         op=facts.op,

@@ -1,7 +1,11 @@
-"""One job, merged from all sources."""
+"""One job, merged from all sources, and which of them to show."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import translate
 from typing import Final
 
 import msgspec
@@ -61,6 +65,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who created it."""
     run_url: str | None = None
     """The CI run that created it."""
+    branch: str | None = None
+    repository: str | None = None
+    """Host and path: `github.com/acme/shop`."""
+    pull: str | None = None
+    """The number of the pull request that was applied."""
+    plan: str | None = None
+    """The first characters of the digest of the saved plan that was applied."""
+    event: str | None = None
+    """What started the CI run: `push`, `schedule`."""
+    approver: str | None = None
+    """Who approved the pull request or the CI run."""
+    project: str | None = None
+    user_metadata: dict[str, str] | None = None
+    """The metadata of its spec; None if the list does not have the job."""
+    results: str | None = None
+    """The folder or URL of its pulled results."""
     reason: str | None = None
     """Why it was created; `docs/planner.md` lists the reasons."""
     cancel_reason: str | None = None
@@ -100,3 +120,32 @@ def span(begin: int | None, end: int | None) -> int | None:
 def source_of(line: CreateIntended | CancelIntended) -> dict[str, str | None]:
     """Return the commit, actor and CI run of an intent; None if one is unknown."""
     return {"commit": line.commit or None, "actor": line.actor or None, "run_url": line.run_url or None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFilter:
+    """The conditions on a record; an empty one always holds."""
+
+    names: tuple[str, ...] = ()
+    """Globs; the name must match one."""
+    statuses: tuple[str, ...] = ()
+    """The API's statuses, in any case; the status must be one of them. `?` means an unknown status."""
+    since: float | None = None
+    """Unix seconds: created at that time or later."""
+    until: float | None = None
+    """Unix seconds: created before that time."""
+
+
+def filter_records(records: Iterable[Record], wanted: HistoryFilter) -> tuple[Record, ...]:
+    """Return the records that match the filter, in their order."""
+    fits = re.compile("|".join(map(translate, wanted.names)) or ".*").match
+    words = {word.upper() for word in wanted.statuses}
+    since, until = wanted.since, wanted.until
+    return tuple(
+        it
+        for it in records
+        if fits(it.name)
+        and (not words or (it.status or "?").upper() in words)
+        and (since is None or (it.created_at is not None and it.created_at >= since))
+        and (until is None or (it.created_at is not None and it.created_at < until))
+    )

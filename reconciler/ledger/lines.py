@@ -75,6 +75,10 @@ class CreateIntended(_WorkLine, frozen=True, kw_only=True):
     commit: str = ""
     actor: str = ""
     run_url: str = ""
+    pull: str = ""
+    plan: str = ""
+    event: str = ""
+    approver: str = ""
 
 
 class CreateConfirmed(_JobLine, frozen=True, kw_only=True):

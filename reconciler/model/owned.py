@@ -29,6 +29,14 @@ class Source(Struct, frozen=True, kw_only=True, gc=False):
     run_url: str = ""
     root: str = ""
     """The folder of the settings file in the repository, as `tags.root_of` writes it; "" for the repository's root."""
+    pull: str = ""
+    """The number of the pull request."""
+    plan: str = ""
+    """The first characters of the saved plan's digest."""
+    event: str = ""
+    """What started the CI run, in the words of the CI system: `push`, `schedule`."""
+    approver: str = ""
+    """Who approved the pull request or the run."""
 
 
 class Tags(Struct, frozen=True, kw_only=True, gc=False):
@@ -179,7 +187,7 @@ class Observed(Struct, frozen=True, kw_only=True):
         )
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class Target(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The API and the project."""
 
     base_url: str

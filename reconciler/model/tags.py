@@ -24,7 +24,7 @@ MAX_VALUE: Final = 512
 MAX_ROOT: Final = 300
 """Characters of a root, which must fit beside the commit."""
 PART_LENGTH: Final = 8
-DROP_ORDER: Final = ("repo", "branch", "run", "actor")
+DROP_ORDER: Final = ("repo", "branch", "event", "approver", "run", "plan", "pull", "actor")
 """The parts of a source to drop, in this order, if they do not fit: the run's URL names the repository too."""
 
 PROJECT: Final = TAG_PREFIX + "project"
@@ -109,6 +109,10 @@ def _source(source: Source) -> dict[str, str]:
         "actor": source.actor,
         "repo": source.repository,
         "run": source.run_url,
+        "pull": source.pull,
+        "plan": source.plan,
+        "event": source.event,
+        "approver": source.approver,
     }
     for leave_out in DROP_ORDER:
         if len(_join(words)) > MAX_VALUE:
@@ -223,6 +227,10 @@ def _source_of(text: str) -> Source:
         repository=source.get("repo", ""),
         run_url=source.get("run", ""),
         root=source.get("root", ""),
+        pull=source.get("pull", ""),
+        plan=source.get("plan", ""),
+        event=source.get("event", ""),
+        approver=source.get("approver", ""),
     )
 
 

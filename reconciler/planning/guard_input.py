@@ -25,14 +25,6 @@ class Refusal(Struct, frozen=True):
     """The names whose actions it holds back."""
 
 
-class GuardReading(Struct, frozen=True):
-    """The number that a guard counts in the plan, and the largest that it allows."""
-
-    guard: str
-    value: float
-    limit: float
-
-
 class Approved(Struct, frozen=True, kw_only=True):
     """The numbers that an approved plan shows. Guards count with them, so that a review may take its time."""
 

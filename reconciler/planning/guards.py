@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from reconciler.model import Phase
 from reconciler.planning.actions import Create
 from reconciler.planning.budgets import budgets
-from reconciler.planning.guard_input import GuardInput, GuardReading, Refusal, above
+from reconciler.planning.guard_input import GuardInput, Refusal, above
 from reconciler.planning.hold_back import hold_back
 from reconciler.text.plural import pluralize
 
@@ -128,21 +128,3 @@ def refusals(it: GuardInput) -> tuple[Refusal, ...]:
         return ()
     found = [refusal for guard in GUARDS if (refusal := guard(it))]
     return (*found, *budgets(replace(it, plan=hold_back(it.plan, found))))
-
-
-def guard_readings(it: GuardInput) -> tuple[GuardReading, ...]:
-    """Return the readings of the guards that have a limit; none if the plan would write nothing."""
-    if not it.plan.pending:
-        return ()
-    number, given = len(it.cancels), it.settings
-    max_share = given.max_cancel_share if number >= MIN_CANCELS_FOR_SHARE else None
-    found = (
-        ("max_cancels", number, given.max_cancels),
-        ("max_cancel_share", number / max(1, it.active), max_share),
-        ("max_lost_answers", it.lost_answers, given.max_lost_answers),
-        ("max_new_requests", it.requests, given.max_new_requests),
-        ("max_requests_per_day", it.submitted_today + it.requests, given.max_requests_per_day),
-    )
-    return tuple(
-        GuardReading(guard, float(value), float(limit)) for guard, value, limit in found if limit is not None
-    )

@@ -1,82 +1,8 @@
 """plan(): decides about every name, from the declared specs, the workspace, the ledger's memory and the time.
 
 Pure: no client, clock, logger or environment. Exactly one rule of the table applies to a name. If that rule is about
-the wanted work, live jobs of other work under the name are decided as well.
-
-0  the tags of a job of the name cannot be read
-     -> Hold `unreadable`, for the whole name (attention)
-0  a newer version of this tool created a job of the name, and no other tags are unreadable
-     -> Hold `newer_tool`, for the whole name (attention)
-0  all tags can be read, and a job of the name has an unknown status
-     -> Hold `unknown_status`, for the whole name (attention)
-0  all jobs are understood, and this project submitted a job that is ACTIVE or STOPPING from another
-   folder of the repository
-     -> Hold `other_root`, for the whole name (attention); Cancel `duplicate` this folder's jobs of
-        work that another job does
-0  all jobs are understood and no live one is from another folder, and something to cancel or
-   replace was created from a commit that is not HEAD or an ancestor
-     -> Hold `other_history`, for the whole name
-1  suspended
-     -> Cancel every ACTIVE job of the name `suspended`, except an adopted one; otherwise Hold
-        `suspended`
-1  not declared, ACTIVE
-     -> Cancel `removed`; if the job's tag says keep: Hold `kept`, and of several with the same run
-        key Cancel all but one `duplicate`
-1  not declared, not ACTIVE, a declared spec wants the run key of a job with this name
-     -> Keep `renamed`: the job belongs to that spec
-1  not declared, anything else
-     -> nothing: history, never deleted
-2  a job of the wanted work SUCCEEDED
-     -> Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds
-        `max_failed`, or if answers are missing); ACTIVE twins: Cancel `duplicate`
-2  a job of the wanted work is ACTIVE, and none SUCCEEDED
-     -> Keep the smallest (created_at, id) `running`, or `adopted`, Cancel the others `duplicate`
-2  a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED
-     -> Hold `unsettled`, until the settle time has passed
-2  a job of the wanted work is STOPPING, none is ACTIVE or SUCCEEDED, and no create is unsettled
-     -> Hold `stopping`
-2  the work is at rest, and the job that the spec adopts for it is gone, belongs to another project,
-   or did other work
-     -> Hold `not_adopted` (attention)
-2  the work is at rest, and the ledger has a job of it that SUCCEEDED and that this workspace does
-   not have (not listed, GET returns 404)
-     -> Keep `record_gone`
-2  the work is at rest, and the ledger has a later job of it that this workspace does not have (not
-   listed, GET returns 404) and whose end is unexplained
-     -> Hold `record_gone` (attention)
-3  every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED,
-   but not by us
-     -> Hold `cancelled` (attention): cancelled by hand, or by a run whose record is missing
-3  every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some
-   answers: an output file, or a count, now or in the ledger
-     -> Hold `partial` (attention): a retry would submit them again
-3  FAILED or TIMED_OUT without answers, not listed in retry.on or no attempts left
-     -> Hold `failed` (attention), with the API's error
-3  all known jobs of the work were cancelled as duplicates, and the job that they duplicated is not
-   in this workspace
-     -> Hold `record_gone` (attention)
-4  the work is to be created, and the last job of the name comes from a commit that contains HEAD
-     -> Hold `checkout_behind`: this checkout is older than the job
-4  the work is to be created, and a live job of other work has to end first
-     -> Hold `waiting`
-4  the work is to be created, nothing else is in the way, and the list has a job of which nothing
-   shows whose it is
-     -> Hold `unreadable` (attention): it may be the job of this work
-4  the newest attempt was CANCELLED by us, as removed, suspended or superseded, and attempts are
-   left
-     -> Create `restored`
-4  FAILED or TIMED_OUT without answers, listed in retry.on, and attempts are left
-     -> Create `retry`
-4  no job of this run key is known
-     -> Create `new`, `changed` (which part: inputs, model, …) or `rerun`
-5  an ACTIVE job of other work, or of the same work and another rerun
-     -> other work and `on_change: replace`: Cancel `superseded`, in addition to the decision about
-        the wanted work; otherwise, and if it is adopted, Keep it `running`, and Hold a create
-        `waiting`; of several that would stay with the same run key, Cancel all but one `duplicate`
-6  the wanted work is also that of another spec, which owns its job
-     -> the standing and the outcome above, but for that work nothing is created or cancelled: Keep
-        `same_work` instead of any other Keep; Hold `same_work` if the owner creates the job, else
-        the Hold of the owner instead of a create
+the wanted work, live jobs of other work under the name are decided as well. `docs/planner.md` has the table, which is
+generated from the rules.
 
 A name can be "not declared" only if the complete spec root was loaded. A job belongs to the spec that wants its run
 key, whatever its name was (if several want it, to one of them: `sharing`), and otherwise to the name in its tags. Jobs
@@ -85,19 +11,17 @@ without our project's tag are ignored, except adopted ones. The order of the inp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Observed, OwnedJob, Phase
-from reconciler.planning import glob_growth, ledger_word, period_notes, sharing
-from reconciler.planning.actions import Action, Cancel, Create, Decision, Keep, Plan, Reason
+from reconciler.model import Declared, Observed
+from reconciler.planning import ledger_word, sharing
+from reconciler.planning.actions import Decision, Plan
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
+from reconciler.planning.notes import notes
 from reconciler.planning.rules import blocked, create, existing, held, other_work, unwanted
-from reconciler.planning.rules.changes import submitted_before
 from reconciler.planning.rules.rule import Rule
-from reconciler.text.plural import pluralize
 
 BLOCKED: Final = (
     blocked.unreadable,
@@ -127,15 +51,10 @@ CREATED: Final = (
 )
 WANTED: Final = (EXISTING, HELD, CREATED)
 TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNWANTED, *WANTED)
-"""Every rule. The table above and `docs/planner.md` are generated from it."""
+"""Every rule. `docs/planner.md` is generated from it."""
 WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in part)
 """The standings in which live jobs of other work are decided as well."""
 RULES: Final = tuple(rule for part in TABLE for rule in part)
-
-LOSING: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED})
-"""The reasons of cancels without a replacement, whose lost answers a note counts."""
-OVERDUE_AFTER: Final = 3600
-"""Seconds by which a job may exceed its timeout before a note says so."""
 
 
 def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Plan:
@@ -184,65 +103,3 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
 def rule_for(case: Case) -> Rule:
     """Return the one rule that applies to a name."""
     return next(rule for rule in RULES if rule.applies(case))
-
-
-def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
-    """Return notes that change nothing about the decision."""
-    found = [
-        f"cancelling {action.owned.job.short_id} loses {pluralize(action.owned.job.answers, 'answer')}"
-        for action in actions
-        if isinstance(action, Cancel) and action.reason in LOSING and action.owned.job.answers
-    ]
-    if case.spec is None or case.owner:
-        return found
-    for action in actions:
-        if isinstance(action, Create):
-            found += _notes_on_create(case, action)
-    kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
-    for owned in case.wanted:
-        if owned.job.id in kept:
-            found += _notes_on(case, owned)
-    return found
-
-
-def _notes_on_create(case: Case, create: Create) -> Iterator[str]:
-    """Say what others will not see, where a change was made, and which earlier job did a part of the work."""
-    spec, before = create.spec, submitted_before(case)
-    for path in spec.files:
-        if path in case.declared.uncommitted:
-            yield f"{path} has uncommitted changes; other machines will not see them"
-    lost = sum(owned.job.answers for owned in case.wanted_in(Phase.CANCELLED))
-    if lost and create.reason is Reason.RESTORED:
-        yield f"{pluralize(lost, 'answer')} came before the cancel: these requests are submitted again"
-    for change in create.changes:
-        if at := spec.defaults.get(change.field):
-            yield f"{change.field} is set in {at.path}:{at.line}"
-    if before and create.reason is Reason.RERUN and before.tags.name != case.name:
-        yield f"submitted before as {before.tags.name}"
-    if before and create.reason is Reason.CHANGED and (note := glob_growth.note(before, spec)):
-        yield note
-    if create.reason in (Reason.CHANGED, Reason.RERUN) and (note := period_notes.note(spec, case.jobs)):
-        yield note
-    if spec.adopt and spec.adopt.work not in {key.work for key in spec.run_keys}:
-        now = spec.run_key.work[:11]
-        yield f"`adopt` names other work ({spec.adopt.work[:11]}) than the spec declares now ({now})"
-
-
-def _notes_on(case: Case, owned: OwnedJob) -> list[str]:
-    if case.spec is None:
-        return []
-    found = []
-    if owned.tags.name != case.name:
-        found.append(f"submitted as {owned.tags.name}")
-    if case.from_elsewhere(owned):
-        found.append(f"submitted from {owned.tags.source.root or '.'}")
-    if owned.tags.settings != case.spec.settings and not owned.adopted:
-        found.append(
-            "settings changed (metadata, timeout_hours or on_remove): they take effect with the next job"
-        )
-    if owned.phase is Phase.ACTIVE:
-        if owned.tags.on_remove != case.spec.on_remove and not owned.adopted:
-            found.append(f"the running job still has on_remove={owned.tags.on_remove}")
-        if case.now > owned.job.created_at + case.spec.timeout_hours * 3600 + OVERDUE_AFTER:
-            found.append(f"past its timeout of {case.spec.timeout_hours} h by more than an hour")
-    return found

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from reconciler.model import OwnedJob, Pending
 from reconciler.planning.actions import Cancel, Create, Decision, Hold, Plan, Reason
-from reconciler.planning.hold_create import hold_create, replaced_by
+from reconciler.planning.hold_back import hold_create, replaced_by
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
 

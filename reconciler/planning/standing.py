@@ -7,43 +7,63 @@ Exactly one rule (`reconciler.planning.rules`) applies to each name and sets its
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
+
+
+class Readiness(StrEnum):
+    """How far a name is."""
+
+    DONE = "done"
+    RUNNING = "running"
+    PENDING = "pending"
+    ATTENTION = "attention"
+    IDLE = "idle"
 
 
 class Standing(StrEnum):
     """The case that a name is in. `docs/planner.md` has the case and the outcome of each."""
 
+    readiness: Readiness
+    """How far a name of this standing is; PENDING waits for an apply."""
+
+    def __new__(cls, value: str, readiness: Readiness) -> Self:
+        """Return a standing with its readiness."""
+        standing = str.__new__(cls, value)
+        standing._value_, standing.readiness = value, readiness
+        return standing
+
     # The whole name must not be touched.
-    UNREADABLE = "unreadable"
-    NEWER_TOOL = "newer_tool"
-    UNKNOWN_STATUS = "unknown_status"
-    OTHER_ROOT = "other_root"
-    OTHER_HISTORY = "other_history"
+    UNREADABLE = "unreadable", Readiness.ATTENTION
+    NEWER_TOOL = "newer_tool", Readiness.ATTENTION
+    UNKNOWN_STATUS = "unknown_status", Readiness.RUNNING
+    OTHER_ROOT = "other_root", Readiness.ATTENTION
+    OTHER_HISTORY = "other_history", Readiness.PENDING
     # No work is wanted under the name.
-    SUSPENDED = "suspended"
-    REMOVED = "removed"
-    RENAMED = "renamed"
-    HISTORY = "history"
+    SUSPENDED = "suspended", Readiness.IDLE
+    REMOVED = "removed", Readiness.PENDING
+    RENAMED = "renamed", Readiness.DONE
+    HISTORY = "history", Readiness.DONE
     # The wanted work has a job, or may have one.
-    UNSETTLED = "unsettled"
-    SUCCEEDED = "succeeded"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    NOT_ADOPTED = "not_adopted"
-    SUCCESS_GONE = "success_gone"
-    RECORD_GONE = "record_gone"
+    UNSETTLED = "unsettled", Readiness.RUNNING
+    SUCCEEDED = "succeeded", Readiness.DONE
+    RUNNING = "running", Readiness.RUNNING
+    STOPPING = "stopping", Readiness.RUNNING
+    NOT_ADOPTED = "not_adopted", Readiness.ATTENTION
+    SUCCESS_GONE = "success_gone", Readiness.DONE
+    RECORD_GONE = "record_gone", Readiness.ATTENTION
     # The wanted work has ended, and a person decides what comes next.
-    CANCELLED = "cancelled"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    ORIGINAL_GONE = "original_gone"
+    CANCELLED = "cancelled", Readiness.ATTENTION
+    PARTIAL = "partial", Readiness.ATTENTION
+    FAILED = "failed", Readiness.ATTENTION
+    ORIGINAL_GONE = "original_gone", Readiness.ATTENTION
     # The wanted work is to be created, and something is in the way.
-    CHECKOUT_BEHIND = "checkout_behind"
-    WAITING = "waiting"
-    PERHAPS_SUBMITTED = "perhaps_submitted"
-    NO_ROOM = "no_room"
-    HELD_BACK = "held_back"
-    NOT_AGREED = "not_agreed"
+    CHECKOUT_BEHIND = "checkout_behind", Readiness.PENDING
+    WAITING = "waiting", Readiness.RUNNING
+    PERHAPS_SUBMITTED = "perhaps_submitted", Readiness.ATTENTION
+    NO_ROOM = "no_room", Readiness.PENDING
+    HELD_BACK = "held_back", Readiness.PENDING
+    NOT_AGREED = "not_agreed", Readiness.ATTENTION
     # The wanted work is created.
-    RESTORED = "restored"
-    RETRY = "retry"
-    NOT_SUBMITTED = "not_submitted"
+    RESTORED = "restored", Readiness.PENDING
+    RETRY = "retry", Readiness.PENDING
+    NOT_SUBMITTED = "not_submitted", Readiness.PENDING

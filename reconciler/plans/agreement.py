@@ -10,7 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from reconciler.planning.actions import Create, Decision, Hold, Plan, Reason
-from reconciler.planning.hold_create import hold_create
+from reconciler.planning.hold_back import hold_create
 from reconciler.planning.standing import Standing
 from reconciler.plans.document import CreateDoc, PlanDoc
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import structs
 
 from reconciler.model import JobSpec, Retry, Target
 from reconciler.planning.actions import Change
-from reconciler.planning.guard_input import Approved, GuardReading, Refusal
+from reconciler.planning.guard_input import Approved, Refusal
 
 FORMAT_VERSION: Final = "1.0"
 """Readers ignore unknown fields within a major version, and refuse another major version."""
@@ -186,24 +185,12 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
         return any(isinstance(action, KeepDoc | HoldDoc) and action.attention for action in self.actions)
 
 
-class TargetDoc(_Part, frozen=True, kw_only=True):
-    """The API and the project."""
+class PolicyDoc(_Part, frozen=True, kw_only=True):
+    """The policy that specs and settings were checked against."""
 
-    base_url: str
-    project: str
-    environment: str = ""
-    """The environment of the settings file; "" if it has none."""
-    sandbox: bool = False
-
-    @classmethod
-    def of(cls, target: Target) -> TargetDoc:
-        """Return a target as a document."""
-        return cls(**structs.asdict(target))
-
-    @property
-    def value(self) -> Target:
-        """The target that this document describes."""
-        return Target(**structs.asdict(self))
+    file: str
+    """Its name."""
+    sha256: str
 
 
 class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
@@ -233,7 +220,7 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     tool_version: str
     created_at: str
     """RFC 3339, UTC."""
-    target: TargetDoc
+    target: Target
     commit: str = ""
     branch: str = ""
     dirty: bool = False
@@ -247,9 +234,10 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     """How many specs are selected; None if all are."""
     not_considered: int = 0
     summary: SummaryDoc
+    policy: PolicyDoc | None = None
+    """None without one. `apply` checks against its own policy again."""
     guards: tuple[Refusal, ...] = ()
     """The guards that hold something back."""
-    guard_readings: tuple[GuardReading, ...] = ()
     decisions: tuple[DecisionDoc, ...]
 
     @property

@@ -1,63 +1,16 @@
 """How far each name is, by its standing in a plan. Pure.
 
-`READINESS` has every standing. A name that a person has to look at is ATTENTION whatever its standing, unless it only
-waits for a status that is not known.
+A name that a person has to look at is ATTENTION whatever its standing, unless it only waits for a status that is not
+known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
 from reconciler.model import Job
-from reconciler.planning.standing import Standing
+from reconciler.planning.standing import Readiness, Standing
 from reconciler.plans.document import CreateDoc, DecisionDoc, JobDoc
-
-
-class Readiness(StrEnum):
-    """How far a name is."""
-
-    DONE = "done"
-    RUNNING = "running"
-    PENDING = "pending"
-    ATTENTION = "attention"
-    IDLE = "idle"
-
-
-READINESS: Final[Mapping[Standing, Readiness]] = {
-    Standing.UNREADABLE: Readiness.ATTENTION,
-    Standing.NEWER_TOOL: Readiness.ATTENTION,
-    Standing.UNKNOWN_STATUS: Readiness.RUNNING,
-    Standing.OTHER_ROOT: Readiness.ATTENTION,
-    Standing.OTHER_HISTORY: Readiness.PENDING,
-    Standing.SUSPENDED: Readiness.IDLE,
-    Standing.REMOVED: Readiness.PENDING,
-    Standing.RENAMED: Readiness.DONE,
-    Standing.HISTORY: Readiness.DONE,
-    Standing.UNSETTLED: Readiness.RUNNING,
-    Standing.SUCCEEDED: Readiness.DONE,
-    Standing.RUNNING: Readiness.RUNNING,
-    Standing.STOPPING: Readiness.RUNNING,
-    Standing.NOT_ADOPTED: Readiness.ATTENTION,
-    Standing.SUCCESS_GONE: Readiness.DONE,
-    Standing.RECORD_GONE: Readiness.ATTENTION,
-    Standing.CANCELLED: Readiness.ATTENTION,
-    Standing.PARTIAL: Readiness.ATTENTION,
-    Standing.FAILED: Readiness.ATTENTION,
-    Standing.ORIGINAL_GONE: Readiness.ATTENTION,
-    Standing.CHECKOUT_BEHIND: Readiness.PENDING,
-    Standing.WAITING: Readiness.RUNNING,
-    Standing.PERHAPS_SUBMITTED: Readiness.ATTENTION,
-    Standing.NO_ROOM: Readiness.PENDING,
-    Standing.HELD_BACK: Readiness.PENDING,
-    Standing.NOT_AGREED: Readiness.ATTENTION,
-    Standing.RESTORED: Readiness.PENDING,
-    Standing.RETRY: Readiness.PENDING,
-    Standing.NOT_SUBMITTED: Readiness.PENDING,
-}
-"""How far a name of each standing is; PENDING waits for an apply."""
 
 
 def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Readiness:
@@ -67,7 +20,7 @@ def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Rea
         decision: the decision about it.
         held: names that the quota holds and that the waiting command may create once there is room.
     """
-    standing = Standing(decision.standing)
+    standing = Standing(decision.standing)  # type: ignore[call-arg]  # a look-up by value
     has_room_later = standing is Standing.NO_ROOM and decision.name in held and not decision.attention
     if standing is Standing.UNKNOWN_STATUS or has_room_later:
         return Readiness.RUNNING
@@ -75,7 +28,7 @@ def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Rea
         return Readiness.ATTENTION
     if standing is Standing.SUSPENDED and decision.pending:
         return Readiness.PENDING
-    return READINESS[standing]
+    return standing.readiness
 
 
 def readiness_by_name(
@@ -97,58 +50,6 @@ def awaited(
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobProgress:
-    """The progress of one job, or of several together."""
-
-    name: str
-    completed: int
-    failed: int
-    total: int | None
-    """None until the API has counted the requests."""
-    seconds_left: float | None
-    """Estimated from the pace so far; None if nothing is completed yet."""
-
-    @property
-    def share(self) -> float:
-        """The completed share, 0 to 1; 0 if the total is not known."""
-        return min(1.0, self.completed / self.total) if self.total else 0.0
-
-
 def known_total(job: Job | JobDoc) -> int:
     """Return how many requests a job has at least: the API's total may lag behind its count of answers."""
     return max(job.total_requests, job.completed_requests)
-
-
-def job_progress(name: str, job: Job, now: float) -> JobProgress:
-    """Return the progress of a job.
-
-    Args:
-        name: the name to show.
-        job: as the API returned it.
-        now: wall clock, Unix seconds.
-    """
-    total = known_total(job) or None
-    left = None
-    if job.started_at is not None and total and job.completed_requests and now > job.started_at:
-        left = (now - job.started_at) / job.completed_requests * (total - job.completed_requests)
-    return JobProgress(
-        name=name,
-        completed=job.completed_requests,
-        failed=job.failed_requests,
-        total=total,
-        seconds_left=left,
-    )
-
-
-def aggregate(parts: Iterable[JobProgress], name: str) -> JobProgress:
-    """Return several as one: they run concurrently, so the slowest one determines the time left."""
-    found = tuple(parts)
-    left = [it.seconds_left for it in found if it.seconds_left is not None]
-    return JobProgress(
-        name=name,
-        completed=sum(it.completed for it in found),
-        failed=sum(it.failed for it in found),
-        total=None if any(it.total is None for it in found) else sum(it.total or 0 for it in found) or None,
-        seconds_left=max(left) if left else None,
-    )

@@ -53,6 +53,8 @@ class Unknown(Struct, frozen=True, kw_only=True):
     name: str
     action: str
     error: ReconcilerError
+    lost_at: float = 0.0
+    """Unix seconds: when the response to a create was lost."""
     until: float | None
     """Unix seconds: a run after this time can determine the outcome; None if a run at any time can."""
 

@@ -13,9 +13,9 @@ import msgspec
 
 import reconciler
 from reconciler.errors import ReconcilerError
-from reconciler.model import Checkout, Declared, Observed, Target
+from reconciler.model import Checkout, Declared, Observed, Target, digests
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
-from reconciler.planning.guard_input import GuardReading, Refusal
+from reconciler.planning.guard_input import Refusal
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import (
     FORMAT_VERSION,
@@ -27,9 +27,9 @@ from reconciler.plans.document import (
     JobDoc,
     KeepDoc,
     PlanDoc,
+    PolicyDoc,
     SettingsDoc,
     SummaryDoc,
-    TargetDoc,
     UploadDoc,
 )
 from reconciler.text.timestamps import rfc3339
@@ -43,8 +43,8 @@ def plan_document(
     declared: Declared,
     observed: Observed,
     refusals: Sequence[Refusal],
-    guard_readings: Sequence[GuardReading] = (),
     active: int = 0,
+    policy: PolicyDoc | None = None,
     now: float,
 ) -> PlanDoc:
     """Return a plan as a document. Pure."""
@@ -52,7 +52,7 @@ def plan_document(
         format_version=FORMAT_VERSION,
         tool_version=reconciler.__version__,
         created_at=rfc3339(now),
-        target=TargetDoc.of(target),
+        target=target,
         commit=checkout.commit,
         branch=checkout.branch,
         dirty=checkout.dirty,
@@ -63,8 +63,8 @@ def plan_document(
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
         summary=_summary(plan),
+        policy=policy,
         guards=tuple(refusals),
-        guard_readings=tuple(guard_readings),
         decisions=tuple(_decision(decision) for decision in plan.decisions),
     )
 
@@ -145,6 +145,12 @@ def encode(document: PlanDoc) -> bytes:
     return checksum_envelope.wrap("plan", msgspec.json.encode(document, order="deterministic"))
 
 
+def digest_prefix(document: PlanDoc) -> str:
+    """Return the first characters of the digest that `encode` writes in front of a document."""
+    return digests.sha256(msgspec.json.encode(document, order="deterministic"))[:DIGEST_LENGTH]
+
+
+DIGEST_LENGTH: Final = 16
 HINT: Final = "create it again: reconciler plan -o plan.json"
 
 

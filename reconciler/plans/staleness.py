@@ -42,7 +42,7 @@ def check_target(saved: PlanDoc, target: Target) -> None:
     Raises:
         StalePlanError: host, project or sandbox differ.
     """
-    made_for = saved.target.value
+    made_for = saved.target
     if made_for != target:
         raise StalePlanError(
             f"the plan was made for project {made_for.project} on {made_for.host}, "

@@ -12,13 +12,11 @@ from reconciler.text.plural import pluralize
 
 MAX_LISTED_LOSSES: Final = 3
 """Maximum number of losses listed."""
-NEAR_LIMIT_SHARE: Final = 0.8
-"""The share of its limit from which a guard gets a line."""
 
 
 def review_highlights(plan: PlanDoc, rows: Sequence[Row]) -> list[str]:
     """Return the lines; none for a plan without anything remarkable."""
-    found = (held_back(plan), _by_ledger(rows), _lost(plan), _large(plan), _near_limits(plan))
+    found = (held_back(plan), _by_ledger(rows), _lost(plan), _large(plan))
     return [*(line for lines in found for line in lines), *_half_of_a_spec(plan, rows)]
 
 
@@ -59,18 +57,6 @@ def _large(plan: PlanDoc) -> Iterator[str]:
     requests, name = max(((create.requests or 0, name) for create, name in creates), default=(0, ""))
     if len(creates) > 1 and requests * 2 > plan.summary.requests:
         yield f"{name} is most of the plan: {requests:,} of {pluralize(plan.summary.requests, 'request')}"
-
-
-def _near_limits(plan: PlanDoc) -> Iterator[str]:
-    refusing = {guard.guard for guard in plan.guards}
-    for it in plan.guard_readings:
-        if (
-            it.guard not in refusing
-            and it.limit
-            and NEAR_LIMIT_SHARE * it.limit <= it.value <= it.limit
-            and it.value
-        ):
-            yield f"{it.guard} is close to its limit"
 
 
 def _half_of_a_spec(plan: PlanDoc, rows: Sequence[Row]) -> Iterator[str]:

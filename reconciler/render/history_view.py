@@ -20,10 +20,13 @@ UNKNOWN: Final = "?"
 
 HEAD: Final = (
     "CREATED", "NAME", "JOB", "STATUS", "OK", "FAILED", "WHY", "COMMIT", "ACTOR", "TOTAL", "ATTEMPT", "QUEUE", "RUN",
-    "TOKENS", "CANCELLED", "KNOWN BY", "RUN URL",
+    "TOKENS", "CANCELLED", "KNOWN BY", "RUN URL", "BRANCH", "REPOSITORY", "PULL", "PLAN", "EVENT", "APPROVER",
+    "RESULTS",
 )  # fmt: skip
 """The most important first: a narrow table leaves out the last ones."""
 STORY_HEAD: Final = ("AT", "WHAT", "JOB", "COMMIT", "WHO", "DETAIL", "KNOWN BY", "RUN URL")
+_TEXTS: Final = ("run_url", "branch", "repository", "pull", "plan", "event", "approver", "results")
+"""The fields that are the last columns of the table."""
 _TIMES: Final = frozenset({"at", "created_at", "started_at", "completed_at", "cancelled_at"})
 
 
@@ -47,10 +50,16 @@ def rows(records: Iterable[Record]) -> list[TextRow]:
             ("≥ " if it.answers_without_tokens else "") + _number(it.total_tokens),
             cancelled(it),
             "+".join(it.sources),
-            it.run_url or UNKNOWN,
+            *(getattr(it, name) or UNKNOWN for name in _TEXTS),
         )
         for it in records
     ]
+
+
+def with_columns(table: Sequence[TextRow], columns: Sequence[TextRow]) -> list[TextRow]:
+    """Return rows with more columns, after the name."""
+    at = HEAD.index("NAME") + 1
+    return [(*row[:at], *more, *row[at:]) for row, more in zip(table, columns, strict=True)]
 
 
 def _number(value: int | None) -> str:
@@ -89,6 +98,8 @@ def _field(name: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return rfc3339(value) if name in _TIMES else str(value)
+    if isinstance(value, dict):
+        return msgspec.json.encode(value, order="sorted").decode()
     return "+".join(value) if isinstance(value, tuple) else str(value)
 
 

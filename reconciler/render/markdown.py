@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.planning.guard_input import GuardReading
 from reconciler.plans.document import HoldDoc, KeepDoc, PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary, plan_view
@@ -124,8 +123,6 @@ def _plan(plan: PlanDoc, lines: PlanLines, remarks: Sequence[str], cut: _Cut) ->
         head = ["", "| | name | why | model | requests | now |", "|---|---|---|---|---:|---|"]
         shown = sorted(main, key=lambda row: (ORDER[row.verb], row.name))
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
-    if measured := [escape(_measure(it)) for it in plan.guard_readings if it.value]:
-        yield from ("", f"Guards: {' · '.join(measured)}")
     if selection := plan_summary.selection(plan):
         yield from ("", escape(selection))
     yield from _list(remarks, cut)
@@ -179,12 +176,6 @@ def _unchanged(lines: PlanLines, cut: _Cut) -> list[list[str]]:
         for decision, action in quiet[: cut.rows]
     ]
     return [*shown, *([] for _ in quiet[cut.rows :])]
-
-
-def _measure(it: GuardReading) -> str:
-    if it.guard == "max_cancel_share":
-        return f"{it.guard} {it.value:.0%} of {it.limit:.0%}"
-    return f"{it.guard} {it.value:,.0f} of {it.limit:,.0f}"
 
 
 def _differences(rows: Sequence[Row], cut: _Cut) -> list[str]:

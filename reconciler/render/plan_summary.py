@@ -23,6 +23,8 @@ def header(plan: PlanDoc) -> str:
     if plan.commit:
         branch = f"{plan.branch}@" if plan.branch else ""
         parts.append(f"{branch}{plan.commit[:7]}, {'uncommitted changes' if plan.dirty else 'clean'}")
+    if plan.policy:
+        parts.append(f"policy {plan.policy.file} (sha256 {plan.policy.sha256[:12]})")
     place = snapshot_age(plan) or "the workspace"
     parts.append(f"{pluralize(plan.jobs_read, 'job')} in {place}, {plan.jobs_owned:,} from this project")
     return clean(" · ".join(parts))

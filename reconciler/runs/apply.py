@@ -15,7 +15,7 @@ from msgspec import structs
 from reconciler.api.client import Writer
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
-from reconciler.execution import intents, record_observations
+from reconciler.execution import records
 from reconciler.execution.apply import Applier
 from reconciler.execution.duplicates import own_duplicates, until_listed
 from reconciler.ledger.lines import CreateIntended
@@ -109,7 +109,7 @@ def plan_and_apply(
     for _ in range(MAX_ROUNDS):
         fresh = propose(run, declared)
         wanted = frozenset(it.name for it in fresh.plan.decisions if it.pending)
-        record_observations.record_observations(run, fresh)
+        records.record_observations(run, fresh)
         if first or saved or not asks:
             fresh = replace(fresh, plan=hold_unagreed(fresh.plan, first or saved))
         if first is not None:
@@ -126,7 +126,7 @@ def plan_and_apply(
         outcomes: tuple[Outcome, ...] = ()
         # The lease that others see starts here, so our deadline does too, however long recording takes.
         give_up_at = run.env.monotonic() + run.limits.deadline_seconds
-        intended = intents.plan_intents(run, planned.plan) if approved else ()
+        intended = records.plan_intents(run, planned.plan) if approved else ()
         if run.env.ledger.claim(intended):
             if approved and planned.plan.pending:
                 outcomes = _carry_out(run, planned, intended, give_up_at=give_up_at)
@@ -148,7 +148,7 @@ def _carry_out(
     applier = Applier(replace(run, give_up_at=give_up_at, ops=ops))
     outcomes = applier.apply(planned.plan)
     try:
-        intents.withdraw(run, outcomes)
+        records.withdraw(run, outcomes)
         if any(isinstance(outcome, Created) for outcome in outcomes):
             outcomes += applier.apply(_duplicates(run, planned, outcomes))
     except ReconcilerError as error:  # the creates stay; the next apply checks again

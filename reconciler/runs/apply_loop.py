@@ -14,7 +14,7 @@ from msgspec import structs
 
 from reconciler.api.client import Writer
 from reconciler.context import RunContext
-from reconciler.execution import record_observations
+from reconciler.execution.records import record_observations
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
 from reconciler.planning.actions import Create, Plan
@@ -55,7 +55,7 @@ class ApplyLoop:
         try:
             with self.locked():
                 fresh = gather.propose(self.run, self.declared)
-                record_observations.record_observations(self.run, fresh)
+                record_observations(self.run, fresh)
                 if not self.approval.restrict(fresh.plan).pending:
                     publish(self.run)
                     return gather.check(self.run, fresh)

@@ -19,16 +19,17 @@ from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.outputs.paths import naming
 from reconciler.outputs.place import local_folder
-from reconciler.outputs.received import with_received
+from reconciler.outputs.summaries import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput
-from reconciler.planning.guards import guard_readings, refusals
+from reconciler.planning.guards import refusals
 from reconciler.planning.hold_back import hold_back
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
+from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
@@ -157,7 +158,7 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         now=now,
         approved=it.approved,
     )
-    found = refusals(guard_input)
+    found, policy = refusals(guard_input), run.project.policy
     left = hold_back(it.plan, found)
     document = plan_file.plan_document(
         left,
@@ -166,8 +167,8 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         declared=it.declared,
         observed=it.observed,
         refusals=found,
-        guard_readings=guard_readings(guard_input),
         active=guard_input.active,
+        policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
         now=now,
     )
     run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))

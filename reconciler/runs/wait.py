@@ -17,8 +17,8 @@ from reconciler.api.errors import ApiError
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ListingError, ReconcilerError
 from reconciler.model import Job
+from reconciler.planning.standing import Readiness
 from reconciler.plans import name_status
-from reconciler.plans.name_status import Readiness
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.workspace import listing
 

@@ -12,15 +12,15 @@ from typing import Final
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from reconciler.catalogue import models
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import Problem
 from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Position, Retry, digests
 from reconciler.model.declared import RETRY_STATUSES
 from reconciler.settings import Limits
-from reconciler.specs import families, period
+from reconciler.specs import families, models, period
 from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs
+from reconciler.specs.policy import Policy
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
@@ -44,7 +44,9 @@ class DocumentResult(Struct, frozen=True, kw_only=True):
     """Errors and warnings."""
 
 
-def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now: float) -> DocumentResult:
+def jobs_of_document(
+    document: Document, inputs: Inputs, limits: Limits, *, now: float, policy: Policy | None = None
+) -> DocumentResult:
     """Return the jobs that a document declares, none if it has errors.
 
     Args:
@@ -52,6 +54,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         inputs: finds, reads and checks input files.
         limits: for the maximum number of jobs per spec.
         now: Unix seconds, for a `rerun` with a period.
+        policy: what specs may say.
 
     Raises:
         OverBudgetError: the load does too much work.
@@ -71,7 +74,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
         problems += [*_endpoint_unknown(document), *_periods_as_text(document)]
     if isinstance(fields, list):
         return DocumentResult(problems=(*problems, *fields))
-    problems += _models_doubted(document, now)
+    problems += models.doubts(document, now)
     rerun: str | None = document.text(("rerun",)) if fields.rerun is not None else ""
     begins = ""
     if isinstance(fields.rerun, PeriodFields):
@@ -82,6 +85,7 @@ def jobs_of_document(document: Document, inputs: Inputs, limits: Limits, *, now:
     if not _wrong(problems):
         members, wrong = families.expand(document, fields, files, limits.jobs_per_spec, inputs.budget)
         problems += [*wrong, *_no_folders(document, members)]
+        problems += policy.spec_problems(document, members) if policy else ()
     if _wrong(problems):
         return DocumentResult(problems=tuple(problems))
     if rerun is None:
@@ -167,20 +171,6 @@ def _endpoint_unknown(document: Document) -> list[Problem]:
         return []
     hint = did_you_mean(endpoint, KNOWN_ENDPOINTS, "it is sent unchanged; the API may know it")
     return [document.problem(("endpoint",), "endpoint: not documented by the API", hint, warning=True)]
-
-
-def _models_doubted(document: Document, now: float) -> Iterator[Problem]:
-    """Yield a warning for each model that is unknown, retired, or not for the endpoint. The API decides."""
-    day = dt.datetime.fromtimestamp(now, dt.UTC).date().isoformat()
-    varied = enumerate((document.value.get("matrix") or {}).get("model") or ())
-    named: dict[Path, str] = {("matrix", "model", at): name for at, name in varied}
-    if document.value.get("model"):
-        named["model",] = document.value["model"]
-    for path, name in named.items():
-        found = models.doubt(name, document.value.get("endpoint"), day)
-        if found is not None:
-            hint = f"{found.hint} (table of {models.table().date}; the API decides)"
-            yield document.problem(path, f"model: `{name}` {found.message}", hint, warning=True)
 
 
 def _spec(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -77,7 +78,8 @@ def load(
         monotonic: for the time that the load may take.
         names: globs that narrow the selection by name.
         progress: receives the progress of checking input files.
-        only_shown: whether the command only shows what it reads: then specs with errors are left out.
+        only_shown: whether the command only shows what it reads: then specs with errors are left out, and no policy
+            applies.
 
     Raises:
         UsageError: a path does not exist, or selects nothing.
@@ -91,7 +93,10 @@ def load(
             f"the folder {folder} does not exist beside {project.config_path.name}",
             hint=f"create it, or set `specs` in {project.config_path.name}",
         )
+    project = replace(project, policy=None) if only_shown else project
     loader = _Loader(project, now, progress, Budget(monotonic))
+    if project.policy and (overlay := project.overlay):
+        loader.problems.add(project.policy.setting_problems(overlay.document, overlay.environment))
     specs = sorted(loader.specs(), key=lambda spec: spec.name)
     loader.inputs.reader.save()
     progress.end()
@@ -171,7 +176,8 @@ class _Loader:
             document, clashing = self._project.overlay.apply(document)
             self.problems.add(clashing)
             self._names.add(name_of(document))
-        found = jobs_of_document(document, self.inputs, self._limits, now=self._now)
+        policy = self._project.policy
+        found = jobs_of_document(document, self.inputs, self._limits, now=self._now, policy=policy)
         self.problems.add(found.problems)
         self.later |= found.later
         names = [*found.later, *[spec.name for spec in found.specs]] or [*filter(None, [name_of(document)])]

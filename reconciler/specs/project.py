@@ -6,6 +6,7 @@ override its settings in the code of the command line, by `dataclasses.replace` 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from reconciler import file_access
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Limits, Settings
 from reconciler.specs.environments import Overlay, choose
-from reconciler.specs.schema.convert import convert_or_explain
-from reconciler.specs.schema.json_schema import settings_schema
+from reconciler.specs.policy import Policy
+from reconciler.specs.schema.convert import Model, convert_or_explain
+from reconciler.specs.schema.json_schema import Schema, policy_schema, settings_schema
+from reconciler.specs.schema.policy_file import PolicyFile
 from reconciler.specs.schema.settings_file import SettingsFile
 from reconciler.specs.yaml.reader import read
 from reconciler.specs.yaml.source import QUOTE_ALL, START, Quote, SourceFile, decode
@@ -57,6 +60,8 @@ class Project:
     """What problems show of a spec."""
     overlay: Overlay | None = None
     """The environment, and what it sets in specs. Settings that were not read from a file have none."""
+    policy: Policy | None = None
+    """Settings that exceed its ceilings are lowered, and `load` reports them."""
 
     @property
     def environment(self) -> str:
@@ -91,7 +96,7 @@ def load_project(
     """
     path = _config_path(config, start)
     root, quote = path.parent, quoting(path.parent)
-    file, document = _settings(_source(path, quote))
+    file, document = _settings(path, quote)
     settings, overlay = choose(file, document, environment)
     uploads, spec_root = settings.uploads, Path(os.path.realpath(root / settings.specs))
 
@@ -122,7 +127,7 @@ def load_project(
 def environment_names(config: Path | None, *, start: Path, quoting: Callable[[Path], Quote]) -> list[str]:
     """Return the environments of a settings file, [] if it has none: see `load_project`."""
     path = _config_path(config, start)
-    found = _settings(_source(path, quoting(path.parent)))[0].environments
+    found = _settings(path, quoting(path.parent))[0].environments
     return [] if found is UNSET else [*found]
 
 
@@ -148,35 +153,52 @@ def _config_path(config: Path | None, start: Path) -> Path:
 
 def settings_error(project: Project, where: Where, message: str, hint: str) -> SpecError:
     """Return the error for a setting that is valid in itself, with its position."""
-    return SpecError(
-        (_settings(_source(project.config_path, project.quote))[1].problem(where, message, hint),)
-    )
+    return SpecError((_settings(project.config_path, project.quote)[1].problem(where, message, hint),))
 
 
-def _source(path: Path, quote: Quote) -> SourceFile:
+def read_policy(path: Path, project: Project) -> Policy:
+    """Read a policy for a project.
+
+    Raises:
+        ReconcilerError: it cannot be read.
+        SpecError: it has mistakes; carries all of them.
+    """
+    source, data = _source(path, Quote(redact=project.quote.redact))
+    file, document = _only_document(source, PolicyFile, policy_schema, "may_adopt: false")
+    digest = hashlib.sha256(data).hexdigest()
+    return Policy(file, document, digest, project.settings.project)
+
+
+def _source(path: Path, quote: Quote) -> tuple[SourceFile, bytes]:
     try:
-        source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=path.parent), quote)
+        data = file_access.read(path, Limits().spec_bytes, root=path.parent)
     except file_access.TooLargeError:
-        hint = "name the right file; `reconciler init` writes one"
-        raise ReconcilerError(f"{path} is too large for a settings file", hint=hint) from None
+        raise ReconcilerError(f"{path} is too large for settings", hint="name the right file") from None
     except OSError as error:
         hint = file_access.hint_of(error, "make it readable")
         raise ReconcilerError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
+    source = decode(path.name, data, quote)
     if not isinstance(source, SourceFile):
         raise SpecError((source,))
-    return source
+    return source, data
 
 
-def _settings(source: SourceFile) -> tuple[SettingsFile, Document]:
+def _settings(path: Path, quote: Quote) -> tuple[SettingsFile, Document]:
+    return _only_document(_source(path, quote)[0], SettingsFile, settings_schema, "project: my-team")
+
+
+def _only_document(
+    source: SourceFile, model: type[Model], schema: Callable[[], Schema], example: str
+) -> tuple[Model, Document]:
     documents, problems = read(source, Limits())
     if not problems and len(documents) != 1:
         place = documents[1].place(()) if documents else START
         found = "more than one document" if documents else "empty"
-        problems = [source.problem(place, found, hint="write one mapping: `project: my-team`")]
+        problems = [source.problem(place, found, hint=f"write one mapping: `{example}`")]
     for document in documents[:1]:
         problems.extend(document.problems)
-        accepted = convert_or_explain(document, SettingsFile, settings_schema, _ELSEWHERE)
-        if isinstance(accepted, SettingsFile) and not problems:
+        accepted = convert_or_explain(document, model, schema, _ELSEWHERE)
+        if isinstance(accepted, model) and not problems:
             return accepted, document
         problems.extend(accepted if isinstance(accepted, list) else [])
     raise SpecError(tuple(sorted(problems)))

@@ -1,15 +1,28 @@
-"""Find out who submits jobs, and from which commit: from git and the variables of GitHub and GitLab runners. Pure.
+"""Find out who submits jobs, and from which commit: from git and the variables of CI systems. Pure.
 
 The result goes into a job's tags, for readers. Two parts have a use: the commit decides whether a checkout is older
 than a job, and the root whether another folder of the repository submitted it. The author of a pull request may control
 some variables (a branch's name), so they are treated as text only: cleaned, cut, and never part of an identity.
+
+`RUNNERS` lists the variables, from the documentation of each system:
+
+GitHub      https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+GitLab      https://docs.gitlab.com/ci/variables/predefined_variables/
+Azure       https://learn.microsoft.com/en-us/azure/devops/pipelines/build/variables
+Bitbucket   https://support.atlassian.com/bitbucket-cloud/docs/variables-and-secrets/
+CircleCI    https://circleci.com/docs/reference/variables/
+Buildkite   https://buildkite.com/docs/pipelines/configure/environment-variables
+TeamCity    https://www.jetbrains.com/help/teamcity/predefined-build-parameters.html (it passes no actor)
+Jenkins     https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#using-environment-variables
+            https://plugins.jenkins.io/build-user-vars-plugin/ (a plugin: without it, no actor)
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from reconciler.model import Checkout, Source
@@ -18,14 +31,109 @@ from reconciler.text.sanitize import clean
 
 MAX_LENGTH: Final = 200
 """Characters of one part; the whole tag has 512."""
+MAX_URL: Final = 400
+_VARIABLE: Final = re.compile(r"{(\w+)}")
+_PULL: Final = re.compile(r"(?:https?://\S+/|refs/pull/)?([1-9][0-9]{0,9})(?:/merge|/head)?")
+_URL: Final = re.compile(r"https?://[\w.:-]+(?:/[\w.~:/?#@!$&*+,;=%-]*)?", re.ASCII)
+"""Without user and password, and without characters that Markdown, HTML or a terminal interprets."""
 _SCP: Final = re.compile(r"(?:[^@/]+@)?([^:/]{2,}):(?!//)(.+)")
 """`git@github.com:acme/shop.git`"""
+
+
+class _Runner(NamedTuple):
+    """The variables by which a CI system describes a run.
+
+    Each part is a choice of templates, of which the first counts whose variables are all set.
+    """
+
+    marker: str
+    """The variable that is set only on this system."""
+    actor: tuple[str, ...] = ()
+    branch: tuple[str, ...] = ()
+    repository: tuple[str, ...] = ()
+    run_url: tuple[str, ...] = ()
+    pull: tuple[str, ...] = ()
+    event: tuple[str, ...] = ()
+    approver: tuple[str, ...] = ()
+
+
+_GITHUB_RUN: Final = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"
+_BITBUCKET: Final = "https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}"
+_AZURE: Final = "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECTID}/_build/results?buildId={BUILD_BUILDID}"
+
+RUNNERS: Final = (
+    _Runner(
+        "GITHUB_ACTIONS",
+        actor=("{GITHUB_TRIGGERING_ACTOR}", "{GITHUB_ACTOR}"),  # the first is right for a re-run, too
+        branch=("{GITHUB_HEAD_REF}", "{GITHUB_REF}"),
+        repository=("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}",),
+        run_url=(_GITHUB_RUN + "/attempts/{GITHUB_RUN_ATTEMPT}", _GITHUB_RUN),
+        pull=("{GITHUB_REF}",),
+        event=("{GITHUB_EVENT_NAME}",),
+    ),
+    _Runner(
+        "GITLAB_CI",
+        actor=("{GITLAB_USER_LOGIN}",),
+        branch=("{CI_MERGE_REQUEST_SOURCE_BRANCH_NAME}", "{CI_COMMIT_BRANCH}"),
+        repository=("{CI_PROJECT_URL}",),
+        run_url=("{CI_JOB_URL}", "{CI_PIPELINE_URL}"),
+        pull=("{CI_MERGE_REQUEST_IID}",),
+        event=("{CI_PIPELINE_SOURCE}",),
+    ),
+    _Runner(
+        "TF_BUILD",
+        actor=("{BUILD_REQUESTEDFOR}",),
+        branch=("{SYSTEM_PULLREQUEST_SOURCEBRANCH}", "{BUILD_SOURCEBRANCH}"),
+        repository=("{BUILD_REPOSITORY_URI}",),
+        run_url=(_AZURE,),
+        pull=("{SYSTEM_PULLREQUEST_PULLREQUESTNUMBER}", "{SYSTEM_PULLREQUEST_PULLREQUESTID}"),
+        event=("{BUILD_REASON}",),
+    ),
+    _Runner(
+        "BITBUCKET_BUILD_NUMBER",
+        actor=("{BITBUCKET_STEP_TRIGGERER_UUID}",),
+        branch=("{BITBUCKET_BRANCH}",),
+        repository=(_BITBUCKET,),
+        run_url=(_BITBUCKET + "/pipelines/results/{BITBUCKET_BUILD_NUMBER}",),
+        pull=("{BITBUCKET_PR_ID}",),
+    ),
+    _Runner(
+        "CIRCLECI",
+        actor=("{CIRCLE_USERNAME}",),
+        branch=("{CIRCLE_BRANCH}",),
+        repository=("{CIRCLE_REPOSITORY_URL}",),
+        run_url=("{CIRCLE_BUILD_URL}",),
+        pull=("{CIRCLE_PULL_REQUEST}",),
+    ),
+    _Runner(
+        "BUILDKITE",
+        actor=("{BUILDKITE_BUILD_CREATOR}",),
+        branch=("{BUILDKITE_BRANCH}",),
+        repository=("{BUILDKITE_REPO}",),
+        run_url=("{BUILDKITE_BUILD_URL}",),
+        pull=("{BUILDKITE_PULL_REQUEST}",),
+        event=("{BUILDKITE_SOURCE}",),
+        approver=("{BUILDKITE_UNBLOCKER}",),
+    ),
+    _Runner("TEAMCITY_VERSION", run_url=("{BUILD_URL}",)),
+    _Runner(  # the last: agents of other systems may inherit its variables
+        "JENKINS_URL",
+        actor=("{BUILD_USER_ID}", "{BUILD_USER}"),
+        branch=("{CHANGE_BRANCH}", "{BRANCH_NAME}", "{GIT_LOCAL_BRANCH}"),
+        repository=("{GIT_URL}",),
+        run_url=("{BUILD_URL}",),
+        pull=("{CHANGE_ID}",),
+    ),
+)
+_ELSEWHERE: Final = _Runner("")
 
 
 def detect_source(
     found: Checkout, origin: str, variables: Mapping[str, str], person: Callable[[], str] = str
 ) -> Source:
-    """Return the source of a job: actor, commit, branch, repository and CI run.
+    """Return the source of a job: actor, commit, branch, repository, and what a CI system says of its run.
+
+    `RECONCILER_ACTOR`, `RECONCILER_RUN_URL`, `RECONCILER_PULL` and `RECONCILER_APPROVER` override the CI system.
 
     Args:
         found: the checkout, from git.
@@ -33,47 +141,44 @@ def detect_source(
         variables: the environment.
         person: returns the name of the user, according to git or the operating system, if the variables have none.
     """
-    if variables.get("GITHUB_ACTIONS") == "true" or variables.get("GITHUB_RUN_ID"):
-        actor, branch, repository, run_url = _github(variables)
-    elif variables.get("GITLAB_CI"):
-        actor, branch, repository, run_url = _gitlab(variables)
-    else:
-        actor, branch, repository, run_url = ("", "", "", "")
-    people = (variables.get(name, "") for name in ("USER", "USERNAME"))
+    runner = next((it for it in RUNNERS if variables.get(it.marker)), _ELSEWHERE)
+    first = partial(_first, variables)
     return Source(
         commit=found.commit,
         dirty=found.dirty,
-        branch=_cut(found.branch or branch),
-        actor=_cut(actor or next(filter(None, people), "") or person()),
-        repository=_cut(repository or normalize_repository_url(origin)),
-        run_url=clean(run_url),  # not cut: half of a URL is useless, so the tag omits it if it does not fit
+        branch=_cut(found.branch or _branch(first(*runner.branch))),
+        actor=_cut(first("{RECONCILER_ACTOR}", *runner.actor, "{USER}", "{USERNAME}") or person()),
+        repository=_cut(normalize_repository_url(first(*runner.repository) or origin)),
+        run_url=_url(first("{RECONCILER_RUN_URL}", *runner.run_url)),
         root=root_of(found.root),
+        pull=_pull(first("{RECONCILER_PULL}", *runner.pull)),
+        event=_cut(first(*runner.event)),
+        approver=_cut(first("{RECONCILER_APPROVER}", *runner.approver)),
     )
 
 
-def _github(variables: Mapping[str, str]) -> tuple[str, str, str, str]:
-    """https://docs.github.com/en/actions/reference/workflows-and-actions/variables ."""
-    get = variables.get
-    server, repository = get("GITHUB_SERVER_URL") or "https://github.com", get("GITHUB_REPOSITORY", "")
-    ref = get("GITHUB_REF_NAME", "") if get("GITHUB_REF_TYPE", "branch") == "branch" else ""
-    run = get("GITHUB_RUN_ID", "")
-    return (
-        get("GITHUB_TRIGGERING_ACTOR") or get("GITHUB_ACTOR", ""),  # the first is right for a re-run, too
-        get("GITHUB_HEAD_REF") or ref,
-        normalize_repository_url(f"{server}/{repository}") if repository else "",
-        f"{server}/{repository}/actions/runs/{run}" if repository and run else "",
-    )
+def _first(variables: Mapping[str, str], *templates: str) -> str:
+    """Fill the first template whose variables are all set."""
+    for template in templates:
+        if all(map(variables.get, _VARIABLE.findall(template))):
+            return template.format_map(variables)
+    return ""
 
 
-def _gitlab(variables: Mapping[str, str]) -> tuple[str, str, str, str]:
-    """https://docs.gitlab.com/ci/variables/predefined_variables/ ."""
-    get = variables.get
-    return (
-        get("GITLAB_USER_LOGIN", ""),
-        get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or get("CI_COMMIT_BRANCH", ""),
-        normalize_repository_url(get("CI_PROJECT_URL", "")),
-        get("CI_JOB_URL") or get("CI_PIPELINE_URL", ""),
-    )
+def _branch(ref: str) -> str:
+    branch = ref.removeprefix("refs/heads/")
+    return "" if branch.startswith("refs/") else branch
+
+
+def _pull(text: str) -> str:
+    """Return a pull request's number from a number, a URL or a git ref; "" if there is none."""
+    number = _PULL.fullmatch(text)
+    return number[1] if number else ""
+
+
+def _url(text: str) -> str:
+    """Return a URL if no text can misread it. It is not cut: half of a URL is useless."""
+    return text if len(text) <= MAX_URL and _URL.fullmatch(text) else ""
 
 
 def normalize_repository_url(url: str) -> str:

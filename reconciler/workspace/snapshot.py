@@ -25,7 +25,6 @@ from reconciler.ledger.memory import Memory
 from reconciler.model import TAG_PREFIX, Job, Observed, Pending, Target, tags
 from reconciler.model.jobs import Count
 from reconciler.plans import checksum_envelope
-from reconciler.plans.document import TargetDoc
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
 from reconciler.workspace import observe
@@ -37,18 +36,14 @@ MAX_ERROR: Final = 500
 """Maximum characters of each error of a job."""
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of everything in a snapshot."""
-
-
-class SnapshotDoc(_Part, frozen=True, kw_only=True):
+class SnapshotDoc(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The workspace as one run saw it."""
 
     format_version: str
     tool_version: str
     created_at: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     """RFC 3339, UTC: when the jobs had been read."""
-    target: TargetDoc
+    target: Target
     jobs: tuple[wire.BatchJob, ...]
     """Jobs that this tool created, of any project, or that a spec adopts. Of the metadata, only our tags."""
     other_jobs: Count = 0
@@ -119,7 +114,7 @@ def of(
         format_version=FORMAT_VERSION,
         tool_version=reconciler.__version__,
         created_at=rfc3339(now),
-        target=TargetDoc.of(target),
+        target=target,
         jobs=tuple(map(_written, own_jobs)),
         other_jobs=len(others) + len(odd),
         other_pending=observe.sort_out(others, watched, odd=odd).pending.others,
@@ -147,7 +142,7 @@ def decode(data: bytes, target: Target) -> Snapshot:
         raise ReconcilerError(
             f"the snapshot file does not contain a complete snapshot: {error}", hint=HINT
         ) from error
-    made_of = document.target.value
+    made_of = document.target
     if made_of != target:
         raise ReconcilerError(
             f"the snapshot is of project {made_of.project} on {made_of.host}, "

@@ -8,18 +8,16 @@ no existing upload is used.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from reconciler.api.client import Reader
 from reconciler.api.values import File
-from reconciler.model import InputFile, Job
+from reconciler.model import InputFile
 
 PAGE_SIZE: Final = 100
 MAX_PAGES: Final = 1000
 """Upper bound on pages, so that a server that never ends its list cannot block us."""
-FRESH_SECONDS: Final = 3600
-"""A younger upload may belong to another run that is about to create its job."""
 _NAME: Final = re.compile(r"[0-9a-f]{64}\.jsonl")
 
 
@@ -54,26 +52,6 @@ def list_uploads(reader: Reader) -> Iterator[File]:
             seen.add(file.id)
         if not found.files or (found.total is not None and len(seen) >= found.total):
             return
-
-
-def unneeded(
-    uploads: Iterable[File], jobs: Iterable[Job], named: Container[str], *, now: float
-) -> list[File]:
-    """Return the uploads that nothing needs, the oldest first. Pure.
-
-    Args:
-        uploads: our uploads.
-        jobs: all jobs: two projects may share a workspace, and an upload.
-        named: ids that specs name.
-        now: Unix seconds.
-    """
-    needed = {file_id for job in jobs if not job.phase.ended for file_id in job.input_files}
-    found = [
-        file
-        for file in uploads
-        if file.id not in needed and file.id not in named and file.created_at < now - FRESH_SECONDS
-    ]
-    return sorted(found, key=lambda file: (file.created_at, file.id))
 
 
 def not_expired(file: File, until: float) -> bool:

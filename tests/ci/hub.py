@@ -52,6 +52,8 @@ class Hub:
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     grants: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    private: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    """Files of other repositories, by path of the API and ref, each with the token that may read it."""
     asked: list[str] = field(default_factory=list)
     """Every request: who may do what it does is checked, and how many there are is looked at."""
 
@@ -161,6 +163,8 @@ class Hub:
             assert not token
             return 200, self.artifacts[int(split.path.rpartition("/")[2]) - 1]["data"]
         self.asked.append(f"{method} {split.path}")
+        if method == "GET" and path in self.private and self.private[path][0] == token:
+            return 200, self.private[path][1]
         if may is None:
             return 401, {"message": "Bad credentials"}
         for verb, pattern, need, handler in ROUTES:

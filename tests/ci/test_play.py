@@ -403,3 +403,50 @@ def test_the_history_is_verified_every_week_and_a_contradiction_fails_the_run(te
     git(team.work, "push", "--quiet", "--force", "origin", f"{other}:refs/heads/main")
     (ran,) = team.runner.play(team.runner.push(other, name="schedule", cron="41 4 * * 1")).values()
     assert (ran.jobs, ran.codes) == ({"verify": "failure"}, ["6"])
+
+
+RULES = (
+    "message: Ask the platform team.\nmax_guards: {max_new_requests: 500}\nallowed_models: [mistral-embed]\n"
+)
+
+
+def test_a_policy_of_another_repository_binds_the_plan_and_every_apply(team: Team) -> None:
+    team.runner.variables["RECONCILER_POLICY"] = "acme/platform/policies/batches.yaml@v1"
+    team.runner.secrets = {**team.runner.secrets, "RECONCILER_POLICY_TOKEN": "reads-the-policy"}
+    place = "/repos/acme/platform/contents/policies/batches.yaml?ref=v1"
+    team.hub.private[place] = ("reads-the-policy", RULES.encode())
+    team.spec("small", 10)
+    team.commit("Begin")
+    team.settings("guards: {max_new_requests: 900}\n")
+    team.spec("large", 600)
+    number = team.hub.open_pull("large") if team.commit("Raise the budget", "large") else 0
+    planned = team.opened(number)
+    assert (planned.jobs["plan"], planned.jobs["reconciler"]) == ("failure", "failure")
+    assert "the policy allows at most 500" in planned.log
+    assert "(reconciler-policy.yaml:2). Ask the platform team." in planned.log
+    merged = team.pushed(team.hub.squash(number))
+    assert merged.jobs["apply"] == "failure"
+    assert team.live() == []
+    team.hub.private.clear()  # nothing is applied without the policy
+    team.branch()
+    team.settings()
+    team.remove("large")
+    sha = team.commit("Take it back")
+    unread = team.pushed(sha, "schedule")
+    assert unread.jobs["hourly"] == "failure"
+    assert "The policy cannot be read" in unread.log
+    assert team.live() == []
+    team.hub.private[place] = ("reads-the-policy", RULES.encode())
+    assert team.pushed(sha, "schedule").jobs["hourly"] == "success"
+    assert team.live() == ["small"]
+
+
+def test_a_policy_that_is_named_in_another_form_stops_the_run(team: Team) -> None:
+    team.spec("small", 10)
+    sha = team.commit("Begin")
+    for form in ("policy.yaml", "https://evil.example/policy.yaml", "acme/platform/a b"):
+        team.runner.variables["RECONCILER_POLICY"] = form
+        ran = team.pushed(sha, "schedule")
+        assert ran.jobs["hourly"] == "failure"
+        assert "is not OWNER/REPOSITORY/PATH" in ran.log
+    assert team.live() == []

@@ -172,6 +172,7 @@ def test_unknown_numbers_are_a_question_mark_and_not_zero(stage: Stage) -> None:
     assert (record["status"], record["succeeded_requests"], record["total_tokens"]) == (None, None, None)
     assert record["total_requests"] == 500
     unknown = {"STATUS", "OK", "FAILED", "QUEUE", "RUN", "TOKENS", "RUN URL", "COMMIT"}
+    unknown |= {"BRANCH", "REPOSITORY", "PULL", "PLAN", "EVENT", "APPROVER", "RESULTS"}
     shown = cells(stage.run("history", "--offline", "--format", "wide").out)
     assert {name for name, cell in shown.items() if cell == "?"} == unknown
     assert shown["TOTAL"] == "500"
@@ -210,12 +211,10 @@ def test_tokens_are_those_of_pulled_results(stage: Stage) -> None:
 def test_filters(stage: Stage) -> None:
     stage.spec("nightly-a")
     stage.spec("nightly-b", model="sandbox-unknown-x")
-    first = stage.commit("two")
+    stage.commit("two")
     stage.run("apply", "--yes")
     stage.advance(86_400 * 3)
     stage.spec("weekly")
-    second = stage.commit("three")
-    stage.environ["USER"] = "grace"
     stage.run("apply", "--yes", "--wait")
 
     def named(*argv: str) -> list[str]:
@@ -227,12 +226,8 @@ def test_filters(stage: Stage) -> None:
     assert named("--since", "2d") == ["weekly"]
     assert named("--until", "2026-09-23") == ["nightly-a", "nightly-b"]
     assert named("--since", "2026-09", "--until", "2026-09-22T00:00:00+02:00") == ["nightly-a", "nightly-b"]
-    assert named("--commit", first[:8]) == ["nightly-a", "nightly-b"]
-    assert named("--commit", second) == ["weekly"]
-    assert named("--actor", "Grace") == ["weekly"]
-    assert named("--actor", "nobody") == []
     assert stage.run("history", "--since", "yesterday").code == 64
-    assert stage.run("history", "weekly", "--actor", "ada").code == 64
+    assert stage.run("history", "weekly", "--since", "2d").code == 64
 
 
 def test_json_lines_are_the_records_and_conform(stage: Stage) -> None:
@@ -506,3 +501,82 @@ def test_the_actor_is_the_user_else_gits_user_else_the_operating_systems(
     del stage.environ["USER"]
     stage.environ |= environ
     assert actor(stage, user=lambda: "root") == expected
+
+
+# Audit: which pull request, which plan, who approved it, where the results are.
+
+
+@pytest.mark.needs_ledger("the audit trail is in the ledger")
+def test_a_job_names_the_pull_request_the_plan_the_event_and_the_approver(stage: Stage) -> None:
+    stage.environ |= {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "push",
+        "RECONCILER_ACTOR": "ada",
+        "RECONCILER_PULL": "12",
+        "RECONCILER_APPROVER": "grace",
+        "RECONCILER_RUN_URL": "https://ci.example.org/5",
+    }
+    stage.spec("nightly", metadata={"cost_center": "4711"})
+    stage.commit("a spec")
+    stage.run("plan", "-o", "plan.json")
+    digest = json.loads((stage.root / "plan.json").read_text())["digest"].removeprefix("sha256:")[:16]
+    assert stage.run("apply", "plan.json").code == 0
+    expected = {
+        "pull": "12", "plan": digest, "event": "push", "approver": "grace", "actor": "ada", "branch": "main",
+        "run_url": "https://ci.example.org/5", "project": "shop",
+    }  # fmt: skip
+    (online,) = records(stage.run("history", "--format", "json"))
+    assert {key: online[key] for key in expected} == expected
+    assert online["user_metadata"] == {"cost_center": "4711"}
+    (offline,) = records(stage.run("history", "--offline", "--format", "json"))
+    assert {key: offline[key] for key in expected} == expected | {"branch": None}
+    assert offline["user_metadata"] is None
+    story = stage.run("history", "nightly").out
+    assert f"pull request 12 · plan {digest} · push · approved by grace" in " ".join(story.split())
+    stage.forget()
+    (tagged,) = records(stage.run("history", "--format", "json"))
+    assert {key: tagged[key] for key in expected} == expected
+
+
+def test_a_table_has_a_column_for_a_key_of_the_metadata(stage: Stage) -> None:
+    stage.spec("one", metadata={"cost_center": "4711"})
+    stage.spec("two")
+    stage.run("apply", "--yes")
+    head, *rows = stage.run("history", "--metadata", "cost_center").out.splitlines()
+    assert head.split()[:3] == ["CREATED", "NAME", "COST_CENTER"]
+    assert sorted(row.split()[1:3] for row in rows[:2]) == [["one", "4711"], ["two", "-"]]
+
+
+def test_the_place_of_results_is_known_once_they_are_pulled(stage: Stage) -> None:
+    stage.spec("one")
+    stage.run("apply", "--yes", "--wait")
+    (before,) = records(stage.run("history", "--format", "json"))
+    assert before["results"] is None
+    stage.run("outputs", "pull")
+    (after,) = records(stage.run("history", "--format", "json"))
+    assert after["results"] == f"outputs/one/jobs/{after['job_id']}"
+    assert (stage.root / after["results"] / "summary.json").exists()
+
+
+def test_a_bucket_of_results_that_cannot_be_listed_is_a_note(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nresults: az://bucket/outputs\n")
+    stage.spec("one")
+    stage.run("apply", "--yes")
+    shown = stage.run("history")
+    assert shown.code == 0
+    assert "note: the place of results is not shown: " in shown.err
+
+
+def test_all_projects_of_the_workspace_are_shown_together(stage: Stage) -> None:
+    stage.spec("one")
+    stage.run("apply", "--yes")
+    stage.write("reconciler.yaml", "project: lab\n")
+    stage.spec("one", model="mistral-large-latest")
+    stage.run("apply", "--yes")
+    both = records(stage.run("history", "--all-projects", "--format", "json"))
+    assert sorted((it["project"], it["name"]) for it in both) == [("lab", "one"), ("shop", "one")]
+    head = stage.run("history", "--all-projects").out.splitlines()[0]
+    assert head.split()[:3] == ["CREATED", "NAME", "PROJECT"]
+    assert [it["project"] for it in records(stage.run("history", "--format", "json"))] == ["lab"]
+    refused = stage.run("history", "--all-projects", "--offline")
+    assert (refused.code, "needs the list of jobs" in refused.err) == (64, True)

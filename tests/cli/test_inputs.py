@@ -138,67 +138,6 @@ def test_a_pointer_is_planned_and_not_applied(stage: Stage) -> None:
     assert uploads(stage) == 1
 
 
-def test_uploads_that_no_live_job_needs_are_listed_and_with_yes_deleted(stage: Stage) -> None:
-    stage.spec("done")
-    stage.spec("long", requests=5000)
-    uploads(stage)
-    stage.advance(3000)
-    assert "no uploads to delete" in stage.run("files", "prune").out, "they are fresh"
-    stage.advance(700)
-    stage.spec("late", requests=5000)
-    uploads(stage)
-    listed = stage.run("files", "prune")
-    assert (listed.code, listed.writes) == (0, [])
-    deleted = stage.run("files", "prune", "--yes")
-    needed = {
-        file for job in stage.jobs() if job["status"] in ("QUEUED", "RUNNING") for file in job["input_files"]
-    }
-    gone = {sent.path.rpartition("/")[2] for sent in deleted.writes}
-    assert deleted.code == 0
-    assert gone
-    assert not gone & needed
-    assert all(file_id in listed.out for file_id in gone)
-
-
-def test_what_prune_finds_and_deletes_is_reported_as_json(stage: Stage) -> None:
-    stage.spec("done")
-    uploads(stage)
-    stage.advance(100_000)
-    (listed,) = conforming("prune", stage.run("files", "prune", "--format", "json").out)["uploads"]
-    assert (listed["deleted"], listed["filename"][64:]) == (False, ".jsonl")
-    gone = conforming("prune", stage.run("files", "prune", "--yes", "--format", "json").out)["uploads"]
-    assert gone == [{**listed, "deleted": True}]
-    assert conforming("prune", stage.run("files", "prune", "--format", "json").out) == {"uploads": []}
-
-
-def test_a_delete_that_the_api_has_no_time_for_is_sent_again(stage: Stage) -> None:
-    stage.spec("done")
-    uploads(stage)
-    stage.advance(100_000)
-    stage.faults.append(Fault("DELETE", "/v1/files/.*", 429))
-    (listed,) = json.loads(stage.run("files", "prune", "--format", "json").out)["uploads"]
-    late = stage.run("files", "prune", "--yes")
-    assert (late.code, [str(sent.status)[:3] for sent in late.writes]) == (0, ["429", "200"])
-    assert listed["id"] in late.out
-
-
-def test_a_delete_that_the_api_denies_is_reported(stage: Stage) -> None:
-    stage.spec("done")
-    uploads(stage)
-    stage.advance(100_000)
-    stage.faults.append(Fault("DELETE", "/v1/files/.*", 200, alter=lambda said: said | {"deleted": False}))
-    denied = stage.run("files", "prune", "--yes")
-    assert (denied.code, "did not delete" in denied.err) == (1, True)
-
-
-def test_nothing_is_left_to_prune_afterwards(stage: Stage) -> None:
-    stage.spec("done")
-    uploads(stage)
-    stage.advance(100_000)
-    stage.run("files", "prune", "--yes")
-    assert "no uploads to delete" in stage.run("files", "prune").out
-
-
 def test_what_does_not_fit_into_the_workspace_waits_for_a_later_apply(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nlimits: {max_workspace_pending: 8000}\n")
     stage.spec("a", requests=5000)

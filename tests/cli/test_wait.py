@@ -351,33 +351,6 @@ def test_nothing_moves_without_a_terminal(stage: Stage) -> None:
     assert "\x1b" not in stage.run("wait").err
 
 
-def test_watch_draws_again_until_it_is_stopped(stage: Stage) -> None:
-    stage.spec("slow", requests=5000)
-    stage.run("apply", "--yes")
-    left = [3]
-
-    def sleep(seconds: float) -> None:
-        stage.advance(seconds)
-        left[0] -= 1
-        if not left[0]:
-            raise KeyboardInterrupt
-
-    result = stage.run(
-        "status", "--watch", "--interval", "10", env=lambda env: replace(on_terminal(env), sleep=sleep)
-    )
-    assert result.code == 130
-    screens = result.out.split("\x1b[H\x1b[J")[1:]
-    assert len(screens) == 3
-    assert ["450 of" in screen for screen in screens] == [False, True, False]
-
-
-def test_watch_needs_a_terminal(stage: Stage) -> None:
-    stage.spec("one")
-    result = stage.run("status", "--watch")
-    assert result.code == 64
-    assert "reconciler wait" in result.err
-
-
 def test_status_shows_what_begins_later_and_folds_its_family(stage: Stage) -> None:
     stage.spec("yearly", rerun={"every": "month", "zone": "Europe/Paris", "start": "2030-01-01"})
     for number in range(5):

@@ -18,19 +18,12 @@ from reconciler.api.errors import (
 )
 from reconciler.api.values import CreateJob, JobPage
 from reconciler.errors import LedgerError
-from reconciler.execution.create import TOO_LATE, create_job_once
-from reconciler.execution.create_result import (
-    CreateResult,
-    JobCreated,
-    NotCreated,
-    NotSent,
-    OutcomeUnknown,
-    TagsAltered,
-)
+from reconciler.execution.create import CreateResult, create_job_once
 from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateUnknown
 from reconciler.model import InlineRequests, Job, JobSpec, OwnedJob, Source, Tags, tags
 from reconciler.planning.actions import Create, Reason
+from reconciler.plans.outcomes import Created, Failed, Unknown
 from tests.helpers.fakes import (
     ANSWERED,
     Api,
@@ -79,7 +72,7 @@ def ops(api: Api) -> set[object]:
 
 def test_an_answered_create_is_created() -> None:
     api, result = job_for(ANSWERED)
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert not result.recovered
     assert result.job in api.jobs
     assert steps(api) == [INTENT, POST, DONE]
@@ -145,7 +138,7 @@ def test_inline_requests_are_sent_as_they_were_digested() -> None:
 
 def test_the_outcome_is_recorded() -> None:
     api, result = job_for()
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     intent, done = api.stage.ledger.lines
     assert isinstance(intent, CreateIntended)
     assert isinstance(done, CreateConfirmed)
@@ -178,7 +171,7 @@ def test_an_op_that_was_claimed_beforehand_is_used() -> None:
     api = Api(Stage())
     claimed = replace(run(api), ops={A.run_key: "f" * 24})
     result = create_job_once(claimed, order(), ())
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert result.op == "f" * 24
     assert ops(api) == {"f" * 24}
 
@@ -193,7 +186,7 @@ def test_two_creates_have_two_ops() -> None:
 
 def test_a_create_that_is_refused_is_not_repeated() -> None:
     api, result = job_for(refused(AuthError("401: Unauthorized", status=401)))
-    assert isinstance(result, NotCreated)
+    assert isinstance(result, Failed)
     assert isinstance(result.error, AuthError)
     assert steps(api) == [INTENT, POST, "CreateRefused"]
     assert api.jobs == []
@@ -204,7 +197,7 @@ def test_a_create_that_is_refused_is_not_repeated() -> None:
 
 def test_a_create_that_was_accepted_before_its_answer_was_lost_is_recovered() -> None:
     api, result = job_for(lost_after())
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert result.recovered
     assert [it.id for it in api.jobs] == [result.job.id]
     assert steps(api) == [INTENT, POST, DONE]
@@ -214,7 +207,7 @@ def test_a_create_that_was_accepted_before_its_answer_was_lost_is_recovered() ->
 
 def test_an_answer_with_an_unknown_body_is_looked_up_too() -> None:
     api, result = job_for(Fate(error=MalformedAnswerError("an HTML page", status=200)))
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert result.recovered
     assert len(api.jobs) == 1
 
@@ -222,7 +215,7 @@ def test_an_answer_with_an_unknown_body_is_looked_up_too() -> None:
 @pytest.mark.parametrize("seconds", [0.5, 1, 5, 31, 59])
 def test_a_list_that_lags_is_waited_for(seconds: float) -> None:
     api, result = job_for(lost_after(listed_after=seconds))
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert result.recovered
     assert len(api.sent("POST")) == 1
     assert sum(api.stage.clock.slept) <= SETTLE
@@ -231,7 +224,7 @@ def test_a_list_that_lags_is_waited_for(seconds: float) -> None:
 @pytest.mark.parametrize("seconds", [1, 20, 59])
 def test_a_create_that_takes_effect_late_is_waited_for(seconds: float) -> None:
     api, result = job_for(lost_after(after=seconds))
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert len(api.jobs) == 1
 
 
@@ -243,7 +236,7 @@ def test_waits_grow_and_end_with_the_settle_time() -> None:
 
 def test_a_create_that_never_arrived_is_sent_once_more_with_the_same_op() -> None:
     api, result = job_for(lost_before(), ANSWERED)
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert not result.recovered
     assert steps(api) == [INTENT, POST, INTENT, POST, DONE]
     assert {line.op for line in api.stage.ledger.lines if isinstance(line, CreateIntended)} == {result.op}
@@ -252,33 +245,33 @@ def test_a_create_that_never_arrived_is_sent_once_more_with_the_same_op() -> Non
 
 def test_the_second_create_may_be_recovered_too() -> None:
     api, result = job_for(lost_before(), lost_after(listed_after=10))
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert result.recovered
     assert len(api.jobs) == 1
 
 
 def test_the_second_create_may_be_refused() -> None:
     api, result = job_for(lost_before(), refused())
-    assert isinstance(result, NotCreated)
+    assert isinstance(result, Failed)
     assert steps(api) == [INTENT, POST, INTENT, POST, "CreateRefused"]
 
 
 def test_a_lost_create_stays_unknown_if_the_server_takes_no_second_one() -> None:
     api, result = job_for(lost_before(), *[busy(100)] * 50, deadline=900.0)
-    assert isinstance(result, OutcomeUnknown)
+    assert isinstance(result, Unknown)
     assert api.stage.ledger.kinds[-1] == "CreateUnknown"
 
 
 def test_what_is_still_lost_after_two_creates_is_unknown() -> None:
     api, result = job_for(lost_before(), lost_before())
-    assert isinstance(result, OutcomeUnknown)
+    assert isinstance(result, Unknown)
     assert steps(api) == [INTENT, POST, INTENT, POST, "CreateUnknown"]
     assert len(api.sent("POST")) == 2
 
 
 def test_the_reported_time_is_the_time_until_which_the_next_plan_waits() -> None:
     api, result = job_for(lost_before(), lost_before())
-    assert isinstance(result, OutcomeUnknown)
+    assert isinstance(result, Unknown)
     memory = remember(api.stage.ledger.lines, settle_seconds=SETTLE)
     assert [memory.settles_at(intent) for intent in memory.open_creates] == [result.until]
 
@@ -288,7 +281,7 @@ def test_nothing_is_sent_again_if_the_whole_list_cannot_be_read() -> None:
     api.fates = [lost_before()]
     api.list_faults = [OutcomeUnknownError("502", status=502) for _ in range(50)]
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, OutcomeUnknown)
+    assert isinstance(result, Unknown)
     assert len(api.sent("POST")) == 1
 
 
@@ -297,7 +290,7 @@ def test_a_look_that_fails_does_not_end_the_looking() -> None:
     api.fates = [lost_after()]
     api.list_faults = [OutcomeUnknownError("502", status=502), RateLimitedError("429", status=429)]
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert api.stage.clock.slept == [1, 2]
 
 
@@ -306,7 +299,7 @@ def test_a_job_beyond_the_newest_page_is_found_in_the_whole_list() -> None:
     api = Api(Stage(), *others)
     api.fates = [lost_after(listed_after=190.0)]
     result = create_job_once(run(api, settle=200.0), order(), ())
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert result.recovered
     assert api.sent("list")[-1] == "list 1"
     assert len(api.sent("POST")) == 1
@@ -340,7 +333,7 @@ def test_a_job_that_moved_while_the_whole_list_was_read_is_found() -> None:
     api.fates = [lost_after(listed_after=190.0)]
     result = create_job_once(run(api, settle=200.0), order(), ())
     assert api.missed
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert len(api.sent("POST")) == 1
 
 
@@ -348,15 +341,15 @@ def test_another_creates_job_is_not_recovered() -> None:
     api = Api(Stage(), job(A, "j1", age=0))
     api.fates = [lost_before(), ANSWERED]
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert result.job.id != "j1"
 
 
 def test_without_a_settle_time_one_look_decides() -> None:
     api, result = job_for(lost_after(), settle=0.0)
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     api, result = job_for(lost_before(), ANSWERED, settle=0.0)
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert steps(api) == [INTENT, POST, INTENT, POST, DONE]
     assert api.stage.clock.slept == []
 
@@ -366,7 +359,7 @@ def test_without_a_settle_time_one_look_decides() -> None:
 
 def test_a_server_that_is_busy_is_asked_again_when_it_says_so() -> None:
     api, result = job_for(busy(17), ANSWERED)
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert steps(api) == [INTENT, POST, INTENT, POST, DONE]
     (slept,) = api.stage.clock.slept
     assert 17 <= slept < 18
@@ -381,14 +374,14 @@ def test_a_server_that_is_busy_is_looked_at_before_it_is_asked_again() -> None:
 
 def test_a_busy_answer_to_a_create_that_took_effect_is_recovered() -> None:
     api, result = job_for(replace(busy(1), made=True))
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert result.recovered
     assert len(api.sent("POST")) == 1
 
 
 def test_a_server_that_is_always_busy_is_given_up() -> None:
     api, result = job_for(*[busy(100)] * 50, deadline=900.0)
-    assert isinstance(result, NotCreated)
+    assert isinstance(result, Failed)
     assert isinstance(result.error, RateLimitedError)
     assert 5 < len(api.sent("POST")) <= 9, "as often as the deadline allows"
     assert api.stage.clock.now <= NOW + 900
@@ -397,20 +390,20 @@ def test_a_server_that_is_always_busy_is_given_up() -> None:
 
 def test_a_connection_that_comes_back_is_used() -> None:
     api, result = job_for(down(), down(), ANSWERED)
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert len(api.jobs) == 1
     assert len(ops(api)) == 1
 
 
 def test_a_certificate_that_is_not_trusted_is_not_tried_again() -> None:
     api, result = job_for(Fate(error=UnreachableError("certificate", transient=False), made=False))
-    assert isinstance(result, NotCreated)
+    assert isinstance(result, Failed)
     assert len(api.sent("POST")) == 1
 
 
 def test_a_server_that_is_busy_and_then_loses_the_answer_is_looked_up() -> None:
     api, result = job_for(busy(1), lost_after())
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
     assert result.recovered
     assert len(api.jobs) == 1
 
@@ -423,7 +416,7 @@ def test_nothing_is_sent_once_the_run_was_asked_to_stop_while_it_waited() -> Non
     api.fates = [busy(5), ANSWERED]
     api.stage.clock.wakes = [lambda: setattr(api.stage.stop, "up", True)]
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, NotCreated)
+    assert isinstance(result, Failed)
     assert len(api.sent("POST")) == 1
     assert api.jobs == []
 
@@ -433,7 +426,7 @@ def test_a_lost_create_stays_unknown_once_the_run_was_asked_to_stop() -> None:
     api.fates = [lost_before(), ANSWERED]
     api.stage.clock.wakes = [lambda: setattr(api.stage.stop, "up", True)]
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, OutcomeUnknown)
+    assert isinstance(result, Unknown)
     assert result.until == NOW + SETTLE
     assert api.stage.clock.slept == [1]  # it looks once and waits no longer
     assert len(api.sent("POST")) == 1
@@ -443,7 +436,7 @@ def test_a_lost_create_stays_unknown_once_the_run_was_asked_to_stop() -> None:
 
 def test_nothing_is_sent_after_the_deadline() -> None:
     api, result = job_for(lost_before(), ANSWERED, deadline=30.0)
-    assert isinstance(result, OutcomeUnknown)
+    assert isinstance(result, Unknown)
     assert len(api.sent("POST")) == 1
 
 
@@ -452,7 +445,7 @@ def test_a_create_that_was_made_before_the_stop_is_still_recovered() -> None:
     api.fates = [lost_after(listed_after=0.5)]
     api.stage.clock.wakes = [lambda: setattr(api.stage.stop, "up", True)]
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
 
 
 # Tags.
@@ -464,19 +457,19 @@ def test_a_create_that_was_made_before_the_stop_is_still_recovered() -> None:
 @pytest.mark.parametrize("value", [None, "altered"])
 def test_tags_that_come_back_altered_are_reported(key: str, value: str | None) -> None:
     api, result = job_for(Fate(altered={key: value}))
-    assert isinstance(result, TagsAltered)
-    assert result.key == key
+    assert isinstance(result, Failed)
+    assert f"altered its tag {key}" in str(result.error)
     assert api.stage.ledger.kinds[-1] == DONE  # the job exists, and its id is known
 
 
 def test_a_recovered_job_with_altered_tags_is_reported_too() -> None:
     _, result = job_for(replace(lost_after(), altered={tags.SOURCE: None}))
-    assert isinstance(result, TagsAltered)
+    assert isinstance(result, Failed)
 
 
 def test_the_users_own_metadata_may_come_back_as_the_server_likes() -> None:
     _, result = job_for(Fate(altered={"team": "SEARCH"}))
-    assert isinstance(result, JobCreated)
+    assert isinstance(result, Created)
 
 
 # The ledger.
@@ -486,7 +479,7 @@ def test_nothing_is_sent_if_the_intent_cannot_be_made_durable() -> None:
     api = Api(Stage())
     api.stage.ledger.works_for = 0
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, NotSent)
+    assert isinstance(result, Failed)
     assert isinstance(result.error, LedgerError)
     assert api.sent("POST") == []
 
@@ -496,7 +489,7 @@ def test_nothing_is_sent_again_if_the_intent_cannot_be_made_durable_again() -> N
     api = Api(Stage())
     api.fates = [lost_before(), ANSWERED]
     api.stage.ledger.works_for = 1
-    assert isinstance(create_job_once(run(api), order(), ()), OutcomeUnknown)
+    assert isinstance(create_job_once(run(api), order(), ()), Unknown)
     assert len(api.sent("POST")) == 1
 
 
@@ -506,7 +499,7 @@ def test_an_outcome_that_cannot_be_written_down_is_still_the_outcome(fate: Fate)
     api.fates = [fate]
     api.stage.ledger.works_for = 1
     result = create_job_once(run(api), order(), ())
-    assert isinstance(result, NotCreated if fate.error and not fate.made else JobCreated)
+    assert isinstance(result, Failed if fate.error and not fate.made else Created)
     assert "ledger.degraded" in api.stage.log.names
 
 
@@ -533,14 +526,14 @@ def test_at_most_one_job_is_ever_made_and_nothing_that_exists_is_denied(
     api.stage.clock.wakes = [*[lambda: None] * stop_in, lambda: setattr(api.stage.stop, "up", True)]
     result = create_job_once(run(api), order(), ())
     assert len(api.jobs) <= 1
-    assert isinstance(result, JobCreated | OutcomeUnknown) or not api.jobs
-    if isinstance(result, JobCreated):
+    assert isinstance(result, Created | Unknown) or not api.jobs
+    if isinstance(result, Created):
         assert [it.id for it in api.jobs] == [result.job.id]
     outcomes = [it for it in api.stage.ledger.kinds if it != INTENT]
     assert len(outcomes) == bool(api.sent("POST"))
     memory = remember(api.stage.ledger.lines, settle_seconds=SETTLE)
-    assert bool(memory.open_creates) is isinstance(result, OutcomeUnknown)
-    assert set(memory.jobs) == ({it.id for it in api.jobs} if isinstance(result, JobCreated) else set())
+    assert bool(memory.open_creates) is isinstance(result, Unknown)
+    assert set(memory.jobs) == ({it.id for it in api.jobs} if isinstance(result, Created) else set())
 
 
 def test_a_lost_answer_is_said_with_its_error() -> None:
@@ -553,5 +546,7 @@ def test_a_lost_answer_is_said_with_its_error() -> None:
 
 def test_a_run_that_has_not_begun_to_apply_creates_nothing() -> None:
     api = Api(Stage())
-    assert create_job_once(run_in(api.stage.world(), api), order(), ()) is TOO_LATE
+    result = create_job_once(run_in(api.stage.world(), api), order(), ())
+    assert isinstance(result, Failed)
+    assert result.unsent
     assert (api.jobs, api.sent("POST")) == ([], [])

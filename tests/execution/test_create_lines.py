@@ -16,7 +16,7 @@ from msgspec import structs
 from reconciler.api.errors import NotFoundError, RejectedError, UnreachableError
 from reconciler.api.values import CreateJob
 from reconciler.execution.apply import Applier
-from reconciler.execution.intents import withdraw
+from reconciler.execution.records import withdraw
 from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateRefused, CreateUnknown
 from reconciler.model import InputFile, Job, JobSpec, UploadedFile, tags

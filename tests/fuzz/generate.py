@@ -76,7 +76,7 @@ OFFLINE: Final = _commands(
 )
 ONLINE: Final = _commands(
     "plan; plan --format json; apply --yes; apply --yes --wait --timeout 3h; status; wait --timeout 2h; history; "
-    "history verify; jobs list; jobs list --all --format json; files prune --yes; doctor; outputs pull; "
+    "history verify; jobs list; jobs list --all --format json; doctor; outputs pull; "
     "jobs snapshot out.json; jobs get one; jobs cancel 7c65c1e5-0000-4000-8000-000000000000 --yes; "
     "init --from-workspace; apply --yes --format github --comment comment.md; plan --log-level debug --log-file out.log"
 )

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from reconciler.model import Target
 from reconciler.planning.planner import RULES
 from reconciler.plans import plan_file
 from reconciler.plans.document import (
@@ -18,7 +19,6 @@ from reconciler.plans.document import (
     PlanDoc,
     SettingsDoc,
     SummaryDoc,
-    TargetDoc,
 )
 from tools.generate import GENERATED, ROOT, Generated, difference, markdown, planner_pages, write
 
@@ -89,7 +89,7 @@ def test_a_saved_plan_is_as_its_schema_says() -> None:
         format_version=FORMAT_VERSION,
         tool_version="0.1.0",
         created_at="2025-11-21T12:00:00Z",
-        target=TargetDoc(base_url="https://api.mistral.ai", project="search-batch"),
+        target=Target(base_url="https://api.mistral.ai", project="search-batch"),
         summary=summary,
         decisions=(
             DecisionDoc(

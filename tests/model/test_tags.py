@@ -35,6 +35,10 @@ sources: Final = st.builds(
     actor=ANYTHING,
     repository=ANYTHING,
     root=ANYTHING.map(tags.root_of),
+    pull=st.sampled_from(("", "12")),
+    plan=st.sampled_from(("", "0" * 16)),
+    event=ANYTHING,
+    approver=ANYTHING,
     run_url=ANYTHING | st.just("https://ci.example.com/run?id=7&x=é " * 20),
 )
 some_tags: Final = st.builds(
@@ -76,7 +80,7 @@ def test_the_source_is_read_as_it_was_written_or_left_out_if_it_does_not_fit(wri
     assert source.run_url in (written.source.run_url, "")
     assert source.branch in (written.source.branch, "")
     assert source.repository in (written.source.repository, "")
-    parts = ("repository", "branch", "run_url", "actor")
+    parts = ("repository", "branch", "event", "approver", "run_url", "plan", "pull", "actor")
     written_parts = [part for part in parts if getattr(written.source, part)]
     kept = [getattr(source, part) == getattr(written.source, part) for part in written_parts]
     assert kept == sorted(kept), "what gives way first is gone before anything else"

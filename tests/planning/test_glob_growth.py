@@ -16,7 +16,7 @@ from reconciler.model import (
     Source,
     tags,
 )
-from reconciler.planning import glob_growth
+from reconciler.planning.notes import grown_glob
 from reconciler.planning.planner import plan
 from tests.helpers.make import NOW, file_of
 
@@ -48,7 +48,7 @@ def job_for(of: JobSpec, phase: Phase = Phase.SUCCEEDED) -> OwnedJob:
 @pytest.mark.parametrize("before", [2, 30, 46])
 @pytest.mark.parametrize("more", [1, 5, 300])
 def test_a_glob_that_grew_gets_a_note(before: int, more: int) -> None:
-    reported = glob_growth.note(job_for(spec(before)), spec(before + more))
+    reported = grown_glob(job_for(spec(before)), spec(before + more))
     assert (
         reported
         == f"{before} of {before + more} parts already answered by 4fb29d1c: did you mean `for_each`?"
@@ -56,13 +56,13 @@ def test_a_glob_that_grew_gets_a_note(before: int, more: int) -> None:
 
 
 def test_a_job_whose_parts_do_not_fit_the_tags_gets_no_note() -> None:
-    assert glob_growth.note(job_for(spec(100)), spec(101)) == ""
+    assert grown_glob(job_for(spec(100)), spec(101)) == ""
 
 
 def test_other_parts_are_no_growth() -> None:
-    assert glob_growth.note(job_for(spec(30)), spec(31, first=1)) == ""
-    assert glob_growth.note(job_for(spec(30)), spec(29)) == ""
-    assert glob_growth.note(job_for(spec(30)), spec(30)) == ""
+    assert grown_glob(job_for(spec(30)), spec(31, first=1)) == ""
+    assert grown_glob(job_for(spec(30)), spec(29)) == ""
+    assert grown_glob(job_for(spec(30)), spec(30)) == ""
 
 
 def test_the_plan_says_it_beside_the_create_and_not_of_a_family() -> None:

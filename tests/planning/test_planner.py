@@ -12,7 +12,6 @@ from reconciler.api.values import OddRow
 from reconciler.ledger.lines import CancelEnded
 from reconciler.ledger.memory import Doubt, Memory
 from reconciler.model import Declared, InlineRequests, Job, JobSpec, RunKey, digests, tags
-from reconciler.planning import planner
 from reconciler.planning.actions import Change, Create, Hold, Plan, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
@@ -49,7 +48,6 @@ from tests.helpers.make import (
     stopped,
     untagged,
 )
-from tools.generate import planner_pages
 
 A, B = spec("a"), spec("b", "w2")
 OLD = spec("a", "w0")
@@ -1300,10 +1298,6 @@ def test_every_rule_has_a_standing_of_its_own_and_says_what_it_does() -> None:
     assert {rule.standing for rule in RULES} == set(Standing) - elsewhere, "these have tests of their own"
     assert len({rule.standing for rule in RULES}) == len(RULES)
     assert all(rule.case and rule.outcome and rule.decide.__doc__ for rule in RULES)
-
-
-def test_the_docstring_draws_the_table() -> None:
-    assert planner_pages.table() in (planner.__doc__ or "")
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())

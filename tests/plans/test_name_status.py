@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from reconciler.cli.output.job_bars import WIDTH, cells, seconds_left
 from reconciler.model import Job, OwnedJob, Phase
 from reconciler.model.tags import read
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
-from reconciler.planning.standing import Standing
-from reconciler.plans import name_status
+from reconciler.planning.standing import Readiness, Standing
 from reconciler.plans.approval import approval_of
 from reconciler.plans.document import (
     ActionDoc,
@@ -26,7 +26,7 @@ from reconciler.plans.document import (
     KeepDoc,
     SettingsDoc,
 )
-from reconciler.plans.name_status import Readiness, aggregate, job_progress, readiness
+from reconciler.plans.name_status import readiness
 from reconciler.runs.wait import PollPolicy
 from tests.helpers.make import ACTIVE, NOW, job, spec
 
@@ -97,10 +97,6 @@ def test_the_standing_says_how_far_a_name_is(decision: DecisionDoc, expected: Re
     assert readiness(decision) is expected
 
 
-def test_every_standing_says_how_far_a_name_is() -> None:
-    assert set(name_status.READINESS) == set(Standing)
-
-
 def test_a_wait_goes_on_for_room_that_the_run_may_use() -> None:
     assert readiness(decided(Standing.NO_ROOM, HoldDoc(reason=Reason.QUOTA)), {"a"}) is Readiness.RUNNING
     assert readiness(decided(Standing.NO_ROOM, LOOK), {"a"}) is Readiness.ATTENTION
@@ -124,11 +120,9 @@ def test_no_progress_divides_by_nought(
         completed_requests=completed,
         failed_requests=failed,
     )
-    one = job_progress("a", it, now)
-    assert 0 <= one.share <= 1
-    assert one.seconds_left is None or one.seconds_left >= 0
-    assert 0 <= aggregate([one, one], "both").share <= 1
-    assert aggregate([], "none").share == 0
+    assert (seconds_left(it, now) or 0) >= 0
+    for jobs in ([it], [it, it], []):
+        assert len(cells("a", jobs, now)[1]) == WIDTH
 
 
 def test_the_time_left_is_that_of_the_pace_so_far() -> None:
@@ -142,8 +136,10 @@ def test_the_time_left_is_that_of_the_pace_so_far() -> None:
         total_requests=400,
         completed_requests=100,
     )
-    assert job_progress("a", it, 150).seconds_left == 150
-    assert job_progress("a", structs.replace(it, total_requests=0, completed_requests=0), 150).total is None
+    assert seconds_left(it, 150) == 150
+    assert cells("a", [it], 150)[2:] == ("100 of 400", "", "2 min left")
+    unknown = structs.replace(it, total_requests=0, completed_requests=0)
+    assert cells("a", [it, unknown], 150)[2] == "100 of ?"
 
 
 def test_intervals_grow_to_a_limit_and_no_two_runners_agree() -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reconciler.errors import Problem, SpecError
+from reconciler.model import Target
 from reconciler.planning.actions import Change
-from reconciler.planning.guard_input import GuardReading, Refusal
+from reconciler.planning.guard_input import Refusal
 from reconciler.plans.document import (
     ActionDoc,
     CancelDoc,
@@ -22,7 +23,6 @@ from reconciler.plans.document import (
     PlanDoc,
     SettingsDoc,
     SummaryDoc,
-    TargetDoc,
     UploadDoc,
 )
 from reconciler.render.github import plan_github
@@ -94,7 +94,7 @@ plans = st.builds(
     format_version=st.just("1.0"),
     tool_version=words,
     created_at=words,
-    target=st.builds(TargetDoc, base_url=words, project=words),
+    target=st.builds(Target, base_url=words, project=words),
     commit=words,
     branch=words,
     observed_at=st.none() | words,
@@ -103,9 +103,6 @@ plans = st.builds(
         attention=counts, requests=numbers, requests_unknown=counts, lost_answers=numbers,
     ),
     guards=st.lists(st.builds(Refusal, guard=words, message=words, hint=words), max_size=3).map(tuple),
-    guard_readings=st.lists(
-        st.builds(GuardReading, guard=words, value=st.floats(0, 9e9), limit=st.floats(0, 9e9)), max_size=3
-    ).map(tuple),
     decisions=st.lists(decisions, max_size=6).map(tuple),
 )  # fmt: skip
 

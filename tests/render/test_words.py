@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.model import Target
 from reconciler.planning.actions import Reason
 from reconciler.planning.standing import Standing
-from reconciler.plans.document import DecisionDoc, HoldDoc, JobDoc, PlanDoc, SummaryDoc, TargetDoc
+from reconciler.plans.document import DecisionDoc, HoldDoc, JobDoc, PlanDoc, SummaryDoc
 from reconciler.render.plan_view import reason_words
 from reconciler.render.status_view import status_doc
 
@@ -93,7 +94,7 @@ def state(standing: Standing, job: JobDoc | None) -> str:
         format_version="1",
         tool_version="1",
         created_at="2026-11-28T00:00:00Z",
-        target=TargetDoc(base_url="https://api.mistral.ai", project="demo"),
+        target=Target(base_url="https://api.mistral.ai", project="demo"),
         decisions=(decision,),
         summary=SummaryDoc(**numbers),
     )

@@ -58,6 +58,7 @@ CHILD: Final = "read the key or a token from a program that this tool starts"
 PIP: Final = "run code of the checkout in place of pip or of this tool"
 FORGED: Final = "write lines into the shared ledger"
 ROLLED_BACK: Final = "roll the shared ledger back"
+POLICY: Final = "go beyond a policy of the organization"
 LINKS: Final = "give another file or a pipe for settings, defaults, a spec, an input or a plan"
 
 SWITCHES: Final = (
@@ -252,7 +253,10 @@ SWITCHES: Final = (
         ACTION,
         (PIP,),
         (
-            ("      working-directory: ${{ runner.temp }}\n", ""),
+            (
+                "      working-directory: ${{ runner.temp }}\n      run: |\n        pinned=",
+                "      run: |\n        pinned=",
+            ),
             (
                 "python -I -m pip install --quiet --disable-pip-version-check --no-deps",
                 "python -m pip install",
@@ -272,6 +276,39 @@ SWITCHES: Final = (
         ".github/workflows/plan.yml",
         ("get past the required check with broken specs, or with a plan that failed or did not run",),
         (("              exit 1\n", ""),),
+    ),
+    Switch(
+        "the policy",
+        "a policy may be a part of the checkout",
+        "reconciler/cli/session/policy.py",
+        (POLICY,),
+        (("    if any(within(", "    if not top and any(within("),),
+    ),
+    Switch(
+        "the policy",
+        "settings may exceed a ceiling",
+        "reconciler/specs/policy.py",
+        (POLICY,),
+        (
+            (
+                "most[name] is not UNSET and _rank(value) > _rank(most[name])",
+                "most[name] is not UNSET and not name",
+            ),
+        ),
+    ),
+    Switch(
+        "the policy",
+        "specs may say anything",
+        "reconciler/specs/job.py",
+        (POLICY,),
+        (("policy.spec_problems(document, members) if policy else ()", "()"),),
+    ),
+    Switch(
+        "the policy",
+        "the action does not name the policy to the tool",
+        ACTION,
+        (POLICY,),
+        (("then export RECONCILER_POLICY=", "then POLICY="),),
     ),
     Switch(
         "the limit without an approval",
@@ -325,14 +362,14 @@ SWITCHES: Final = (
     Switch(
         "the ledger's branch",
         "commits that remove lines are sound",
-        "reconciler/ledger/git_history.py",
+        "reconciler/ledger/git_files.py",
         ("take lines out of the shared ledger by a commit on top",),
         (("return any(not rows(parent) <= kept for parent in parents)", "return not parents"),),
     ),
     Switch(
         "the ledger's branch",
         "a merge is compared with no parent",
-        "reconciler/ledger/git_history.py",
+        "reconciler/ledger/git_files.py",
         ("take lines out of the shared ledger by a commit on top",),
         (('"--stdin", "-r", "-m",', '"--stdin", "-r",'),),
     ),

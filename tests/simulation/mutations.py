@@ -112,7 +112,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "an intent lasts no longer than the settle time",
-        "execution/intents.py",
+        "execution/records.py",
         "lease = run.limits.deadline_seconds",
         "lease = 0.0",
     ),
@@ -170,7 +170,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "what the list shows of an interrupted create is not written down",
-        "execution/record_observations.py",
+        "execution/records.py",
         "if facts.op in in_doubt:",
         "if facts.op in ():",
     ),

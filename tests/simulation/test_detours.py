@@ -14,6 +14,8 @@ from reconciler.model import Retry
 from tests.simulation.detours import ENDLESS, Away, Back, Detour
 from tests.simulation.exhaustive import WORLD
 from tests.simulation.faults import CallKind, Fault, NoCancels, Peace
+from tests.simulation.git import WORKS
+from tests.simulation.history import PROJECT
 from tests.simulation.machines import Luck
 from tests.simulation.people import People
 from tests.simulation.schedule import LAG
@@ -164,3 +166,24 @@ def test_of_twins_only_the_oldest_may_live_whatever_is_wanted_by_then(
     assert not stage.history.violations
     assert stage.server.status(younger.id) not in LIVE
     assert away in ("changed", "removed", "suspended") or stage.server.status(older.id) in LIVE
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_twins_of_earlier_work_live_only_while_a_newer_tool_may_have_a_job_of_their_name(
+    server: Server, *, held: bool
+) -> None:
+    detour = a_detour(APART, server, on_change="finish")
+    stage, spec = detour.stage, detour.spec
+    for runner in stage.runners:
+        stage.apply(runner, 0, Luck(dies_creating=True))
+    stage.baton.sleep(100.0)
+    works = (WORKS["two"], WORKS["twenty"], WORKS["uploaded"])
+    changed, unrelated = [structs.replace(spec, inputs=(it,)) for it in works if (it,) != spec.inputs][:2]
+    stage.git.commit((changed,))
+    known = structs.replace(changed if held else unrelated, name="beta")
+    detour.people.create(known, project=PROJECT, version="2")
+    stage.baton.sleep(LAG)
+    stage.apply(stage.runners[0], 1, Luck())
+    assert not stage.history.violations
+    alive = [stage.server.status(job.id) in LIVE for job in stage.history.of(spec.run_key)]
+    assert alive.count(True) == (2 if held else 1)

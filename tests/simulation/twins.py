@@ -46,9 +46,11 @@ def _families(after: Applied) -> dict[RunKey, list[CreatedJob]]:
 
 
 def _on_hold(after: Applied, job: CreatedJob) -> bool:
+    """Whether a job is newer than the checkout, or a job of which the tags were altered may be of its name."""
     newer = job.by is not None and 0 <= after.by.commit < job.by.commit
-    return newer or any(
-        other.altered
-        and (other.name == job.name or (other.key and job.key and other.key.work == job.key.work))
-        for other in after.history.jobs.values()
-    )
+    specs = after.by.declared.specs
+    names = {job.name, *(spec.name for spec in specs if job.key in spec.run_keys)}
+    keys = {job.key, *(key for spec in specs if spec.name in names for key in spec.run_keys)}
+    works = {key.work for key in keys if key}
+    altered = (other for other in after.history.jobs.values() if other.altered)
+    return newer or any(other.name in names or (other.key and other.key.work in works) for other in altered)

@@ -193,7 +193,7 @@ def test_mistakes_are_reported_with_their_place(
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     write(tmp_path / "reconciler.yaml", f"project: demo\n#{'x' * 1_000_000}\n")
-    with pytest.raises(ReconcilerError, match="too large for a settings file"):
+    with pytest.raises(ReconcilerError, match="too large for settings"):
         load_project(None, start=tmp_path)
 
 

@@ -42,7 +42,6 @@ def _of_specs(path: str) -> Callable[[], str]:
 
 
 GENERATED: Final = (
-    Generated("reconciler/planning/planner.py", planner_pages.docstring),
     Generated("docs/cli.md", cli_page.page),
     Generated("docs/development.md", layout_page.page),
     Generated("docs/planner.md", planner_pages.page),
@@ -55,7 +54,7 @@ GENERATED: Final = (
     ),
     *(
         Generated(path, _of_specs(path))
-        for path in ("docs/spec.md", *(f"schemas/{name}.schema.json" for name in SCHEMAS))
+        for path in ("docs/spec.md", "docs/policy.md", *(f"schemas/{name}.schema.json" for name in SCHEMAS))
     ),
 )
 

@@ -1,10 +1,7 @@
-"""`docs/planner.md` and the table in the planner's docstring, from the planner's rules."""
+"""`docs/planner.md`, from the planner's rules."""
 
 from __future__ import annotations
 
-import re
-import textwrap
-from pathlib import Path
 from typing import Final
 
 from reconciler.model import Phase
@@ -97,8 +94,6 @@ A hold by itself is not a pending change. A name marked *attention* needs a pers
 [exit code](exit-codes.md).
 """
 
-_TABLE: Final = re.compile(r"^0  .*?(?=\n\n)", re.DOTALL | re.MULTILINE)
-
 
 def page() -> str:
     """Return the page."""
@@ -132,28 +127,3 @@ def page() -> str:
         _ATTENTION,
         source="`reconciler/planning/` (`planner.py`, `rules/`, `sharing.py`, `quota.py` and `actions.py`)",
     )
-
-
-def table() -> str:
-    """Return the table of cases and outcomes for the planner's docstring."""
-    lines = []
-    parts = [[(rule.case, rule.outcome) for rule in part] for part in planner.TABLE]
-    beside = [[(it.CASE, it.OUTCOME)] for it in (other_work, sharing)]
-    for number, part in enumerate((*parts, *beside)):
-        for case, outcome in part:
-            lines += textwrap.wrap(f"{number}  {case}", 100, subsequent_indent="   ")
-            lines += textwrap.wrap(outcome, 100, initial_indent="     -> ", subsequent_indent="        ")
-    return "\n".join(lines)
-
-
-def docstring() -> str:
-    """Return the planner's source with the current table of rules in its docstring.
-
-    Raises:
-        ValueError: the docstring has no paragraph that begins with step 0.
-    """
-    source = Path(planner.__file__).read_text(encoding="utf-8")
-    text, found = _TABLE.subn(lambda _: table(), source, count=1)
-    if not found:
-        raise ValueError("the planner's docstring has no table: a paragraph that begins with `0  `")
-    return text

@@ -96,12 +96,12 @@ def page() -> str:
         reference_text.HEAD,
         f"```yaml\n{EXAMPLE}```",
         "## Fields",
-        *_fields(job, job),
+        *fields(job, job),
         f"The endpoints that the API documents for batches: {', '.join(f'`{path}`' for path in KNOWN_ENDPOINTS)}.",
         *(
             block
             for name in ("retry", "requests", "for_each", "matrix", "rerun", "adopt")
-            for block in _inner(name, job)
+            for block in inner(name, job)
         ),
         _mistakes(),
         reference_text.FAMILIES,
@@ -114,8 +114,8 @@ def page() -> str:
         reference_text.YAML,
         reference_text.SETTINGS,
         f"```yaml\n{SETTINGS_EXAMPLE}```",
-        *_fields(settings, settings),
-        *(block for name in ("on_end", "limits", "uploads", "guards") for block in _inner(name, settings)),
+        *fields(settings, settings),
+        *(block for name in ("on_end", "limits", "uploads", "guards") for block in inner(name, settings)),
         reference_text.ENVIRONMENTS,
         f"```yaml\n{ENVIRONMENTS_EXAMPLE}```",
         _table(settings["$defs"]["EnvironmentFields"], settings),
@@ -123,15 +123,17 @@ def page() -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _inner(name: str, schema: Schema) -> Iterator[str]:
+def inner(name: str, schema: Schema) -> Iterator[str]:
+    """Yield the heading and the table of the fields within a field."""
     field = schema["properties"][name]
     branch = next((it for it in field.get("anyOf", ()) if "$ref" in it), field)
-    inner = _resolved(branch.get("items", branch), schema)
+    resolved = _resolved(branch.get("items", branch), schema)
     yield f"### Fields of `{name}`"
-    yield _table(inner, schema)
+    yield _table(resolved, schema)
 
 
-def _fields(whole: Schema, schema: Schema) -> Iterator[str]:
+def fields(whole: Schema, schema: Schema) -> Iterator[str]:
+    """Yield the table of the fields of a mapping, and the messages for values that are not valid."""
     yield _table(whole, schema)
     refusals = [line for name, field in whole["properties"].items() for line in _refusals(name, field)]
     if refusals:

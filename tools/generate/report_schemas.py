@@ -57,7 +57,6 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "end": (reports.EndDoc,),
     "summary": (result_summary.ResultSummary,),
     "work": (result_summary.WorkSummary,),
-    "prune": (reports.PruneDoc,),
 }
 """The types that each schema describes: a document is one of them."""
 TITLES: Final[Mapping[str, str]] = {
@@ -68,8 +67,6 @@ TITLES: Final[Mapping[str, str]] = {
     "end": "What `on_end` sends when a job has ended",
 }
 """Titles of documents that are not simply a command's output."""
-_COMMANDS: Final = {"prune": "files prune"}
-"""The command that writes a document, if it has another name."""
 
 
 def schema(name: str) -> Callable[[], str]:
@@ -86,7 +83,7 @@ def _text(name: str) -> str:
             definition["properties"][field].setdefault("description", meaning)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": TITLES.get(name, f"What `reconciler {_COMMANDS.get(name, name)}` writes as JSON"),
+        "title": TITLES.get(name, f"What `reconciler {name}` writes as JSON"),
         **(tops[0] if len(tops) == 1 else {"anyOf": list(tops)}),
         "$defs": definitions,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from reconciler.specs.schema.json_schema import SCHEMAS
-from tools.generate import reference
+from tools.generate import policy_page, reference
 
 
 def generated() -> dict[str, str]:
@@ -14,4 +14,4 @@ def generated() -> dict[str, str]:
         f"schemas/{name}.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
         for name, schema in SCHEMAS.items()
     }
-    return {**schemas, "docs/spec.md": reference.page()}
+    return {**schemas, "docs/spec.md": reference.page(), "docs/policy.md": policy_page.page()}

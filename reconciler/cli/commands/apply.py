@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from reconciler.cli.commands.wait import timeout
 from reconciler.cli.params import options
@@ -61,6 +63,7 @@ def apply(
     from reconciler.cli.session.load_declared import load_declared, select_saved
     from reconciler.cli.session.session import open_run, writing
     from reconciler.cli.session.signals import interrupts
+    from reconciler.plans.plan_file import digest_prefix
 
     began = env.now()
     if timeout is not None and not wait:
@@ -76,7 +79,9 @@ def apply(
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
     opened = partial(open_run, Writer, without_deadline=True) if wait else writing
-    with reporting(), interrupts(env) as interrupted, opened(common, env, overrides) as run:
+    with reporting(), interrupts(env) as interrupted, opened(common, env, overrides) as opened_run:
+        plan = digest_prefix(saved) if saved else ""
+        run = replace(opened_run, source=structs.replace(opened_run.source, plan=plan))
         declaration = select_saved(saved, load_declared(run)) if saved else load_declared(run, selection)
         applying = ApplyFlow(
             run=run,

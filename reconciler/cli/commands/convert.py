@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
 
 import click
 
 from reconciler import file_access
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from reconciler.environment import Environment
+from reconciler.settings import Limits
+from reconciler.specs.conversion import convert as conversion
+from reconciler.text.plural import pluralize
+from reconciler.text.sanitize import clean
 
 
 @click.command()
@@ -28,13 +29,6 @@ def convert(env: Environment, *, file: Path, output: Path | None) -> int:
     FILE is of OpenAI, Anthropic, Gemini or Bedrock, as JSONL, as an array, or as JSON over several lines. A file that
     cannot be converted as a whole is refused, with line numbers. The model goes into a suggested spec on stderr.
     """
-    from tempfile import TemporaryFile
-
-    from reconciler.settings import Limits
-    from reconciler.specs.conversion import convert as conversion
-    from reconciler.text.plural import pluralize
-    from reconciler.text.sanitize import clean
-
     target = env.cwd / output if output else None
     if target and target.exists():
         raise ReconcilerError(f"{output} exists", hint="choose another name, or remove it")

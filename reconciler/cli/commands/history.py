@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from reconciler.cli.output import history_output
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import moment, unix
-from reconciler.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
-    from reconciler.runs.history import HistorySources
+from reconciler.cli.session import read_history
+from reconciler.cli.session.read_history import declared_at
+from reconciler.cli.session.target import local_ledger, shared_ledger
+from reconciler.environment import Environment
+from reconciler.errors import ExitCode, ReconcilerError, UsageError
+from reconciler.history import timeline
+from reconciler.history.record import HistoryFilter, filter_records
+from reconciler.runs.history import HistorySources, verified
+from reconciler.text.suggest import nearest
 
 _FORMATS = ("table", "wide", "json", "jsonl", "csv", "markdown")
 
@@ -65,13 +70,16 @@ offline = click.option(
         help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
     ),
     click.option("--until", type=moment, metavar="WHEN", help="Only jobs created before this time."),
-    click.option(
-        "--commit",
-        default="",
-        metavar="COMMIT",
-        help="Only jobs created from this commit; a prefix is enough.",
-    ),
-    click.option("--actor", default="", metavar="WHO", help="Only jobs created by this person or machine."),
+)
+@click.option(
+    "--metadata",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="Add a column with this key of the specs' metadata to the table; may be repeated.",
+)
+@click.option(
+    "--all-projects", is_flag=True, help="Include the jobs of other projects, as the list of jobs shows them."
 )
 @offline
 @options.output_format(*_FORMATS)
@@ -82,6 +90,8 @@ def show(
     *,
     name: str | None,
     filters: dict[str, Any],
+    keys: tuple[str, ...],
+    all_projects: bool,
     offline: bool,
     form: str,
     common: options.Common,
@@ -91,10 +101,6 @@ def show(
     Each row names its sources: the list of jobs, the ledger, pulled results. An unknown value is `?` in tables, null
     in JSON and empty in CSV, never 0.
     """
-    from reconciler.cli.output import history_output
-    from reconciler.cli.session import read_history
-    from reconciler.history.filters import HistoryFilter, filter_records
-
     now = env.now()
     times = {name: unix(filters[name], now) for name in ("since", "until")}
     wish = HistoryFilter(**filters | times)
@@ -103,10 +109,16 @@ def show(
             "NAME shows one spec's timeline and cannot be combined with filters",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
-    found = read_history.read(common, env, offline=offline)
+    if all_projects and (offline or name is not None):
+        raise UsageError(
+            "--all-projects needs the list of jobs, and cannot be combined with --offline or NAME",
+            hint="the ledger has only this project's jobs; use --name to select jobs",
+        )
+    found = read_history.read(common, env, offline=offline, all_projects=all_projects)
     if name is not None:
         return write_timeline(env, found, name, form=form)
-    write_stdout(history_output.table(found, filter_records(found.records, wish), form))
+    records = filter_records(found.records, wish)
+    write_stdout(history_output.table(found, records, form, keys=keys, projects=all_projects))
     return ExitCode.OK
 
 
@@ -121,11 +133,6 @@ def verify(env: Environment, *, offline: bool, form: str, common: options.Common
     Reports a job that no commit declares, a job missing from the list, a commit that is not in the repository, a
     ledger whose past was changed, and tags that contradict the ledger. With --offline the list is not read.
     """
-    from reconciler.cli.output import history_output
-    from reconciler.cli.session import read_history
-    from reconciler.cli.session.target import local_ledger, shared_ledger
-    from reconciler.runs.history import verified
-
     found = read_history.read(common, env, offline=offline)
     shared = shared_ledger(common, found.project, found.target, env)
     report = verified(
@@ -144,12 +151,6 @@ def write_timeline(env: Environment, found: HistorySources, name: str, *, form: 
     Raises:
         ReconcilerError: no spec, commit, job or ledger line has this name.
     """
-    from reconciler.cli.output import history_output
-    from reconciler.cli.session.read_history import declared_at
-    from reconciler.errors import ReconcilerError
-    from reconciler.history import timeline
-    from reconciler.text.suggest import nearest
-
     place = declared_at(env, found.project, name)
     entries = timeline.timeline_entries(name, place.works, found.records, found.ledger.lines, place.commits)
     if not entries and not place.declared:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.session import reading
+from reconciler.cli.session.target import config_file, open_project
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
-    from reconciler.specs.from_jobs import SkippedJob
-    from reconciler.specs.place import Placed
-    from reconciler.specs.project import Project
-
+from reconciler.model import Phase, tags
+from reconciler.outputs.place import warning_on_ci
+from reconciler.specs import scaffold
+from reconciler.specs.files import Listing
+from reconciler.specs.from_jobs import SkippedJob, drafts
+from reconciler.specs.load import load
+from reconciler.specs.place import Placed, Wanted, place, place_lines
+from reconciler.specs.project import Project, find
+from reconciler.text.sanitize import clean
+from reconciler.workspace import listing
 
 NOT_PINNED = (
     "it is not pinned: give git+https://HOST/PATH@COMMIT with 40 hex digits, or the URL of a wheel with "
@@ -56,12 +60,6 @@ ASSUMED = (
     "#sha256=DIGEST.  [default: the source of this installation, if it is pinned]",
 )
 @click.option(
-    "--results",
-    metavar="URL",
-    help="Write this place of results into a new reconciler.yaml: the URL of an object store, such as "
-    "s3://bucket/outputs, to which CI downloads results.",
-)
-@click.option(
     "--upgrade",
     is_flag=True,
     help="Renew workflows, action, requirements and schemas that an earlier version wrote. A file that was edited "
@@ -75,7 +73,6 @@ def init(
     from_workspace: bool,
     no_workflows: bool,
     package: str | None,
-    results: str | None,
     upgrade: bool,
     common: options.Common,
 ) -> int:
@@ -83,17 +80,9 @@ def init(
 
     Existing files are not overwritten; files that differ are listed. A second run changes nothing.
     """
-    from reconciler.cli.session.target import config_file, open_project
-    from reconciler.outputs.place import warning_on_ci
-    from reconciler.specs import scaffold
-    from reconciler.specs.place import place, place_lines
-    from reconciler.specs.project import find
-    from reconciler.text.sanitize import clean
-
     if package and not scaffold.PINNED.fullmatch(package):
         raise click.BadParameter(NOT_PINNED, param_hint="--package")
     found = config_file(env, common.config) or find(env.cwd)
-    check_url(results, found)
     root = found.parent if found else env.cwd
     git, top = env.git(root), env.git(root).toplevel()
     done: list[Placed] = []
@@ -103,9 +92,7 @@ def init(
         done.append(
             place(
                 root,
-                scaffold.settings(
-                    name, specs=scaffold.spec_folder(root), shared=bool(origin), results=results or ""
-                ),
+                scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin)),
             )
         )
     project = open_project(common, env)
@@ -147,28 +134,8 @@ def init(
     return ExitCode.OK
 
 
-def check_url(results: str | None, found: Path | None) -> None:
-    """Check what `--results` says.
-
-    Raises:
-        UsageError: it is no URL of an object store, or there are settings already.
-    """
-    from reconciler.settings import RESULTS_URL
-
-    if results is None:
-        return
-    if found:
-        raise click.UsageError(f"{found.name} exists: add the line `results: {results}` to it")
-    if not re.fullmatch(RESULTS_URL, results):
-        raise click.BadParameter(
-            "a URL such as s3://bucket/outputs, gs://… or az://…", param_hint="--results"
-        )
-
-
 def has_specs(project: Project) -> bool:
     """Whether the project has specs."""
-    from reconciler.specs.files import Listing
-
     folder = project.spec_root
     return folder.is_dir() and bool(Listing(str(folder), str(project.root)).specs)
 
@@ -181,13 +148,6 @@ def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Seque
         ListingError: the list of jobs could not be read completely.
         ApiError: the API could not be read.
     """
-    from reconciler.cli.session.session import reading
-    from reconciler.model import Phase, tags
-    from reconciler.specs.from_jobs import drafts
-    from reconciler.specs.load import load
-    from reconciler.specs.place import Wanted, place
-    from reconciler.workspace import listing
-
     with reading(common, env) as run:
         project = run.project
         declared = load(project, now=env.now(), monotonic=env.monotonic).specs if has_specs(project) else ()
@@ -205,8 +165,6 @@ SIGNS = {"wrote": "+", "added": "~", "renewed": "~", "kept": "="}
 
 def describe(done: Sequence[Placed]) -> Iterator[str]:
     """Yield a line for each file that was written, and for each that was kept although it differs, with its diff."""
-    from reconciler.text.sanitize import clean
-
     for it in done:
         if it.did != "kept" or it.why:
             yield clean(f"  {SIGNS[it.did]} {it.path}" + (f": {it.why}" if it.why else "")) + "\n"

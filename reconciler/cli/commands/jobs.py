@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 import click
 
+from reconciler.api.client import Reader, Writer
 from reconciler.cli.output.errors import write_error
-from reconciler.cli.output.streams import write_stdout
+from reconciler.cli.output.streams import save, write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.session import reading, writing
+from reconciler.cli.session.signals import interrupts
+from reconciler.context import ApiT, RunContext
+from reconciler.documents.reports import JobListDoc, pretty
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
-
-if TYPE_CHECKING:
-    from reconciler.api.client import Reader, Writer
-    from reconciler.context import RunContext
-    from reconciler.environment import Environment
-    from reconciler.model import Job
+from reconciler.execution.cancel import cancel_job
+from reconciler.ledger.lines import BY_HAND
+from reconciler.model import Job, Phase, tags
+from reconciler.planning import adoption
+from reconciler.render.jobs_view import job_text, jobs_text, listed
+from reconciler.specs.load import load
+from reconciler.text.plural import pluralize
+from reconciler.text.sanitize import clean
+from reconciler.text.suggest import nearest
+from reconciler.workspace import listing
+from reconciler.workspace import snapshot as snapshots
 
 
 @click.group()
@@ -40,13 +53,6 @@ def list_(
     env: Environment, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
 ) -> int:
     """List jobs, oldest first."""
-    from reconciler.cli.session.session import reading
-    from reconciler.documents.reports import JobListDoc, pretty
-    from reconciler.model import tags
-    from reconciler.render.jobs_view import jobs_text, listed
-    from reconciler.text.sanitize import clean
-    from reconciler.workspace import listing
-
     with reading(common, env) as run:
         found = listing.whole(run, to_show=True).jobs
     chosen = [
@@ -76,12 +82,6 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
     The file holds the jobs that this tool created or that a spec adopts, without the users' metadata, and the ledger:
     no prompts, no answers, no key.
     """
-    from reconciler.cli.output.files import save
-    from reconciler.cli.session.session import reading
-    from reconciler.text.plural import pluralize
-    from reconciler.workspace import listing
-    from reconciler.workspace import snapshot as snapshots
-
     with reading(common, env) as run:
         ledger = tuple(run.env.ledger.read())
         found = listing.whole(run)
@@ -96,9 +96,6 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
 
 def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
     """Return the ids of the jobs that valid specs adopt: an invalid one must not stop a snapshot."""
-    from reconciler.planning import adoption
-    from reconciler.specs.load import load
-
     try:
         specs = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True).specs
     except ReconcilerError:
@@ -116,11 +113,6 @@ def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> 
 
     A unique prefix of the ID is enough. NAME means the newest job of a name of this project.
     """
-    from reconciler.cli.session.find_jobs import find_jobs
-    from reconciler.cli.session.session import reading
-    from reconciler.documents.reports import pretty
-    from reconciler.render.jobs_view import job_text, listed
-
     with reading(common, env) as run:
         (job,) = map(listed, find_jobs(run, (job_id,)))
     write_stdout(pretty(job) if form == "json" else job_text(job))
@@ -140,11 +132,6 @@ def cancel(
 
     A unique prefix of the ID is enough. NAME means the queued or running job of a name of this project.
     """
-    from reconciler.cli.session.find_jobs import find_jobs
-    from reconciler.cli.session.session import writing
-    from reconciler.cli.session.signals import interrupts
-    from reconciler.text.sanitize import clean
-
     if not yes and not env.terminal("stdin"):
         raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
     with interrupts(env) as interrupted, writing(common, env) as run:
@@ -162,8 +149,6 @@ def cancel(
 
 def shown(job: Job) -> str:
     """Return a job's id, and its name if it has one."""
-    from reconciler.model import tags
-
     name = job.metadata.get(tags.NAME)
     return f"{name} ({job.id})" if name else job.id
 
@@ -174,8 +159,6 @@ def check_owner(job: Job, project: str, *, foreign: bool) -> None:
     Raises:
         ReconcilerError: the job carries no tag of this project.
     """
-    from reconciler.model import tags
-
     owner = tags.project_of(job)
     if owner != project and not foreign:
         whose = f"belongs to project {owner}" if owner else "carries no tag of this tool"
@@ -186,11 +169,6 @@ def check_owner(job: Job, project: str, *, foreign: bool) -> None:
 
 def stop_by_hand(run: RunContext[Writer], job: Job) -> bool:
     """Cancel one job, record that a person did so, and print its status."""
-    from reconciler.execution.cancel import cancel_job
-    from reconciler.ledger.lines import BY_HAND
-    from reconciler.model import tags
-    from reconciler.text.sanitize import clean
-
     try:
         name = str(job.metadata.get(tags.NAME, ""))
         ended = cancel_job(run, job, name=name, reason=BY_HAND)
@@ -199,3 +177,57 @@ def stop_by_hand(run: RunContext[Writer], job: Job) -> bool:
         return False
     write_stdout(f"{clean(f'{job.id} {ended.status}')}\n")
     return True
+
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BEGINNING: Final = re.compile(r"[0-9a-f-]{4,35}")
+"""A prefix of a job's id, which is a UUID; tables show eight characters."""
+
+
+def find_jobs(run: RunContext[ApiT], words: Sequence[str], *, live: bool = False) -> list[Job]:
+    """Return the jobs that ids, prefixes of ids as tables show them, or names of this project's jobs mean.
+
+    Args:
+        run: the run.
+        words: the ids and names.
+        live: whether a name means its queued or running job only; else it means its newest job.
+
+    Raises:
+        UsageError: a word means no job, or several.
+        ApiError: a job could not be read.
+    """
+    there = listing.whole(run).jobs if not all(map(_ID.fullmatch, words)) else ()
+    found = [
+        run.api.get_job(word) if _ID.fullmatch(word) else meant(word, there, run.target.project, live=live)
+        for word in words
+    ]
+    return list({job.id: job for job in found}.values())
+
+
+def meant(word: str, jobs: Sequence[Job], project: str, *, live: bool) -> Job:
+    """Return the one job whose id begins with a word, or whose name it is.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    ours = [job for job in jobs if tags.project_of(job) == project]
+    named = [job for job in ours if job.metadata.get(tags.NAME) == word]
+    active = [job for job in named if job.phase is Phase.ACTIVE]
+    begun = [job for job in jobs if _BEGINNING.fullmatch(word) and job.id.startswith(word)]
+    found = list({job.id: job for job in (*begun, *(active if live else named[-1:]))}.values())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(f"{job.id} ({job.status})" for job in found)
+        raise UsageError(f"{word} means {pluralize(len(found), 'job')}: {ids}", hint="pass the id of one")
+    if named:
+        raise UsageError(
+            f"no job named {word} is queued or running: the newest is {named[-1].id} ({named[-1].status})",
+            hint="jobs that have ended cannot be cancelled",
+        )
+    near = nearest(word, {str(job.metadata.get(tags.NAME)) for job in ours})
+    hint = "list ids and names: reconciler jobs list --all"
+    raise UsageError(
+        f"no job of this project is named {word}, and no id begins with it",
+        hint=f"did you mean {near}? Else {hint}" if near else hint,
+    )

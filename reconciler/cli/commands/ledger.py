@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
-    from reconciler.ledger.file import FileLedger
-    from reconciler.ledger.git import SharedLedger
+from reconciler.ledger.file import FileLedger
+from reconciler.ledger.git import SharedLedger
+from reconciler.ledger.lines import encode, union
+from reconciler.render.ledger_view import ledger_text
+from reconciler.text.plural import pluralize
 
 
 @click.group()
@@ -27,9 +27,6 @@ def ledger() -> None:
 @click.pass_obj
 def show(env: Environment, *, form: str, common: options.Common) -> int:
     """Show all lines, oldest first."""
-    from reconciler.ledger.lines import encode, union
-    from reconciler.render.ledger_view import ledger_text
-
     local, shared = ledgers(common, env)
     others = shared.read(shared.fetch()) if shared else ()
     ordered = sorted(union(local.read(), others), key=lambda line: line.at)
@@ -51,9 +48,6 @@ def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> i
 
     The next apply pushes the local lines, so it adds lost ones to the shared ledger again.
     """
-    from reconciler.ledger.lines import union
-    from reconciler.text.plural import pluralize
-
     local, shared = ledgers(common, env)
     if shared is None:
         raise ReconcilerError(
@@ -72,8 +66,6 @@ def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> i
 
 def ledgers(common: options.Common, env: Environment) -> tuple[FileLedger, SharedLedger | None]:
     """Return the target's ledgers, without a request to the API."""
-    from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
-
     project = open_project(common, env)
     target = target_of(common, env, project)
     return local_ledger(project, target), shared_ledger(common, project, target, env)

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
 
 import click
 
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.params.options import Common
 from reconciler.cli.params.time_types import moment, unix
+from reconciler.cli.session.target import open_project
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode, UsageError, first_that_holds
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
+from reconciler.outputs.place import open_place
+from reconciler.outputs.store import ResultStore
+from reconciler.outputs.summaries import path_of, results_file, summary_of, work_summaries
+from reconciler.render.results_view import pull_text, results_text
+from reconciler.tables.rows import Row
+from reconciler.text.sanitize import clean
 
 
 @click.group()
@@ -69,7 +77,6 @@ def pull(
     from reconciler.documents.reports import PullDoc, pretty
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
-    from reconciler.render.results_view import pull_text
 
     with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
         specs = declared(run)
@@ -130,9 +137,6 @@ def show(
     NAME may be a glob: shows counts, the reasons of failures, and what is missing. With custom_ids, or with --failed or
     --invalid, shows these requests of one name.
     """
-    from reconciler.cli.session.read_results import opened, row_text
-    from reconciler.outputs.summaries import path_of, results_file, summary_of, work_summaries
-    from reconciler.render.results_view import results_text
     from reconciler.tables.rows import encode_row, read_rows
 
     with opened(env, common) as store:
@@ -161,9 +165,7 @@ def show(
 @click.pass_obj
 def path(env: Environment, *, name: str, common: options.Common) -> int:
     """Print the path or URL of a name's results. Needs no key."""
-    from reconciler.cli.session.read_results import opened
     from reconciler.outputs.store import FolderStore
-    from reconciler.outputs.summaries import path_of, results_file, summary_of
 
     with opened(env, common) as store:
         it = summary_of(store, name)
@@ -187,8 +189,6 @@ def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, co
     NAME may be a glob. Fields of answers get columns of their own if the requests ask for a JSON schema. In CSV, a text
     that a spreadsheet would run as a formula gets an apostrophe in front.
     """
-    from reconciler.cli.session.read_results import opened
-    from reconciler.outputs.summaries import summary_of, work_summaries
     from reconciler.outputs.table import ResultsTable
     from reconciler.tables.write import write_table
     from reconciler.text.plural import pluralize
@@ -204,3 +204,21 @@ def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, co
         count = write_table(env.cwd / out, form, columns, table.rows())
     write_stdout(f"{out}: {pluralize(count, 'row')}, {pluralize(len(columns), 'column')}\n")
     return ExitCode.OK
+
+
+@contextmanager
+def opened(env: Environment, common: Common) -> Iterator[ResultStore]:
+    """Open the place of results for reading."""
+    project = open_project(common, env)
+    with TemporaryDirectory() as staging:
+        yield open_place(project, env.environ, staging=Path(staging))
+
+
+def row_text(row: Row) -> str:
+    """Return one request of joined results: its custom_id, and why it failed, or its answer as it is."""
+    if row.error is not None:
+        return clean(f"{row.custom_id}  {row.reason}") + "\n"
+    check = f"  ({row.check})" if row.check != "valid" else ""
+    text = row.text()
+    lines = (bytes(row.body).decode() if text is None else text).splitlines()
+    return "".join([clean(f"{row.custom_id}{check}") + "\n", *(f"  {clean(line)}\n" for line in lines)])

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.output.comment import reporting_errors
+from reconciler.cli.output.plan_output import codes, plan_bytes, write_plan
+from reconciler.cli.output.streams import save
 from reconciler.cli.params import options
 from reconciler.cli.params.guard_options import guard_flags, guard_options
 from reconciler.cli.params.options import quoted
-from reconciler.errors import ExitCode, UsageError, first_that_holds
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
-    from reconciler.plans.document import PlanDoc
+from reconciler.cli.session.load_declared import gather, gather_from
+from reconciler.cli.session.session import reading
+from reconciler.cli.session.target import check_other_settings
+from reconciler.environment import Environment
+from reconciler.errors import ExitCode, UsageError
+from reconciler.plans.document import PlanDoc
 
 
 @click.command()
@@ -53,13 +56,6 @@ def plan(
     alone. Jobs that are no longer declared are cancelled only if the whole spec root is considered. Exit with 3 if a
     guard holds something back; a saved plan has only the rest.
     """
-    from reconciler.cli.output.comment import reporting_errors
-    from reconciler.cli.output.files import save
-    from reconciler.cli.output.plan_output import plan_bytes, write_plan
-    from reconciler.cli.session.load_declared import gather, gather_from
-    from reconciler.cli.session.session import reading
-    from reconciler.cli.session.target import check_other_settings
-
     if out == Path("-"):
         raise UsageError("-o needs a file name", hint="to print the plan to stdout, use --format json")
     with reporting_errors(env, output, what="plan"):
@@ -87,13 +83,3 @@ def next_step(document: PlanDoc, selection: Sequence[str], out: Path | None, fla
     if any(word.startswith("--observed") for word in selection):
         return f"Not saved. To save a plan that apply follows exactly: {save}"
     return f"Not saved: `{command}` plans again and asks. To save a plan that apply follows exactly: {save}"
-
-
-def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool) -> ExitCode:
-    """Return the exit code of a command that only shows a plan."""
-    holds = set()
-    if detailed_exitcode and document.pending:
-        holds.add(ExitCode.PENDING)
-    if fail_on_attention and document.summary.attention:
-        holds.add(ExitCode.ATTENTION)
-    return first_that_holds(holds)

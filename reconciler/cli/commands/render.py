@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
+from reconciler.cli.session.target import find_project
+from reconciler.environment import Environment
+from reconciler.render.problems import problems_text
+from reconciler.specs import to_yaml
+from reconciler.specs.load import load
 
 
 @click.command()
@@ -22,11 +22,6 @@ def render(env: Environment, *, selection: options.Selection, chosen: options.Ch
 
     Saved as one file directly in the spec folder, in place of all others, they declare the same jobs.
     """
-    from reconciler.cli.session.target import find_project
-    from reconciler.render.problems import problems_text
-    from reconciler.specs import to_yaml
-    from reconciler.specs.load import load
-
     project = find_project(env, chosen)
     loaded = load(
         project,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.target import find_project
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
+from reconciler.specs import rerun as edits
+from reconciler.specs.load import load
+from reconciler.text.sanitize import clean
 
 
 @click.command()
@@ -25,11 +25,6 @@ def rerun(env: Environment, *, name: str, to: str | None, chosen: options.Chosen
     Comments, quoting and line breaks stay. Nothing is submitted until the change is applied. If the value comes from
     `_defaults.yaml`, the spec gets its own.
     """
-    from reconciler.cli.session.target import find_project
-    from reconciler.specs import rerun as edits
-    from reconciler.specs.load import load
-    from reconciler.text.sanitize import clean
-
     project = find_project(env, chosen)
     loaded = load(project, now=env.now(), monotonic=env.monotonic)
     change = edits.edit(project, loaded.specs, loaded.later, name, to)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.connect import sandbox_db, sandbox_installed
+from reconciler.cli.session.target import find_project
+from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
 
 
 @click.group()
@@ -44,13 +43,12 @@ def sandbox() -> None:
 @click.pass_obj
 def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: float, lenient: bool) -> int:
     """Serve the sandbox over HTTP until interrupted. Each API key has its own workspace."""
-    from reconciler.cli.session.connect import sandbox_installed
-
     with sandbox_installed():
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.server import Server
         from reconciler.sandbox.store import Store
-    with Store(env.cwd / db if db else default_db(env)) as store:
+    file = env.cwd / db if db else sandbox_db(find_project(env, options.Chosen()))
+    with Store(file) as store:
         try:
             app = make_app(store, now=env.now, speed=speed, lenient=lenient)
             server = Server(app, address, port)
@@ -74,8 +72,6 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 @click.pass_obj
 def reset(env: Environment, *, chosen: options.Chosen) -> int:
     """Delete everything in the embedded sandbox: its jobs, its files and its ledger."""
-    from reconciler.cli.session.target import find_project
-
     folder = find_project(env, chosen).root / ".reconciler" / "sandbox"
     try:
         shutil.rmtree(folder)
@@ -89,11 +85,3 @@ def reset(env: Environment, *, chosen: options.Chosen) -> int:
         ) from error
     write_stdout("the sandbox is empty\n")
     return 0
-
-
-def default_db(env: Environment) -> Path:
-    """Return the database of the embedded sandbox, so that `serve` and `--sandbox` share their jobs."""
-    from reconciler.cli.session.connect import sandbox_db
-    from reconciler.cli.session.target import find_project
-
-    return sandbox_db(find_project(env, options.Chosen()))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.commands.plan import codes
+from reconciler.cli.output.plan_output import codes, write_plan
 from reconciler.cli.params import options
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
-    from reconciler.plans.document import PlanDoc
+from reconciler.environment import Environment
+from reconciler.plans import checksum_envelope, plan_file
+from reconciler.plans.document import PlanDoc
 
 
 @click.command()
@@ -30,8 +28,6 @@ def show(
     fail_on_attention: bool,
 ) -> int:
     """Show a saved plan."""
-    from reconciler.cli.output.plan_output import write_plan
-
     document = read_plan(env.cwd, file)
     write_plan(env, document, output)
     return codes(document, detailed_exitcode=detailed_exitcode, fail_on_attention=fail_on_attention)
@@ -43,7 +39,5 @@ def read_plan(folder: Path, file: Path) -> PlanDoc:
     Raises:
         ReconcilerError: it cannot be read, or is not a plan file.
     """
-    from reconciler.plans import checksum_envelope, plan_file
-
     hint = "save a plan first: reconciler plan -o plan.json"
     return checksum_envelope.read(folder / file, file, plan_file.decode, hint=hint)

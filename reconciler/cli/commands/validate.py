@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
+from msgspec import structs
 
+from reconciler.cli.output.progress_bars import on_terminal
 from reconciler.cli.output.streams import write_annotations, write_stderr, write_stdout
 from reconciler.cli.params import options
-from reconciler.errors import ExitCode, SpecError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from reconciler.environment import Environment
-    from reconciler.errors import Problem
-    from reconciler.specs.load import Loaded
-    from reconciler.specs.project import Project
+from reconciler.cli.session.target import check_other_settings, find_environments
+from reconciler.documents.reports import ProblemDoc, ValidateDoc, pretty
+from reconciler.environment import Environment
+from reconciler.errors import ExitCode, Problem, SpecError
+from reconciler.model import JobSpec
+from reconciler.render.github import problems_github
+from reconciler.render.problems import count_line, problems_text
+from reconciler.specs.load import Loaded, load
+from reconciler.specs.project import Project
+from reconciler.specs.unused_files import specs_outside
+from reconciler.text.plural import pluralize
 
 
 @click.command()
@@ -34,12 +40,6 @@ def validate(
     Without --env, all environments are checked. --format github writes annotations as GitHub workflow commands; a
     pull request shows them at the lines they name.
     """
-    from reconciler.cli.output.validation import validation_doc, validation_text
-    from reconciler.cli.session.target import find_environments
-    from reconciler.documents.reports import pretty
-    from reconciler.render.github import problems_github
-    from reconciler.render.problems import count_line
-
     try:
         found = load_all(env, find_environments(env, chosen), paths, no_cache=no_cache)
     except SpecError as error:
@@ -65,7 +65,7 @@ def validate(
 def load_all(
     env: Environment, projects: Sequence[Project], paths: Sequence[Path], *, no_cache: bool
 ) -> Mapping[str, Loaded]:
-    """Load the specs of each environment.
+    """Load the specs of each environment, and look for what is not read as a spec.
 
     Raises:
         SpecError: there are errors; carries those of all environments.
@@ -74,7 +74,16 @@ def load_all(
     problems: set[Problem] = set()
     for project in projects:
         try:
-            found[project.environment] = load_one(env, project, paths, no_cache=no_cache)
+            check_other_settings(project, env)
+            loaded = load(
+                replace(project, cache=not no_cache),
+                [env.cwd / path for path in paths],
+                now=env.now(),
+                monotonic=env.monotonic,
+                progress=on_terminal(env),
+            )
+            outside = () if paths else specs_outside(project)
+            found[project.environment] = structs.replace(loaded, problems=(*loaded.problems, *outside))
         except SpecError as error:
             problems.update(error.problems)
     if problems:
@@ -82,29 +91,62 @@ def load_all(
     return found
 
 
-def load_one(env: Environment, project: Project, paths: Sequence[Path], *, no_cache: bool) -> Loaded:
-    """Load the specs of a project, and look for what is not read as a spec.
-
-    Raises:
-        SpecError: there are errors.
-    """
-    from dataclasses import replace
-
-    from msgspec import structs
-
-    from reconciler.cli.output.progress_bars import on_terminal
-    from reconciler.cli.session.target import check_other_settings
-    from reconciler.specs.load import load
-    from reconciler.specs.unused_files import specs_outside
-
-    check_other_settings(project, env)
-    loaded = load(
-        replace(project, cache=not no_cache),
-        [env.cwd / path for path in paths],
-        now=env.now(),
-        monotonic=env.monotonic,
-        progress=on_terminal(env),
+def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> ValidateDoc:
+    """Return the result of a validation."""
+    counts = _counts(specs)
+    return ValidateDoc(
+        specs=len(specs),
+        requests=sum(count or 0 for count in counts),
+        uncounted=counts.count(None),
+        problems=tuple(ProblemDoc(**_encodable(asdict(it))) for it in problems),
     )
-    if paths:
-        return loaded
-    return structs.replace(loaded, problems=(*loaded.problems, *specs_outside(project)))
+
+
+def _encodable(facts: dict[str, Any]) -> dict[str, Any]:
+    """Escape what JSON cannot encode: file names may hold bytes that are not UTF-8."""
+    del facts["excerpt"]
+    return {
+        name: it.encode(errors="backslashreplace").decode() if isinstance(it, str) else it
+        for name, it in facts.items()
+    }
+
+
+def _counts(specs: Iterable[JobSpec]) -> list[int | None]:
+    """Return the number of requests of each work: several specs with the same work share its job."""
+    return list({spec.run_key: spec.requests for spec in specs}.values())
+
+
+def _requests(counts: Sequence[int | None]) -> str:
+    """Return the sum of the known numbers, and how many are not known: of uploaded files and Git LFS pointers."""
+    known = [count for count in counts if count is not None]
+    unknown = len(counts) - len(known)
+    if not unknown:
+        return pluralize(sum(known), "request")
+    more = "uploaded files or Git LFS pointers"
+    if not known:
+        return f"requests not counted: {more}"
+    return f"{pluralize(sum(known), 'request')}; not counted: {pluralize(unknown, 'spec')} of {more}"
+
+
+def validation_text(found: Mapping[str, Loaded], warnings: Sequence[Problem], *, colour: bool) -> str:
+    """Return the result of a validation as text.
+
+    Args:
+        found: the specs of each environment; of "" if there are none.
+        warnings: those of all environments.
+        colour: whether to use colours.
+    """
+    above = f"{problems_text(warnings, colour=colour)}\n" if warnings else ""
+    return above + "".join(
+        (f"{environment}: " if environment else "") + _valid(loaded) for environment, loaded in found.items()
+    )
+
+
+def _valid(loaded: Loaded) -> str:
+    chosen = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
+    requests = _requests(_counts(chosen))
+    if loaded.selected is None:
+        return f"{pluralize(len(chosen), 'spec')} valid, {requests}\n"
+    return (
+        f"{pluralize(len(chosen), 'spec')} selected, {requests}; all {len(loaded.specs):,} specs are valid\n"
+    )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from reconciler.cli.output.job_bars import job_bars
 from reconciler.cli.output.status_output import formatted, wait_doc
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import duration
+from reconciler.cli.session.load_declared import load_declared
+from reconciler.cli.session.session import reading
+from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
+from reconciler.environment import Environment
 from reconciler.errors import ExitCode
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
+from reconciler.runs.gather import gather
+from reconciler.runs.wait import PollPolicy, log_finished, wait_until_ended
 
 timeout = click.option(
     "--timeout",
@@ -43,13 +45,6 @@ def wait(
     apply, or on --timeout. Nothing is submitted or cancelled, and jobs keep running when the wait ends. For jobs that
     take days, run apply every hour instead of keeping a runner waiting.
     """
-    from reconciler.cli.output.job_bars import job_bars
-    from reconciler.cli.session.load_declared import load_declared
-    from reconciler.cli.session.session import reading
-    from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
-    from reconciler.runs.gather import gather
-    from reconciler.runs.wait import PollPolicy, log_finished, wait_until_ended
-
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=True) as run:
         declaration = load_declared(run, options.Selection(only=names), only_shown=True)
         with job_bars(env) as show:

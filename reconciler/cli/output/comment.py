@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from reconciler import file_access
+from reconciler.cli.output.streams import save, write_annotations
 from reconciler.cli.params.options import Output
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.render.github import error_github
+from reconciler.render.markdown import error_markdown
 
 SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 """The variable that names the file for the step summary's Markdown."""
@@ -22,8 +25,6 @@ def publish(env: Environment, text: str, output: Output) -> None:
     Raises:
         ReconcilerError: one of the files cannot be written.
     """
-    from reconciler.cli.output.files import save
-
     if output.comment is not None:
         save(env.cwd / output.comment, text.encode())
     page = env.environ.get(SUMMARY)
@@ -46,10 +47,6 @@ def reporting_errors(env: Environment, output: Output, *, what: str) -> Iterator
     except UsageError:
         raise
     except ReconcilerError as error:
-        from reconciler.cli.output.streams import write_annotations
-        from reconciler.render.github import error_github
-        from reconciler.render.markdown import error_markdown
-
         if output.form == "github":
             write_annotations(error_github(error))
         publish(env, error_markdown(error, what=what), output)

@@ -18,20 +18,32 @@ from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
 
-def table(found: HistorySources, records: Sequence[Record], form: str) -> str | bytes:
-    """Return records."""
+def table(
+    found: HistorySources, records: Sequence[Record], form: str, *, keys: Sequence[str], projects: bool
+) -> str | bytes:
+    """Return records; a table has a column for each of the metadata's `keys`, and perhaps one for the project."""
     if form in ("table", "wide") and not records:
         known = f"; the ledger has {pluralize(len(found.records), 'job')}" if found.offline else ""
         return clean(f"no matching jobs of project {found.target.project}{known}") + "\n"
+    unknown = history_view.UNKNOWN
+    more = [
+        (
+            *((it.project or unknown,) if projects else ()),
+            *(unknown if it.user_metadata is None else it.user_metadata.get(key, "-") for key in keys),
+        )
+        for it in records
+    ]
+    added = (*(("PROJECT",) if projects else ()), *(key.upper() for key in keys))
+    (head,) = history_view.with_columns([history_view.HEAD], [added])
     return _written(
         found,
         form,
         document=partial(HistoryDoc, records=tuple(records)),
         parts=records,
         kind=Record,
-        head=history_view.HEAD,
-        least=history_view.HEAD.index("FAILED") + 1,
-        rows=partial(history_view.rows, records),
+        head=head,
+        least=head.index("FAILED") + 1,
+        rows=lambda: history_view.with_columns(history_view.rows(records), more),
         after=history_view.footer(records),
     )
 

@@ -9,7 +9,7 @@ from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.params.options import Output
 from reconciler.documents.reports import ApplyDoc, pretty
 from reconciler.environment import Environment
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, first_that_holds
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
@@ -55,6 +55,16 @@ def write_plan(
                 document, colour=env.colour("stdout"), next_step=next_step, everything=everything
             )
             write_stdout(text + "".join(f"  {clean(line)}\n" for line in remarks))
+
+
+def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool) -> ExitCode:
+    """Return the exit code of a command that only shows a plan."""
+    holds = set()
+    if detailed_exitcode and document.pending:
+        holds.add(ExitCode.PENDING)
+    if fail_on_attention and document.summary.attention:
+        holds.add(ExitCode.ATTENTION)
+    return first_that_holds(holds)
 
 
 def write_outcomes(

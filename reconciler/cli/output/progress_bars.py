@@ -169,11 +169,8 @@ class _ClearingStream:
         self._bars.clear()
         return self._stream.write(text)
 
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
 
 
 def work_bars(env: Environment) -> ProgressBars | None:

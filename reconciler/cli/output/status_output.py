@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
-if TYPE_CHECKING:
-    from reconciler.cli.params.options import Output
-    from reconciler.documents.reports import StatusDoc, WaitDoc
-    from reconciler.errors import ExitCode
-    from reconciler.runs.wait import WaitState
+from reconciler.cli.params.options import Output
+from reconciler.documents.reports import StatusDoc, WaitDoc, pretty
+from reconciler.errors import ExitCode
+from reconciler.render.status_view import status_doc, status_markdown, status_text, waited
+from reconciler.runs.wait import WaitState
 
 
 def wait_doc(state: WaitState, code: ExitCode) -> WaitDoc:
     """Return the final state of all jobs."""
-    from reconciler.documents.reports import WaitDoc
-    from reconciler.render.status_view import status_doc
-
     declared = state.planned.declared
     report = status_doc(state.planned.document, declared.later, declared.selected)
     return WaitDoc(
@@ -30,9 +25,6 @@ def wait_doc(state: WaitState, code: ExitCode) -> WaitDoc:
 
 def formatted(report: StatusDoc, output: Output, *, now: float) -> str:
     """Return the state of jobs; after a wait, with a last line that counts them."""
-    from reconciler.documents.reports import WaitDoc, pretty
-    from reconciler.render.status_view import status_markdown, status_text, waited
-
     if output.form == "json":
         return pretty(report).decode()
     shown = (status_markdown if output.form == "markdown" else status_text)(

@@ -10,10 +10,12 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
 from typing import TextIO, cast
 
 import click
 
+from reconciler import file_access
 from reconciler.errors import ReconcilerError
 from reconciler.text.sanitize import without_commands
 
@@ -112,3 +114,16 @@ def _redirect_to_devnull(stream: TextIO) -> None:
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, stream.fileno())
         os.close(devnull)
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write a file atomically.
+
+    Raises:
+        ReconcilerError: the folder is missing or cannot be written, or the path is a link.
+    """
+    try:
+        file_access.replace(path, data)
+    except OSError as error:
+        hint = file_access.hint_of(error, "choose a file in an existing folder")
+        raise ReconcilerError(f"{path} cannot be written: {error.strerror}", hint=hint) from error

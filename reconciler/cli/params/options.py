@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from reconciler.model import Names
+from reconciler.model import Names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,11 +47,12 @@ class Chosen:
 
     config: Path | None = None
     env: str | None = None
+    policy: Path | None = None
 
     @property
     def flags(self) -> tuple[str, ...]:
         """The command-line flags that choose the same settings."""
-        return _given({"--config": self.config, "--env": self.env})
+        return _given({"--config": self.config, "--env": self.env, "--policy": self.policy})
 
 
 def _given(options: Mapping[str, object]) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ class Common(Chosen):
         key = None if pipe else self.api_key_file  # the pipe of `<(pass …)` cannot be read again
         switches = {"--sandbox": self.sandbox, "--no-sandbox": self.sandbox is False}
         return (
-            *_given({"--config": self.config, "--env": self.env}),
+            *super(Common, self).flags,
             *_given({"--base-url": self.base_url, "--api-key-file": key}),
             *(name for name, on in switches.items() if on),
             *(("--local-ledger",) if self.local_ledger else ()),
@@ -100,6 +100,12 @@ _CHOICE: Final = (
         "--env",
         metavar="NAME",
         help="Use an environment of reconciler.yaml.  [env: RECONCILER_ENV]",
+    ),
+    click.option(
+        "--policy",
+        type=PATH,
+        metavar="FILE",
+        help="Keep specs and settings within a policy, a file outside of the repository.  [env: RECONCILER_POLICY]",
     ),
 )
 chosen: Final = collect("chosen", Chosen, *_CHOICE)
@@ -154,8 +160,6 @@ class Selection:
     @property
     def names(self) -> Names:
         """The selection by name."""
-        from reconciler.model import Names
-
         return Names(only=self.only, exclude=self.exclude)
 
     @property

@@ -59,7 +59,7 @@ class ApplyFlow:
         document, output = planned.document, replace(self.reporter.output, comment=None)
         if output.form in ("text", "markdown"):
             write_plan(self.run.env, document, output, remarks=(*planned.remarks, *then))
-        question = f"Apply this on {document.target.value.host} ({totals(document)})?"
+        question = f"Apply this on {document.target.host} ({totals(document)})?"
         self.approved = not self.ask or not document.pending or confirmed(question)
         return self.approved and self.interrupted.enter_graceful_shutdown()
 

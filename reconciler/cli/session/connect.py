@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reconciler.api.errors import TOO_MANY_REQUESTS
 from reconciler.api.http import Observer
@@ -15,13 +14,10 @@ from reconciler.api.transport import Transport, https_transport, wsgi_transport
 from reconciler.api.values import RequestRecord
 from reconciler.cli.params.options import Common
 from reconciler.cli.session.target import TRUE
-from reconciler.environment import Environment
+from reconciler.environment import Environment, Log
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import Target
 from reconciler.specs.project import STATE, Project
-
-if TYPE_CHECKING:
-    from reconciler.environment import Log
 
 
 def key(common: Common, env: Environment, target: Target) -> ApiKey:

@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from reconciler import file_access
 from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.session.target import LEDGER_HEADER
+from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.vcs.github import Event, GitHub
-
-if TYPE_CHECKING:
-    from reconciler.environment import Environment
 
 NEEDED: Final = (
     "GITHUB_EVENT_PATH",

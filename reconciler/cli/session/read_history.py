@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
 from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
@@ -15,22 +17,25 @@ from reconciler.history import merge
 from reconciler.history.merge import read_ledger
 from reconciler.ledger.lines import union
 from reconciler.model.commit import Commit
-from reconciler.outputs.place import local_folder
+from reconciler.outputs.paths import safe_name
+from reconciler.outputs.place import local_folder, open_place
 from reconciler.outputs.store import FolderStore
 from reconciler.outputs.summaries import job_summaries
 from reconciler.render.problems import left_out
 from reconciler.runs.history import HistorySources
 from reconciler.specs.load import load
-from reconciler.specs.project import Project
+from reconciler.specs.project import STATE, Project
+from reconciler.text.sanitize import clean
 
 
-def read(common: Common, env: Environment, *, offline: bool) -> HistorySources:
+def read(common: Common, env: Environment, *, offline: bool, all_projects: bool = False) -> HistorySources:
     """Read all sources.
 
     Args:
         common: the common options.
         env: the environment of the process.
         offline: whether to skip the API and the remote: no key, no network.
+        all_projects: whether to include the listed jobs of other projects.
 
     Raises:
         ListingError: the list of jobs could not be read completely.
@@ -56,17 +61,34 @@ def read(common: Common, env: Environment, *, offline: bool) -> HistorySources:
             jobs = (*listed.jobs, *(row.job for row in listed.odd))
     ledger = read_ledger(lines)
     if jobs is not None:
-        jobs = merge.owned_jobs(jobs, target.project, ledger.records)
+        jobs = merge.owned_jobs(jobs, None if all_projects else target.project, ledger.records)
     folder = local_folder(project, env.environ)
     pulled = job_summaries(FolderStore(folder)) if folder else {}
+    places = {} if offline and folder is None else results_places(project, env)
+    found = (
+        structs.replace(
+            it, project=it.project or target.project, results=places.get(safe_name(it.job_id or ""))
+        )
+        for it in merge.records(ledger, jobs or (), pulled)
+    )
     return HistorySources(
         project=project,
         target=target,
         ledger=ledger,
         jobs=jobs,
         settled=settled,
-        records=merge.records(ledger, jobs or (), pulled),
+        records=tuple(found),
     )
+
+
+def results_places(project: Project, env: Environment) -> dict[str, str]:
+    """Return the places of all pulled results, by the folder's name. A store that cannot be listed is a note."""
+    try:
+        store = open_place(project, env.environ, staging=project.root / STATE)
+        return {job_id: store.path(folder) for job_id, folder in store.jobs().items()}
+    except (OSError, ReconcilerError) as error:
+        write_stderr(clean(f"note: the place of results is not shown: {error}"))
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,8 @@ def open_run(
     with ExitStack() as stack:
         project = open_project(common, env)
         target = target_of(common, env, project)
+        if project.policy:
+            project.policy.check_overrides(overrides or {})
         limits = project.settings.limits
         if target.sandbox:  # its list shows a new job at once
             limits = msgspec.structs.replace(limits, settle_seconds=0.0)

@@ -11,6 +11,7 @@ from typing import Final
 
 from reconciler.api.key import ApiKeyError, read_key
 from reconciler.cli.params.options import Chosen, Common
+from reconciler.cli.session.policy import find_policy
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
@@ -71,11 +72,12 @@ def environment_of(env: Environment, chosen: Chosen) -> str:
 
 
 def find_project(env: Environment, chosen: Chosen, key_file: Path | None = None) -> Project:
-    """Find and read the settings, which may be those of another environment. Problems do not show the key.
+    """Find and read the settings of an environment, and the policy. Problems do not show the key.
 
     Raises:
-        ReconcilerError: there are none, or this tool's own folder may be a part of the checkout.
-        SpecError: they are invalid.
+        ReconcilerError: there are none, this tool's own folder may be a part of the checkout, or the policy cannot be
+            used.
+        SpecError: they are invalid, or the policy is.
     """
     file = (
         env.cwd / key_file if key_file and (env.cwd / key_file).is_file() else None
@@ -87,7 +89,8 @@ def find_project(env: Environment, chosen: Chosen, key_file: Path | None = None)
         quoting=lambda root: quoting(env, root, file),
     )
     check_state(project, env)
-    return project
+    policy = find_policy(env, chosen, project)
+    return replace(project, policy=policy, settings=policy.capped(project.settings)) if policy else project
 
 
 def quoting(env: Environment, root: Path, key_file: Path | None) -> Quote:
@@ -207,7 +210,6 @@ def shared_ledger(common: Common, project: Project, target: Target, env: Environ
         git=LedgerGit(repository=git.repository, remote=remote, credentials=credentials, now=env.now),
         project=target.project,
         folder=target.folder,
-        state=project.root / STATE / target.folder,
     )
 
 

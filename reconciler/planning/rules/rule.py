@@ -1,7 +1,7 @@
 """A rule: a row of the planner's table, with the whole condition of its case and the actions for it.
 
 The conditions exclude each other: exactly one rule applies to a name, so their order does not matter. `case` and
-`outcome` are the text in the planner's docstring and in `docs/planner.md`.
+`outcome` are the text in `docs/planner.md`.
 """
 
 from __future__ import annotations

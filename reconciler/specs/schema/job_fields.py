@@ -215,11 +215,11 @@ _GROUPS: Final = [
 """For each group: the fields of a spec, and those of its matrix."""
 
 
-def optional_fields(title: str, without: Collection[str]) -> type[Struct]:
-    """Return a model of the fields of a spec except some, none required."""
+def optional_fields(title: str, without: Collection[str] = (), of: type[Struct] = JobFields) -> type[Struct]:
+    """Return a model of the fields of another, by default a spec, except some, none required."""
     return defstruct(
         title,
-        [(it.name, it.type, UNSET) for it in fields(JobFields) if it.name not in without],
+        [(it.name, it.type, UNSET) for it in fields(of) if it.name not in without],
         kw_only=True,
         frozen=True,
         forbid_unknown_fields=True,

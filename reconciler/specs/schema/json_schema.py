@@ -1,4 +1,4 @@
-"""JSON Schemas (2020-12) of a spec and of `reconciler.yaml`, generated from their models.
+"""JSON Schemas (2020-12) of specs, settings and policies, generated from their models.
 
 `msgspec` writes the schema of the types; this module adds the `EXACTLY_ONE` groups of a class. Editors read the
 schemas, and `explain` uses them to find every mistake of a refused document.
@@ -6,39 +6,18 @@ schemas, and `explain` uses them to find every mistake of a refused document.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 import msgspec
 
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
+from reconciler.specs.schema.policy_file import PolicyFile
 from reconciler.specs.schema.settings_file import SettingsFile
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
-
-
-@cache
-def job_schema() -> Schema:
-    """Return the JSON Schema of a spec document."""
-    return _schema(JobFields, "A batch job, declared for reconciler")
-
-
-@cache
-def defaults_schema() -> Schema:
-    """Return the JSON Schema of a `_defaults.yaml`."""
-    return _schema(defaults_model(), "Defaults for the specs of a folder")
-
-
-@cache
-def settings_schema() -> Schema:
-    """Return the JSON Schema of `reconciler.yaml`."""
-    return _schema(SettingsFile, "Settings of reconciler")
-
-
-SCHEMAS: Final = {"job": job_schema, "defaults": defaults_schema, "reconciler": settings_schema}
-"""Each schema by its published name: `schemas/<name>.schema.json`."""
 
 
 def _schema(model: type[msgspec.Struct], title: str) -> Schema:
@@ -60,3 +39,20 @@ def _present(name: str) -> Schema:
     outer, _, inner = name.partition(".")
     within = {"type": "object", "required": [inner]}
     return {"required": [outer], **({"properties": {outer: within}} if inner else {})}
+
+
+job_schema: Final = cache(partial(_schema, JobFields, "A batch job, declared for reconciler"))
+"""Returns the JSON Schema of a spec document."""
+defaults_schema: Final = cache(partial(_schema, defaults_model(), "Defaults for the specs of a folder"))
+"""Returns the JSON Schema of a `_defaults.yaml`."""
+settings_schema: Final = cache(partial(_schema, SettingsFile, "Settings of reconciler"))
+"""Returns the JSON Schema of `reconciler.yaml`."""
+policy_schema: Final = cache(partial(_schema, PolicyFile, "A policy for specs and settings of reconciler"))
+"""Returns the JSON Schema of a policy file."""
+SCHEMAS: Final = {
+    "job": job_schema,
+    "defaults": defaults_schema,
+    "reconciler": settings_schema,
+    "policy": policy_schema,
+}
+"""Each schema by its published name: `schemas/<name>.schema.json`."""

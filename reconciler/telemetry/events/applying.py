@@ -42,13 +42,6 @@ EVENTS: Final[Mapping[str, Event]] = {
         file_id=text("The uploaded file's id."),
         elapsed_ms=ELAPSED,
     ),
-    "file.deleted": event(
-        "info",
-        "An upload that no live job needed was deleted.",
-        file_id=text("Its id."),
-        filename=text("Its name: the digest of its content."),
-        bytes=maybe(count("Its size; omitted if the API does not say.")),
-    ),
     "input.reused": event(
         "info",
         "An existing upload with the same content is reused.",

@@ -1,14 +1,19 @@
-"""Intents of creates: recorded in the ledger before anything is sent, and withdrawn if a create was not sent."""
+"""What a run records in the ledger besides the outcomes of its creates and cancels.
+
+Intents of creates are recorded before anything is sent, and withdrawn if a create was not sent. What the workspace
+shows is recorded if the ledger does not know it yet.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from reconciler.api.client import Writer
-from reconciler.context import RunContext
-from reconciler.ledger.lines import CreateIntended, CreateRefused
+from reconciler.context import ApiT, RunContext
+from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateRefused, Ended, Line, job_facts
 from reconciler.planning.actions import Create, Plan
 from reconciler.plans.outcomes import Failed, Outcome, Skipped
+from reconciler.plans.planned_run import Proposal
 
 
 def plan_intents(run: RunContext[Writer], plan: Plan) -> tuple[CreateIntended, ...]:
@@ -32,6 +37,10 @@ def create_intent(run: RunContext[Writer], create: Create, op: str, *, lease: fl
         commit=run.source.commit,
         actor=run.source.actor,
         run_url=run.source.run_url,
+        pull=run.source.pull,
+        plan=run.source.plan,
+        event=run.source.event,
+        approver=run.source.approver,
     )
 
 
@@ -52,3 +61,24 @@ def withdraw(run: RunContext[Writer], outcomes: Sequence[Outcome]) -> None:
 
 def _why(outcome: Skipped | Failed) -> str:
     return outcome.why if isinstance(outcome, Skipped) else str(outcome.error)
+
+
+def record_observations(run: RunContext[ApiT], seen: Proposal) -> None:
+    """Record what the workspace shows and the ledger does not know yet.
+
+    These are the ends of our jobs, in case the API deletes them later, and the outcomes of creates whose run was
+    interrupted before it could record them. Who stopped a job whose cancel was interrupted cannot be seen afterwards.
+    """
+    at, run_id = run.env.now(), run.env.run_id
+    memory = seen.memory
+    known = memory.jobs
+    in_doubt = {intent.op for intent in memory.open_creates}
+    new: list[Line] = []
+    for owned in seen.observed.owned:
+        job, facts = owned.job, owned.tags
+        about = job_facts(owned)
+        if facts.op in in_doubt:
+            new.append(CreateConfirmed(at=at, run_id=run_id, op=facts.op, recovered=True, **about))
+        if owned.phase.ended and (job.id not in known or known[job.id].phase is not owned.phase):
+            new.append(Ended(at=at, run_id=run_id, **about))
+    run.env.ledger.append(*new)

@@ -1,0 +1,154 @@
+"""The policy: a file from outside of the checkout that says what specs and settings may say. Pure.
+
+A value that is written above a ceiling of the policy is an error. One that is not written has its default, or the
+ceiling if that is lower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Final, TypeAlias
+
+from msgspec import UNSET, Struct
+from msgspec.structs import asdict, replace
+
+from reconciler.errors import Problem, UsageError
+from reconciler.settings import Settings
+from reconciler.specs.environments import name_of
+from reconciler.specs.families import ExpandedJob
+from reconciler.specs.models import named
+from reconciler.specs.schema.policy_file import PolicyFile
+from reconciler.specs.yaml.tree import Document, Path
+from reconciler.text.suggest import some
+
+_GROUPS: Final = ("guards", "limits")
+_Violations: TypeAlias = Iterator[tuple[Path, str, str]]
+"""Values of a spec that the policy forbids: where, the message, and the hint."""
+
+
+class Policy(Struct, frozen=True):
+    """A policy that was read."""
+
+    file: PolicyFile
+    document: Document
+    sha256: str
+    """Of the file."""
+    project: str
+    """The project whose specs it is for."""
+
+    def spec_problems(self, spec: Document, members: Sequence[ExpandedJob]) -> Iterator[Problem]:
+        """Yield what the policy forbids in a spec that makes the jobs `members`."""
+        for name, rule in RULES.items():
+            # Without `allow_agents`, what forbids agents is `allowed_models`.
+            field = name if self.document.find((name,)) is not None else "allowed_models"
+            for path, message, hint in rule(self, spec, members):
+                yield spec.problem(path, message, f"{hint} {self._rule(field)}")
+
+    def setting_problems(self, settings: Document, environment: str) -> Iterator[Problem]:
+        """Yield the guards and limits of a settings file that are written above their ceilings."""
+        for group in _GROUPS:
+            for where in ((group,), ("environments", environment, group)):
+                for name, most in self._exceeded(group, settings.at(where) or {}).items():
+                    message = f"{group}.{name}: the policy allows {_shown(most)}"
+                    hint = f"lower it {self._rule(f'max_{group}', name)}"
+                    yield settings.problem((*where, name), message, hint)
+
+    def check_overrides(self, overrides: Mapping[str, object]) -> None:
+        """Refuse guard options of the command line above their ceilings.
+
+        Raises:
+            UsageError: some are; names all of them.
+        """
+        above = [
+            f"{_shown(most)} for --{name.replace('_', '-')} {self._rule('max_guards', name)}"
+            for name, most in self._exceeded("guards", overrides).items()
+        ]
+        if above:
+            raise UsageError(f"the policy allows {'; '.join(above)}", hint="lower or remove the option")
+
+    def capped(self, settings: Settings) -> Settings:
+        """Return settings with no guard or limit above its ceiling."""
+        held = {group: getattr(settings, group) for group in _GROUPS}
+        return replace(
+            settings,
+            **{group: replace(it, **self._exceeded(group, asdict(it))) for group, it in held.items()},
+        )
+
+    def _exceeded(self, group: str, given: Mapping[str, object]) -> dict[str, Any]:
+        """Return the ceilings of a group that given values are above, by name."""
+        most = asdict(getattr(self.file, f"max_{group}"))
+        return {
+            name: most[name]
+            for name, value in given.items()
+            if most[name] is not UNSET and _rank(value) > _rank(most[name])
+        }
+
+    def _rule(self, *path: str) -> str:
+        """Return the file and line of a rule, and the policy's sentence."""
+        line = self.document.key_place(path).line + 1
+        return f"({self.document.source.path}:{line})" + (
+            f". {self.file.message}" if self.file.message else ""
+        )
+
+
+def _one_of(field: str, name: str) -> Callable[[Policy, Document, Sequence[ExpandedJob]], _Violations]:
+    def rule(policy: Policy, spec: Document, _: Sequence[ExpandedJob]) -> _Violations:
+        globs = getattr(policy.file, field)
+        for path, value in named(spec, name):
+            if globs is not UNSET and not _matches(value, globs):
+                yield path, f"{name}: the policy does not allow `{value}`", _allowed(globs)
+
+    return rule
+
+
+def _agents(policy: Policy, spec: Document, _: Sequence[ExpandedJob]) -> _Violations:
+    allowed, without_models = policy.file.allow_agents, policy.file.allowed_models is UNSET
+    for path, _value in named(spec, "agent_id"):
+        if not (without_models if allowed is UNSET else allowed):
+            yield path, "agent_id: the policy does not allow agents", "name a `model`"
+
+
+def _metadata(policy: Policy, spec: Document, members: Sequence[ExpandedJob]) -> _Violations:
+    texts = spec.texts(("metadata",))
+    for key, globs in policy.file.required_metadata.items():
+        if key not in texts:
+            yield ("metadata",), f"metadata: the policy requires `{key}`", _allowed(globs)
+        for value in dict.fromkeys(member.text(texts[key]) for member in members if key in texts):
+            if not _matches(value, globs):
+                message = f"metadata.{key}: the policy does not allow `{value}`"
+                yield ("metadata", key), message, _allowed(globs)
+
+
+def _adoption(policy: Policy, spec: Document, _: Sequence[ExpandedJob]) -> _Violations:
+    may, name = policy.file.may_adopt, f"{policy.project}/{name_of(spec)}"
+    if "adopt" in spec.value and not (may if isinstance(may, bool) else _matches(name, may)):
+        hint = "remove it" if isinstance(may, bool) else _allowed(may)
+        yield ("adopt",), f"adopt: the policy does not allow it for `{name}`", hint
+
+
+RULES: Final = {
+    "allowed_models": _one_of("allowed_models", "model"),
+    "allowed_endpoints": _one_of("allowed_endpoints", "endpoint"),
+    "allow_agents": _agents,
+    "required_metadata": _metadata,
+    "may_adopt": _adoption,
+}
+"""For each field of a policy about specs, its rule."""
+
+
+def _matches(text: str, globs: Sequence[str]) -> bool:
+    return any(fnmatchcase(text, glob) for glob in globs)
+
+
+def _allowed(globs: Sequence[str]) -> str:
+    return f"allowed: {some(globs)}"
+
+
+def _rank(value: Any) -> float:  # noqa: ANN401 - a number, a boolean, or null for no limit
+    return math.inf if value is None else float(value)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - likewise
+    return "only false" if value is False else f"at most {value:,}"
