@@ -324,6 +324,7 @@ ELSEWHERE = (
     "apply an unreviewed branch",
     "get past the required check with broken specs, or with a plan that failed or did not run",
     "submit more than a reviewer may approve",
+    "go beyond a policy of the organization",
     "forge the ledger, or the cache of input files",
     "change a saved plan",
     "forge a saved plan whole",
