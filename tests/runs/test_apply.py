@@ -98,6 +98,7 @@ def test_what_settles_after_a_snapshot_was_made_is_not_settled() -> None:
     """The snapshot may be from before the job showed, however old it is by the time of the plan."""
     yesterday = Snapshot(
         at=NOW - 86_400,
+        other_projects=(),
         jobs=(),
         other_jobs=0,
         other_pending=0,

@@ -11,7 +11,8 @@ from reconciler.ledger.lines import CreateRefused, Line, NotificationsEnabled
 from reconciler.model import Checkout, Job, JobSpec, Observed, Target, tags
 from reconciler.planning import planner
 from reconciler.planning.actions import Plan
-from reconciler.planning.guards import GuardInput, Refusal, refusals
+from reconciler.planning.guard_input import GuardInput, Refusal
+from reconciler.planning.guards import refusals
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans.plan_file import plan_document
 from reconciler.settings import Guards
