@@ -36,7 +36,11 @@ MAX_ERROR: Final = 500
 """Maximum characters of each error of a job."""
 
 
-class SnapshotDoc(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of everything in a snapshot."""
+
+
+class SnapshotDoc(_Part, frozen=True, kw_only=True):
     """The workspace as one run saw it."""
 
     format_version: str
