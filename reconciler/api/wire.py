@@ -77,26 +77,16 @@ class BatchJob(Struct, gc=False, omit_defaults=True):
 
     def fold(self) -> Job:
         """Return our value of the job, its texts cleaned."""
-        return Job(
-            id=self.id,
-            phase=PHASES.get(self.status, Phase.UNKNOWN),
-            status=_shared(self.status),
-            endpoint=_shared(self.endpoint),
-            model=None if self.model is None else _shared(self.model),
-            agent_id=None if self.agent_id is None else _shared(self.agent_id),
-            metadata=self.metadata or {},
-            input_files=tuple(self.input_files),
-            output_file=self.output_file,
-            error_file=self.error_file,
-            errors=tuple(map(_describe, self.errors)) if self.errors else (),
-            created_at=self.created_at,
-            started_at=self.started_at,
-            completed_at=self.completed_at,
-            total_requests=self.total_requests,
-            completed_requests=self.completed_requests,
-            succeeded_requests=self.succeeded_requests,
-            failed_requests=self.failed_requests,
-        )
+        fields = msgspec.structs.asdict(self) | {
+            "status": _shared(self.status),
+            "endpoint": _shared(self.endpoint),
+            "model": None if self.model is None else _shared(self.model),
+            "agent_id": None if self.agent_id is None else _shared(self.agent_id),
+            "metadata": self.metadata or {},
+            "input_files": tuple(self.input_files),
+            "errors": tuple(map(_describe, self.errors)) if self.errors else (),
+        }
+        return Job(phase=PHASES.get(self.status, Phase.UNKNOWN), **fields)
 
 
 class _Jobs(Struct, gc=False):

@@ -9,30 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
 
+from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.text.suggest import nearest
-
-Use: TypeAlias = Literal[
-    "chat", "conversations", "fim", "embeddings", "moderations", "ocr", "transcriptions", "classifications"
-]
-
-USES: Final[Mapping[str, Use]] = {
-    "/v1/audio/transcriptions": "transcriptions",
-    "/v1/chat/classifications": "classifications",
-    "/v1/chat/completions": "chat",
-    "/v1/chat/moderations": "moderations",
-    "/v1/classifications": "classifications",
-    "/v1/conversations": "conversations",
-    "/v1/embeddings": "embeddings",
-    "/v1/fim/completions": "fim",
-    "/v1/moderations": "moderations",
-    "/v1/ocr": "ocr",
-}
-"""The use that a model needs for each endpoint. No public model has `classifications`: that takes a fine-tuned one."""
 
 NOT_LISTED: Final = ("ft:", "sandbox-")
 """Prefixes of names that the table does not have: fine-tuned models, and the sandbox's triggers."""
@@ -42,8 +25,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model."""
 
     id: str
-    uses: tuple[Use, ...]
-    """What it can be used for in a batch; empty for a model without a batch endpoint."""
+    endpoints: tuple[str, ...]
+    """Those that answer batches with it, sorted. Only fine-tuned models have the endpoints of classifications."""
     aliases: tuple[str, ...] = ()
     """Other names, at the date of the table. The API moves `-latest` to newer models."""
     retired: str | None = None
@@ -98,17 +81,13 @@ def doubt(name: str, endpoint: str | None, day: str) -> Doubt | None:
     if model.retired is not None and model.retired <= day:
         instead = f"use `{model.replacement}`" if model.replacement else "use another model"
         return Doubt("retired", f"was retired on {model.retired}", instead)
-    use = USES.get(endpoint or "")
-    return None if use is None or use in model.uses else _unfit(model, str(endpoint))
+    if endpoint not in KNOWN_ENDPOINTS or endpoint in model.endpoints:
+        return None
+    hint = f"it is for {', '.join(model.endpoints)}" if model.endpoints else "it has no endpoint for batches"
+    return Doubt("unfit", f"is not for {endpoint}", hint)
 
 
 def _unknown(name: str) -> Doubt:
     meant = nearest(name, by_name())
     hint = f"did you mean `{meant}`?" if meant else "it may be newer than the table"
     return Doubt("unknown", "is not a known model", hint)
-
-
-def _unfit(model: Model, endpoint: str) -> Doubt:
-    known = [path for path, use in USES.items() if use in model.uses]
-    hint = f"it is for {', '.join(known)}" if known else "it has no endpoint for batches"
-    return Doubt("unfit", f"is not for {endpoint}", hint)

@@ -41,10 +41,6 @@ _CALLS = Map(
 _BODY_SLACK = 1 << 20
 
 
-def _uuid4() -> str:
-    return str(uuid.uuid4())
-
-
 class _Request(Request):
     """A request that closes its spooled uploads, also if the sender disconnects."""
 
@@ -65,7 +61,7 @@ def make_app(
     *,
     now: Callable[[], float],
     speed: float = 1.0,
-    ids: Callable[[], str] | None = None,
+    ids: Callable[[], str] = lambda: str(uuid.uuid4()),
     lenient: bool = False,
 ) -> WSGIApplication:
     """Build the sandbox's application.
@@ -77,7 +73,7 @@ def make_app(
         store: the state; the caller closes it.
         now: the wall clock, in Unix seconds.
         speed: how many times faster than normal new jobs run; if infinite, they end at once.
-        ids: returns the UUID of a new job or file; None for random ones.
+        ids: returns the UUID of a new job or file.
         lenient: whether any model and any request body is accepted, also of no known kind.
 
     Raises:
@@ -85,7 +81,7 @@ def make_app(
     """
     if math.isnan(speed) or speed <= 0:
         raise ValueError(f"speed must be above zero, not {speed}")
-    world = World(store, now, ids or _uuid4, speed, lenient)
+    world = World(store, now, ids, speed, lenient)
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with _Request(environ) as request:

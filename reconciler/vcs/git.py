@@ -163,14 +163,13 @@ class Git:
         return (self._git("ls-files", "-s", "-z", "--", f":(literal){path}") or "").startswith("100")
 
     def ancestry(self, commits: Iterable[str]) -> Ancestry:
-        """Return which of the commits HEAD contains, and which contain HEAD."""
+        """Return which of the commits HEAD contains, and which contain HEAD, as far as the clone has them."""
         asked = frozenset(filter(_COMMIT, commits))
         older = self._contained(asked)
-        return (
-            Ancestry()
-            if older is None
-            else Ancestry(contained=older, descendants=self._descendants(asked - older))
-        )
+        if older is None:
+            return Ancestry()
+        younger = frozenset(it for it in asked - older if self._is_ancestor("HEAD", it))
+        return Ancestry(contained=older, descendants=younger)
 
     def _contained(self, asked: frozenset[str]) -> frozenset[str] | None:
         """Return the commits that are HEAD or its ancestors; None outside of a checkout.
@@ -182,13 +181,6 @@ class Git:
         if len(asked) > MAX_COMMITS_PER_CALL:
             return asked & frozenset((self._git("rev-list", "HEAD") or "").split())
         return frozenset(commit for commit in asked if self._is_ancestor(commit, "HEAD"))
-
-    def _descendants(self, asked: frozenset[str]) -> frozenset[str]:
-        """Return the commits that have HEAD as an ancestor.
-
-        Commits that the clone does not have are not among them.
-        """
-        return frozenset(commit for commit in asked if self._is_ancestor("HEAD", commit))
 
     def reachable(self, commits: Iterable[str]) -> Reach:
         """Return which of the commits the repository has lost, or may lose. Outside of git the answer is empty."""

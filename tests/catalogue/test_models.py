@@ -42,7 +42,7 @@ def test_a_row_is_well_formed(model: Model) -> None:
         after = by_name()[model.replacement]
         assert after.id == model.replacement != model.id
         assert after.retired is None or (model.retired or "") < after.retired
-        assert set(after.uses) & set(model.uses)
+        assert set(after.endpoints) & set(model.endpoints)
 
 
 def test_no_name_is_in_the_table_twice() -> None:
@@ -55,10 +55,14 @@ def test_rows_are_sorted_by_id() -> None:
     assert ids == sorted(ids)
 
 
-def test_every_endpoint_has_a_use_and_every_use_but_fine_tuned_ones_a_live_model() -> None:
-    assert set(models.USES) == set(KNOWN_ENDPOINTS)
-    live = {use for it in table().models if it.retired is None for use in it.uses}
-    assert live == set(models.USES.values()) - {"classifications"}
+def test_every_endpoint_but_those_of_classifications_has_a_live_model() -> None:
+    live = {endpoint for it in table().models if it.retired is None for endpoint in it.endpoints}
+    assert live == {endpoint for endpoint in KNOWN_ENDPOINTS if "classifications" not in endpoint}
+
+
+@pytest.mark.parametrize("model", table().models, ids=lambda model: model.id)
+def test_the_endpoints_of_a_model_are_known_and_sorted(model: Model) -> None:
+    assert list(model.endpoints) == sorted(set(model.endpoints) & set(KNOWN_ENDPOINTS))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 PREFIX: Final = "reconciler.specs.inputs."
-CHECKER: Final = ("blocks", "diagnose", "findings", "git_lfs", "reader", "requirements", "scan")
+CHECKER: Final = ("blocks", "diagnose", "findings", "reader", "requirements", "scan")
 """The modules whose branches count."""
 GOOD: Final = b'{"custom_id":"1","body":{"a":[1,"\\ud83d\\ude00"]}}'
 SEEDS: Final = (

@@ -24,10 +24,6 @@ def split(text: Text) -> list[Text]:
     return [*text.split(b"\n")] if b"\n" in text else [text]  # one line may be long: no copy
 
 
-def _ignore(_: int) -> None:
-    pass
-
-
 class Blocks:
     """The lines of one open file, several at a time.
 
@@ -43,11 +39,7 @@ class Blocks:
     """
 
     def __init__(
-        self,
-        stream: BinaryIO,
-        longest: int,
-        *,
-        on_progress: Callable[[int], object] = _ignore,
+        self, stream: BinaryIO, longest: int, *, on_progress: Callable[[int], object] = lambda _: None
     ) -> None:
         self._stream = stream
         self._longest = longest

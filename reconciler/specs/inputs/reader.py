@@ -7,11 +7,12 @@ checked here. A problem shows the position of a line but never its contents, whi
 from __future__ import annotations
 
 import os
+import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,14 +22,21 @@ from reconciler.errors import Problem
 from reconciler.file_access import open_to_read
 from reconciler.model import InputFile
 from reconciler.settings import Limits
-from reconciler.specs.inputs import git_lfs, plain_mistakes
+from reconciler.specs.inputs import plain_mistakes
 from reconciler.specs.inputs.blocks import Blocks
 from reconciler.specs.inputs.cache import Entry, InputCache
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
 from reconciler.specs.inputs.formats import of_file
-from reconciler.specs.inputs.requirements import NOTHING_KNOWN, FileFacts, Requirements
+from reconciler.specs.inputs.requirements import FileFacts, Requirements
 from reconciler.specs.inputs.scan import Scan, requests, scan
 from reconciler.telemetry.progress import UNWATCHED, Progress
+
+MAX_POINTER_BYTES: Final = 1024
+"""Maximum size of a Git LFS pointer: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md."""
+_POINTER: Final = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
+    rb"oid sha256:(?P<oid>[0-9a-f]{64})\nsize (?P<size>[0-9]{1,18})\n?"
+)
 
 
 class Checked(Struct, frozen=True):
@@ -39,7 +47,7 @@ class Checked(Struct, frozen=True):
     """If there are any, reading may have stopped early, and `file` must not be used."""
     longest: int = 0
     """Upper bound of the bytes of a line."""
-    facts: FileFacts = NOTHING_KNOWN
+    facts: FileFacts = FileFacts()
     marks: array[int] | None = None
     """A hash of each custom_id: two files with a common hash may share an id. None if it was not read."""
 
@@ -178,7 +186,7 @@ def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED)
         with open_to_read(file, buffering=0) as stream:
             before = os.fstat(stream.fileno())
             size = before.st_size
-            pointed = git_lfs.read(stream, size)
+            pointed = _pointer_in(stream, size)
             if pointed:
                 return _pointer(path, *pointed, limits)
             if size > limits.file_bytes:
@@ -198,6 +206,15 @@ def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED)
     result = InputFile(path=path, sha256=sha256, size=size, requests=found.number)
     marks = array("q", map(hash, found.ids))
     return Checked(result, findings.problems(first), found.longest, found.facts, marks)
+
+
+def _pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:
+    """Return the digest and the size that a Git LFS pointer names; None for any other file of this size."""
+    if size >= MAX_POINTER_BYTES:
+        return None
+    found = _POINTER.fullmatch(stream.read(MAX_POINTER_BYTES))
+    stream.seek(0)
+    return (found["oid"].decode(), int(found["size"])) if found else None
 
 
 def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:

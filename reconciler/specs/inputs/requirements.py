@@ -28,9 +28,6 @@ class FileFacts(Struct, frozen=True):
     """The endpoints for which the checked lines have no plain mistakes."""
 
 
-NOTHING_KNOWN: Final = FileFacts()
-
-
 class Requirements(Struct, frozen=True):
     """The requirements of one job."""
 

@@ -29,6 +29,11 @@ class Event(Struct, frozen=True):
     fields: Mapping[str, Field]
 
 
+def event(level: Level, meaning: str, /, **fields: Field) -> Event:
+    """Return a kind of event with these fields."""
+    return Event(level, meaning, fields)
+
+
 def text(meaning: str) -> Field:
     """Return a text field."""
     return Field("string", meaning)
