@@ -271,6 +271,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()
     uploads: Annotated[UploadSettings, about("How input files are kept in the workspace.")] = UploadSettings()
     guards: Annotated[Guards, about("Limits above which actions are held back.")] = Guards()
+    on_attention: Annotated[
+        Literal["fail", "issue"],
+        about(
+            "On GitHub, whether a scheduled run fails if a job needs attention, or only reports it in an issue."
+        ),
+    ] = "fail"
+    agreed_for: Annotated[
+        Annotated[str, matching(r"^[1-9][0-9]{0,2}[hd]", "not a duration", "such as `14d` or `12h`")],
+        about(
+            "On GitHub, how long the plan of a pull request may be applied. What is left then needs a new review."
+        ),
+    ] = "14d"
     approve_above: Annotated[
         ApproveAbove | None,
         about(

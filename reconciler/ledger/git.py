@@ -8,7 +8,7 @@ A push adds one file, in the folder of its month, and changes no other file. So 
 names of files show whether the past was changed.
 
 The work tree is not touched, and a shallow clone is enough. Everything is done with the git command line. These
-commands write, and so create lock files: `fetch` and `update-ref` in this clone, `push` in the
+commands write, and so create lock files (`ledger.git_lock`): `fetch` and `update-ref` in this clone, `push` in the
 remote's repository. A commit is made with a temporary index. FETCH_HEAD and git's settings are not written, and `fetch`
 starts no maintenance.
 """
@@ -22,16 +22,21 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
+from reconciler import file_access
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_files, git_push
+from reconciler.ledger import git_calls, git_files, git_history, git_push
 from reconciler.ledger.git_calls import UNREADABLE, LedgerGit
+from reconciler.ledger.git_lock import Lock, LockedError
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode_block
 
 BRANCHES: Final = "reconciler-ledger"
 """The branches are below it, so that one rule of the remote can protect them all."""
+VERIFIED: Final = "verified"
+"""The file on this host with the last commit up to which no line was removed. No remote can write it."""
 README: Final = """\
 # The ledger of {project}
 
@@ -53,11 +58,13 @@ class SharedLedger:
         git: runs git in the clone.
         project: the project, which names the branch.
         folder: the target's folder inside the branch.
+        state: the target's folder on this host.
     """
 
     git: LedgerGit
     project: str
     folder: str
+    state: Path
 
     @property
     def branch(self) -> str:
@@ -107,7 +114,7 @@ class SharedLedger:
     def _continues(self, tip: str, before: str) -> bool:
         """Whether a commit has the history and the lines of the one before."""
         inside = self.contains(tip, before)
-        return inside and not git_files.changed_past(self.git, tip, self.folder, since=before)
+        return inside and not git_history.changed_past(self.git, tip, self.folder, since=before)
 
     def _fetch(self) -> str:
         """Fetch the branch whole, also into a clone that left out other branches, commits or files."""
@@ -135,7 +142,7 @@ class SharedLedger:
 
     def contains(self, tip: str, commit: str) -> bool:
         """Return whether a commit is `tip` or in its past; False also if this clone does not have it."""
-        return git_files.contains(self.git, tip, commit)
+        return git_history.contains(self.git, tip, commit)
 
     def missed(self, *below: str) -> tuple[str, ...]:
         """Return the commits that this clone knew and that the branch, or some of its lines, lost since."""
@@ -154,14 +161,28 @@ class SharedLedger:
             self.git.text("update-ref", "-d", self._own(f"lost/{short}"), why=why)
 
     def problems_in_the_past(self, tip: str) -> list[str]:
-        """Return what is wrong with the history of the branch up to a commit: removed lines and rewritten commits."""
-        changed = git_files.changed_past(self.git, tip, self.folder) if tip else ""
+        """Return what is wrong with the history of the branch up to a commit: removed lines and rewritten commits.
+
+        Commits are read from the last one up to which this host found no removed line.
+        """
+        changed = self._changed_past(tip) if tip else ""
         removed = [f"commit {changed[:10]} of the shared ledger removed lines"] if changed else []
         return removed + [
             f"the shared ledger's history was rewritten: it no longer contains {lost[:10]}, which this clone has"
             for lost in self.missed(self._own("lost"), self._own("accepted"))
             if not self.contains(tip, lost)
         ]
+
+    def _changed_past(self, tip: str) -> str:
+        path, since = self.state / VERIFIED, ""
+        with suppress(OSError):
+            since = file_access.read(path).decode(errors="replace")
+        changed = git_history.changed_past(self.git, tip, self.folder, since=since)
+        if not changed:
+            with suppress(OSError):  # the next time begins earlier
+                file_access.make_folder(self.state)
+                file_access.replace(path, tip.encode())
+        return changed
 
     def blocks(self, tip: str) -> Iterator[bytes]:
         """Yield the lines at a commit, in blocks of whole lines, the oldest first."""
@@ -211,5 +232,10 @@ class SharedLedger:
         if not done.returncode:
             return
         output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-        locked = self.git.locked("the ledger cannot be pushed", errors)
-        raise locked or git_push.explain(output, errors, ref=self.ref)
+        if lock := git_calls.lock_in_the_way(self.git, errors):
+            raise LockedError("the ledger cannot be pushed", lock)
+        raise git_push.explain(output, errors, ref=self.ref)
+
+    def locks(self) -> tuple[Lock, ...]:
+        """Return the lock files of git that would make this ledger's commands fail."""
+        return git_calls.find_locks(self.git, ours=_LOCAL, theirs=self.ref)

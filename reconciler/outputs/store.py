@@ -64,10 +64,9 @@ class ResultStore(Protocol):
 
     def path(self, folder: str) -> str:
         """Return the path of a folder, as messages show it."""
-        return f"{self.where}/{folder}"
 
 
-class FolderStore(ResultStore):
+class FolderStore:
     """A folder of this machine, or one that several machines mount. Incomplete files are in the same folder.
 
     Args:
@@ -172,3 +171,7 @@ class FolderStore(ResultStore):
     def _place(self, path: str) -> Path:
         """Return where a file or folder is; a link could lead to results that are not ours."""
         return file_access.unlinked(self.root / path)
+
+    def path(self, folder: str) -> str:
+        """Return the path of a folder, as messages show it."""
+        return f"{self.where}/{folder}"

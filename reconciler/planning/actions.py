@@ -63,7 +63,7 @@ class Reason(StrEnum):
     CANCELLED = "cancelled", "cancelled by hand, or by a run whose record is missing"
     PARTIAL = "partial", "it ended early with some answers, which a retry would submit and pay for again"
     FAILED = "failed", "it failed, and no attempt is left"
-    NOT_AGREED = "not_agreed", "only the ledger says that it can be submitted, and the plan is not agreed"
+    NOT_AGREED = "not_agreed", "no agreed plan contains it, or only the ledger says that it can be submitted"
     QUOTA = (
         "quota",
         "too many requests are pending: the workspace, or this project's share of it, has no room",

@@ -168,6 +168,9 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     standing: str
     """The standing of the name: `docs/planner.md` lists them."""
     actions: tuple[ActionDoc, ...]
+    work: str = ""
+    """The work that waits for something; "" if nothing is held."""
+    rerun: str = ""
     notes: tuple[str, ...] = ()
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:

@@ -13,7 +13,7 @@ import msgspec
 
 import reconciler
 from reconciler.errors import ReconcilerError
-from reconciler.model import Checkout, Declared, Observed, Target, digests
+from reconciler.model import Checkout, Declared, Observed, RunKey, Target, digests
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.planning.guard_input import Refusal
 from reconciler.plans import checksum_envelope
@@ -90,12 +90,15 @@ def _summary(plan: Plan) -> SummaryDoc:
 
 def _decision(decision: Decision) -> DecisionDoc:
     at = decision.spec.declared_at if decision.spec else None
+    waiting = decision.spec.run_key if decision.spec and decision.of(Hold) else RunKey("", "")
     return DecisionDoc(
         name=decision.name,
         declared_at=f"{at.path}:{at.line}" if at else "",
         family=decision.spec.family if decision.spec else "",
         standing=decision.standing,
         actions=tuple(_action(action) for action in decision.actions),
+        work=waiting.work,
+        rerun=waiting.rerun,
         notes=decision.notes,
     )
 
@@ -172,6 +175,16 @@ def decode(data: bytes) -> PlanDoc:
         if _leads_out(path):
             raise ReconcilerError(f"the plan file names a file outside the project: {path}", hint=HINT)
     return document
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of a plan file, `sha256:` and 64 hexadecimal digits.
+
+    Raises:
+        ReconcilerError: as for `decode`.
+    """
+    body = checksum_envelope.unwrap("plan", data, version=FORMAT_VERSION, hint=HINT)
+    return f"sha256:{digests.sha256(body)}"
 
 
 def _paths(document: PlanDoc) -> Iterator[str]:

@@ -19,6 +19,8 @@ class Proposal:
     observed: Observed
     memory: Memory
     plan: Plan
+    not_agreed: tuple[Refusal, ...] = ()
+    """What an unattended run holds back, because no agreed plan contains it."""
     remarks: tuple[str, ...] = ()
     """Harmless differences between an approved plan and this one."""
     approved: Approved = NOT_APPROVED

@@ -8,7 +8,7 @@ stale.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from reconciler.errors import StalePlanError
 from reconciler.model import Observed, Phase, RunKey, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
-from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc, SettingsDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, PlanDoc, SettingsDoc
 
 ActionKey: TypeAlias = "tuple[str, ...]"
 
@@ -53,18 +53,41 @@ def check_target(saved: PlanDoc, target: Target) -> None:
 
 def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> SavedPlanResult:
     """Reduce a fresh plan to the actions of a saved one. Pure."""
-    promised = {
-        _key(decision.name, action): action
-        for decision in saved.decisions
+    promised, present = promises(saved.decisions), _present(fresh)
+    satisfied, broken = compare(promised, fresh, observed)
+    left = (_cut(decision, promised.keys()) for decision in fresh.decisions)
+    return SavedPlanResult(
+        plan=replace(fresh, decisions=tuple(decision for decision in left if decision.actions)),
+        satisfied=tuple(satisfied),
+        broken=tuple(broken),
+        extra=tuple(f"{key[0]} {key[1]}" for key in sorted(present.keys() - promised.keys())),
+    )
+
+
+def promises(decisions: Iterable[DecisionDoc]) -> dict[ActionKey, CreateDoc | CancelDoc]:
+    """Return what the decisions of a saved plan would write."""
+    return {
+        action_key(decision.name, action): action
+        for decision in decisions
         for action in decision.actions
         if isinstance(action, CreateDoc | CancelDoc)
     }
-    present = {
-        _key(decision.name, action): action
+
+
+def _present(fresh: Plan) -> dict[ActionKey, Create | Cancel]:
+    return {
+        action_key(decision.name, action): action
         for decision in fresh.decisions
         for action in decision.actions
         if isinstance(action, Create | Cancel)
     }
+
+
+def compare(
+    promised: Mapping[ActionKey, CreateDoc | CancelDoc], fresh: Plan, observed: Observed
+) -> tuple[list[str], list[str]]:
+    """Return which saved actions are no longer needed, and which are broken, with what is planned instead. Pure."""
+    present = _present(fresh)
     satisfied: list[str] = []
     broken: list[str] = []
     now = {decision.name: decision for decision in fresh.decisions}
@@ -85,25 +108,20 @@ def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> Sav
                 satisfied.append(f"{words}: {progress}")
             else:
                 broken.append(f"{words}: {_instead(now.get(key[1]))}{_changed(action, now.get(key[1]))}")
-    left = (_cut(decision, promised.keys()) for decision in fresh.decisions)
-    return SavedPlanResult(
-        plan=replace(fresh, decisions=tuple(decision for decision in left if decision.actions)),
-        satisfied=tuple(satisfied),
-        broken=tuple(broken),
-        extra=tuple(f"{key[0]} {key[1]}" for key in sorted(present.keys() - promised.keys())),
-    )
+    return satisfied, broken
 
 
 def _cut(decision: Decision, promised: Collection[ActionKey]) -> Decision:
     actions = tuple(
         action
         for action in decision.actions
-        if not isinstance(action, Create | Cancel) or _key(decision.name, action) in promised
+        if not isinstance(action, Create | Cancel) or action_key(decision.name, action) in promised
     )
     return replace(decision, actions=actions)
 
 
-def _key(name: str, action: CreateDoc | CancelDoc | Create | Cancel) -> ActionKey:
+def action_key(name: str, action: CreateDoc | CancelDoc | Create | Cancel) -> ActionKey:
+    """Return what identifies an action in both kinds of plan."""
     match action:
         case CreateDoc():
             return ("create", name, action.work, action.rerun, str(action.attempt))

@@ -22,9 +22,10 @@ from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, RunKey
 from reconciler.planning.actions import Plan
+from reconciler.planning.guard_input import Approved
 from reconciler.planning.planner import plan
-from reconciler.plans import staleness
-from reconciler.plans.agreement import hold_unagreed
+from reconciler.plans import agreement, staleness
+from reconciler.plans.agreement import AgreedPlan
 from reconciler.plans.approval import Approval
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Outcome
@@ -51,6 +52,23 @@ def restrict_to_saved(run: RunContext[ApiT], fresh: Proposal, saved: PlanDoc) ->
             hint="review a fresh plan, and save it: reconciler plan -o plan.json",
         )
     return _restrict(fresh, result, saved)
+
+
+def restrict_to_agreed(run: RunContext[ApiT], fresh: Proposal, plans: Sequence[AgreedPlan]) -> Proposal:
+    """Reduce a fresh plan to plans that were agreed to, and to what continues earlier work.
+
+    Raises:
+        StalePlanError: a plan was made for another target.
+    """
+    for agreed in plans:
+        staleness.check_target(agreed.document, run.target)
+    result = agreement.restrict_to_agreed(plans, fresh.plan, fresh.observed)
+    numbers = [it.document.approved for it in plans]
+    approved = Approved(
+        answers={job: answers for it in numbers for job, answers in it.answers.items()},
+        active=max((it.active for it in numbers), default=0),
+    )
+    return replace(fresh, plan=result.plan, not_agreed=result.refusals, approved=approved)
 
 
 def restrict_to_remaining(fresh: Proposal, approved: PlanDoc) -> Proposal:
@@ -84,6 +102,7 @@ def plan_and_apply(
     *,
     asks: bool = False,
     saved: PlanDoc | None = None,
+    agreed: Sequence[AgreedPlan] | None = None,
     approval: Approval | None = None,
 ) -> tuple[PlannedRun, tuple[Outcome, ...]]:
     """Plan and carry out the declared specs, or the saved plan.
@@ -97,6 +116,7 @@ def plan_and_apply(
         approve: shows the plan and asks.
         asks: whether a person reads the plan and answers. Otherwise nothing is created that rests on the ledger alone.
         saved: the plan that was approved beforehand.
+        agreed: the plans that were agreed to, the oldest first, if the run does nothing else.
         approval: what a later round of the same run may do. Nothing else is done.
 
     Raises:
@@ -111,16 +131,19 @@ def plan_and_apply(
         wanted = frozenset(it.name for it in fresh.plan.decisions if it.pending)
         records.record_observations(run, fresh)
         if first or saved or not asks:
-            fresh = replace(fresh, plan=hold_unagreed(fresh.plan, first or saved))
+            shown = [it.document for it in agreed or ()] + ([saved] if saved else [])
+            fresh = replace(fresh, plan=agreement.hold_unagreed(fresh.plan, *([first] if first else shown)))
         if first is not None:
             fresh = restrict_to_remaining(fresh, first)
         elif saved is not None:
             fresh = restrict_to_saved(run, fresh, saved)
+        elif agreed is not None:
+            fresh = restrict_to_agreed(run, fresh, agreed)
         if approval is not None:
             fresh = replace(fresh, plan=approval.restrict(fresh.plan))
         planned = check(run, fresh)
-        if (agreed := first or saved) is not None:
-            planned = replace(planned, document=_still_held(planned.document, agreed, wanted))
+        if (before := first or saved) is not None:
+            planned = replace(planned, document=_still_held(planned.document, before, wanted))
         approved = approved or approve(planned)
         run.retrier.restart()
         outcomes: tuple[Outcome, ...] = ()

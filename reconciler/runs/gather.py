@@ -19,7 +19,7 @@ from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.outputs.paths import naming
 from reconciler.outputs.place import local_folder
-from reconciler.outputs.summaries import with_received
+from reconciler.outputs.received import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput
@@ -166,12 +166,12 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         checkout=run.checkout,
         declared=it.declared,
         observed=it.observed,
-        refusals=found,
+        refusals=(*it.not_agreed, *found),
         active=guard_input.active,
         policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
         now=now,
     )
     run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
-    for refusal in found:
+    for refusal in document.guards:
         run.env.log("guard.refused", guard=refusal.guard, message=refusal.message, names=len(refusal.held))
     return PlannedRun(**(vars(it) | {"plan": left}), proposed=it.plan, document=document)

@@ -1,4 +1,4 @@
-"""Calls of the GitHub API: a merged pull request, an artifact, a comment.
+"""Calls of the GitHub API: merged pull requests, the tip of a branch, artifacts, a comment, an issue.
 
 They use the standard library: the client in `reconciler.api` is for Mistral's host only. The token is sent to the API
 and not to the target of a redirect.
@@ -14,8 +14,9 @@ import urllib.parse
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -51,6 +52,8 @@ class Pull(Struct, frozen=True):
     number: Annotated[int, Meta(ge=1)]
     head: Head
     base: dict[str, Any] | None = None
+    updated_at: str = ""
+    """RFC 3339, UTC."""
     merged_at: str | None = None
     merge_commit_sha: str | None = None
 
@@ -62,6 +65,8 @@ class Event(Struct, frozen=True):
     """The commit that a push follows."""
     pull_request: Pull | None = None
     repository: dict[str, Any] | None = None
+    inputs: dict[str, Any] | None = None
+    """What a person entered who started the workflow."""
 
 
 class Artifact(Struct, frozen=True):
@@ -69,6 +74,8 @@ class Artifact(Struct, frozen=True):
 
     id: int
     name: str = ""
+    created_at: str = ""
+    """RFC 3339, UTC."""
     expired: bool = False
     workflow_run: dict[str, Any] | None = None
     """`head_sha` is the last commit of the run's branch; for a pull request, of the pull request."""
@@ -78,10 +85,17 @@ class _Artifacts(Struct):
     artifacts: list[Artifact]
 
 
-class _Comment(Struct):
+class _Written(Struct, kw_only=True):
+    """A comment, or an issue."""
+
     id: int
+    number: int = 0
     user: dict[str, Any] | None = None
     body: str | None = None
+
+
+class _Ref(Struct):
+    object: Head
 
 
 class GitHubError(ReconcilerError):
@@ -102,22 +116,32 @@ class GitHub:
     sleep: Callable[[float], object]
     """Waits that many seconds between two tries."""
 
-    def merged(self, sha: str) -> Pull | None:
-        """Return the pull request whose merge created this commit, None if there is none."""
-        pulls = self._json("GET", f"commits/{sha}/pulls", list[Pull])
-        return next((it for it in pulls if it.merged_at and it.merge_commit_sha == sha), None)
+    def merged_since(self, branch: str, since: str) -> list[Pull]:
+        """Return the pull requests that were merged into a branch since a time (RFC 3339), the oldest first."""
+        query = {"state": "closed", "base": branch, "sort": "updated", "direction": "desc"}
+        listed = self._pages("pulls", list[Pull], query)
+        recent = takewhile(lambda it: it.updated_at >= since, listed)
+        merged = [it for it in recent if it.merged_at and it.merged_at >= since]
+        return sorted(merged, key=lambda it: (it.merged_at or "", it.number))
 
-    def artifacts(self, name: str) -> list[Artifact]:
-        """Return the artifacts with a name from runs of this repository's own branches, the newest first.
+    def tip(self, branch: str) -> str:
+        """Return the last commit of a branch."""
+        return self._json("GET", f"git/ref/heads/{urllib.parse.quote(branch)}", _Ref).object.sha
+
+    def artifacts(self, name: str = "", since: str = "") -> list[Artifact]:
+        """Return the artifacts from runs of this repository's own branches, the newest first.
 
         Runs of forks are excluded: the author of their pull request decides what the artifact contains.
+
+        Args:
+            name: only those with this name; "" for all.
+            since: RFC 3339; none that is older.
         """
-        query = urllib.parse.urlencode({"name": name, "per_page": PAGE})
-        found = self._json("GET", f"actions/artifacts?{query}", _Artifacts).artifacts
+        listed = self._pages("actions/artifacts", _Artifacts, {"name": name} if name else {})
         own = [
             it
-            for it in found
-            if it.name == name and not it.expired and (run := it.workflow_run)
+            for it in takewhile(lambda it: it.created_at >= since, listed)
+            if name in ("", it.name) and not it.expired and (run := it.workflow_run)
             if run.get("head_repository_id") and run["head_repository_id"] == run.get("repository_id")
         ]
         return sorted(own, key=lambda it: it.id, reverse=True)
@@ -140,27 +164,54 @@ class GitHub:
             raise GitHubError(f"artifact {artifact.id} is too large")
         return content
 
-    def find_comment(self, number: int, marker: str) -> int | None:
-        """Return the id of the comment of a pull request that begins with a marker, None if there is none.
+    def find_comment(self, number: int, marker: str) -> str | None:
+        """Return the text of the comment of a pull request that begins with a marker, None if there is none."""
+        found = self._ours(f"issues/{number}/comments", marker)
+        return None if found is None else found.body or ""
 
-        Only a bot's comment counts: anyone can write the marker.
+    def comment(self, number: int, marker: str, text: str, *, unless: str = "") -> None:
+        """Update the comment of a pull request that begins with a marker, or post it if there is none.
+
+        A comment that contains `unless` is left alone.
         """
-        for page in range(1, MAX_PAGES + 1):
-            found = self._json("GET", f"issues/{number}/comments?per_page={PAGE}&page={page}", list[_Comment])
-            for it in found:
-                if (it.user or {}).get("type") == "Bot" and (it.body or "").startswith(marker):
-                    return it.id
-            if len(found) < PAGE:
-                break
-        return None
-
-    def comment(self, number: int, marker: str, text: str) -> None:
-        """Update the comment of a pull request that begins with a marker, or post it if there is none."""
-        found, body = self.find_comment(number, marker), {"body": f"{marker}\n{text}"}
+        body = {"body": f"{marker}\n{text}"}
+        found = self._ours(f"issues/{number}/comments", marker)
         if found is None:
             self._ask("POST", f"issues/{number}/comments", body)
-        else:
-            self._ask("PATCH", f"issues/comments/{found}", body)
+        elif not unless or unless not in (found.body or ""):
+            self._ask("PATCH", f"issues/comments/{found.id}", body)
+
+    def issue(self, marker: str, title: str, text: str) -> None:
+        """Open the issue that begins with a marker, or update it; close it if the text is empty.
+
+        An issue that says the same already is left alone.
+        """
+        found, body = self._ours("issues", marker, {"state": "open"}), f"{marker}\n{text}"
+        if found is None:
+            if text:
+                self._ask("POST", "issues", {"title": title, "body": body})
+        elif not text:
+            self._ask("PATCH", f"issues/{found.number}", {"state": "closed"})
+        elif body != found.body:
+            self._ask("PATCH", f"issues/{found.number}", {"title": title, "body": body})
+
+    def _ours(self, path: str, marker: str, query: dict[str, str] | None = None) -> _Written | None:
+        """Return the first comment or issue that begins with a marker. A bot wrote it: anyone can write the marker."""
+        pages: Iterator[_Written] = self._pages(path, list[_Written], query or {})
+        for it in pages:
+            if (it.user or {}).get("type") == "Bot" and (it.body or "").startswith(f"{marker}\n"):
+                return it
+        return None
+
+    def _pages(self, path: str, kind: Any, query: dict[str, str]) -> Iterator[Any]:  # noqa: ANN401  list[T] or _Artifacts
+        """Yield the entries of a list, of at most `MAX_PAGES` pages."""
+        for page in range(1, MAX_PAGES + 1):
+            words = urllib.parse.urlencode(query | {"per_page": PAGE, "page": page})
+            answer = self._json("GET", f"{path}?{words}", kind)
+            found = answer.artifacts if kind is _Artifacts else answer
+            yield from found
+            if len(found) < PAGE:
+                return
 
     def _json(self, method: str, path: str, kind: type[_T]) -> _T:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -86,6 +87,17 @@ class Team:
     def pushed(self, sha: str, name: str = "push", branch: str = "", before: str = "") -> Ran:
         """Play what a push to the default branch starts, the schedule, or a run by hand on a branch."""
         return self.runner.play(self.runner.push(sha, name=name, branch=branch, before=before))["apply"]
+
+    def confirmed(self, sha: str) -> Ran:
+        """Play what a person does without a review: run the workflow `plan`, then `apply` with the plan's digest."""
+        shown = self.by_hand("plan", sha)
+        (digest,) = re.findall(r"with the digest (sha256:[0-9a-f]{64})", shown.log)
+        return self.by_hand("apply", sha, plan=digest)
+
+    def by_hand(self, workflow: str, sha: str, *, branch: str = "", plan: str = "") -> Ran:
+        """Play what starts if a person runs a workflow on a branch."""
+        event = self.runner.push(sha, name="workflow_dispatch", branch=branch, plan=plan)
+        return self.runner.play(event, only=workflow)[workflow]
 
     def comment(self, number: int) -> str:
         """Return the one comment on a pull request."""

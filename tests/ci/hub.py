@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
+
+from reconciler.text.timestamps import rfc3339
 
 REPOSITORY: Final = "acme/batches"
 HOME_ID, FORK_ID = 1, 2
@@ -51,11 +54,19 @@ class Hub:
     pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    late: float = 0.0
+    """Seconds that have passed at GitHub, beside real time."""
     grants: dict[str, Mapping[str, str]] = field(default_factory=dict)
     private: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     """Files of other repositories, by path of the API and ref, each with the token that may read it."""
     asked: list[str] = field(default_factory=list)
     """Every request: who may do what it does is checked, and how many there are is looked at."""
+
+    @property
+    def now(self) -> str:
+        """The time in GitHub's form."""
+        return rfc3339(time.time() + self.late)
 
     @property
     def origin(self) -> Path:
@@ -79,6 +90,8 @@ class Hub:
             "number": number,
             "head": {"ref": branch, "repo": {"full_name": repository}},
             "base": {"ref": base, "sha": self.head(f"refs/heads/{base}")},
+            "state": "open",
+            "updated_at": self.now,
             "merged_at": None,
             "merge_commit_sha": None,
         }
@@ -99,7 +112,12 @@ class Hub:
         """Merge a pull request as one commit, and return that."""
         commit = self._merged(number)
         self.git("update-ref", f"refs/heads/{self.pulls[number]['base']['ref']}", commit)
-        self.pulls[number] |= {"merged_at": "2026-11-22T12:00:00Z", "merge_commit_sha": commit}
+        self.pulls[number] |= {
+            "merged_at": self.now,
+            "updated_at": self.now,
+            "state": "closed",
+            "merge_commit_sha": commit,
+        }
         return commit
 
     def queue(self, *numbers: int) -> list[str]:
@@ -114,7 +132,12 @@ class Hub:
     def merge_queued(self, queued: Mapping[int, str]) -> str:
         """Move the default branch to the last of the queue's commits, in one push, and return that commit."""
         for number, commit in queued.items():
-            self.pulls[number] |= {"merged_at": "2026-11-22T12:00:00Z", "merge_commit_sha": commit}
+            self.pulls[number] |= {
+                "merged_at": self.now,
+                "updated_at": self.now,
+                "state": "closed",
+                "merge_commit_sha": commit,
+            }
         *_, last = queued.values()
         self.git("update-ref", f"refs/heads/{self.default}", last)
         return last
@@ -141,6 +164,7 @@ class Hub:
             {
                 "id": len(self.artifacts) + 1,
                 "name": name,
+                "created_at": self.now,
                 "expired": False,
                 "workflow_run": {**run, "head_repository_id": home},
                 "data": data.getvalue(),
@@ -177,13 +201,51 @@ class Hub:
         return 404, {"message": "Not Found"}
 
 
-def _pulls(hub: Hub, match: re.Match[str], _query: Mapping[str, str], _body: object) -> tuple[int, Any]:
-    return 200, [it for it in hub.pulls.values() if match[1] in (it["merge_commit_sha"], it["head"]["sha"])]
+def _page(rows: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
+    size, page = int(query["per_page"]), int(query["page"])
+    return [{key: it[key] for key in it if key != "data"} for it in rows[(page - 1) * size : page * size]]
+
+
+def _pulls(hub: Hub, _match: re.Match[str], query: Mapping[str, str], _body: object) -> tuple[int, Any]:
+    assert (query["sort"], query["direction"]) == ("updated", "desc")
+    found = [
+        it for it in hub.pulls.values() if (it["state"], it["base"]["ref"]) == (query["state"], query["base"])
+    ]
+    return 200, _page(sorted(found, key=lambda it: str(it["updated_at"]), reverse=True), query)
 
 
 def _artifacts(hub: Hub, _match: re.Match[str], query: Mapping[str, str], _body: object) -> tuple[int, Any]:
-    found = [it for it in hub.artifacts if it["name"] == query["name"]]
-    return 200, {"artifacts": [{key: it[key] for key in it if key != "data"} for it in found]}
+    found = [it for it in reversed(hub.artifacts) if query.get("name") in (None, it["name"])]
+    return 200, {"artifacts": _page(found, query)}
+
+
+def _tip(hub: Hub, match: re.Match[str], _query: Mapping[str, str], _body: object) -> tuple[int, Any]:
+    return 200, {"object": {"sha": hub.head(f"refs/heads/{match[1]}")}}
+
+
+def _issues(hub: Hub, _match: re.Match[str], query: Mapping[str, str], _body: object) -> tuple[int, Any]:
+    return 200, _page([it for it in hub.issues if it["state"] == query["state"]], query)
+
+
+def _open_issue(hub: Hub, _match: re.Match[str], _query: Mapping[str, str], body: Any) -> tuple[int, Any]:  # noqa: ANN401
+    number = len(hub.issues) + 1
+    it = {
+        "id": 900 + number,
+        "number": number,
+        "user": {"type": "Bot"},
+        "state": "open",
+        "changes": 0,
+        **body,
+    }
+    assert len(it["body"]) < 65_536
+    hub.issues.append(it)
+    return 201, it
+
+
+def _change_issue(hub: Hub, match: re.Match[str], _query: Mapping[str, str], body: Any) -> tuple[int, Any]:  # noqa: ANN401
+    it = hub.issues[int(match[1]) - 1]
+    it.update(body, changes=it["changes"] + 1)
+    return 200, it
 
 
 def _zip(hub: Hub, match: re.Match[str], _query: Mapping[str, str], _body: object) -> tuple[int, Any]:
@@ -191,8 +253,7 @@ def _zip(hub: Hub, match: re.Match[str], _query: Mapping[str, str], _body: objec
 
 
 def _comments(hub: Hub, match: re.Match[str], query: Mapping[str, str], _body: object) -> tuple[int, Any]:
-    size, page = int(query["per_page"]), int(query["page"])
-    return 200, hub.comments[int(match[1])][(page - 1) * size : page * size]
+    return 200, _page(hub.comments[int(match[1])], query)
 
 
 def _post(hub: Hub, match: re.Match[str], _query: Mapping[str, str], body: Any) -> tuple[int, Any]:  # noqa: ANN401
@@ -210,7 +271,11 @@ def _patch(hub: Hub, match: re.Match[str], _query: Mapping[str, str], body: Any)
 
 Handler = Callable[[Hub, re.Match[str], Mapping[str, str], Any], tuple[int, Any]]
 ROUTES: Final[tuple[tuple[str, str, str, Handler], ...]] = (
-    ("GET", r"commits/(\w+)/pulls", "pull-requests: read", _pulls),
+    ("GET", r"pulls", "pull-requests: read", _pulls),
+    ("GET", r"git/ref/heads/(.+)", "contents: read", _tip),
+    ("GET", r"issues", "issues: read", _issues),
+    ("POST", r"issues", "issues: write", _open_issue),
+    ("PATCH", r"issues/(\d+)", "issues: write", _change_issue),
     ("GET", r"actions/artifacts", "actions: read", _artifacts),
     ("GET", r"actions/artifacts/(\d+)/zip", "actions: read", _zip),
     ("GET", r"issues/(\d+)/comments", "pull-requests: read", _comments),

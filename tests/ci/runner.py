@@ -96,17 +96,26 @@ class Runner:
         )
 
     def push(
-        self, sha: str, *, name: str = "push", branch: str = "", before: str = "", cron: str = ""
+        self,
+        sha: str,
+        *,
+        name: str = "push",
+        branch: str = "",
+        before: str = "",
+        cron: str = "",
+        plan: str = "",
     ) -> Event:
         """Return the event of a push to a branch, of the schedule, or of a run by hand on that branch.
 
-        The push is of one commit unless `before` names an older one.
+        The push is of one commit unless `before` names an older one. A run by hand may name a plan's digest.
         """
         branch = branch or self.hub.default
         payload: dict[str, Any] = {"repository": {"default_branch": self.hub.default}}
         if name == "push":
             parents = self.hub.git("rev-list", "--parents", "-1", sha).split()[1:]
             payload["before"] = before or next(iter(parents), "0" * 40)
+        if name == "workflow_dispatch":
+            payload["inputs"] = {"plan": plan}
         if name == "schedule":
             payload = {"schedule": cron or "17 * * * *"}
         return Event(
@@ -132,14 +141,14 @@ class Runner:
             head_branch=branch,
         )
 
-    def play(self, event: Event) -> dict[str, Ran]:
-        """Run every workflow of the event's own commit that listens to it."""
+    def play(self, event: Event, only: str = "") -> dict[str, Ran]:
+        """Run every workflow of the event's own commit that listens to it, or only one."""
         names = self.hub.git("ls-tree", "--name-only", event.sha, ".github/workflows/").splitlines()
         found = {}
         for name in names:
             text = self.hub.git("show", f"{event.sha}:{name}").replace("\non:", "\n'on':")
             workflow = yaml.safe_load(text)
-            if listens(workflow["on"], event):
+            if listens(workflow["on"], event) and only in ("", Path(name).stem):
                 found[Path(name).stem] = self._workflow(workflow, event)
         return found
 
@@ -200,6 +209,7 @@ class Runner:
             "GITHUB_EVENT_NAME": event.name,
             "GITHUB_EVENT_PATH": str(place / "event.json"),
             "GITHUB_REF": event.checkout,
+            "GITHUB_REF_NAME": event.checkout.removeprefix("refs/heads/"),
             "GITHUB_REPOSITORY": REPOSITORY,
             "GITHUB_RUN_ID": str(self.runs),
             "GITHUB_SERVER_URL": "https://github.com",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.ci.hub import FORK_ID, REPOSITORY, Hub, new_hub, serving
 from tests.cli.stage import Stage
 
 MARKER = "<!-- reconciler -->"
-EVERYTHING = {"actions": "read", "pull-requests": "write"}
+EVERYTHING = {"actions": "read", "contents": "read", "issues": "write", "pull-requests": "write"}
 HEAD = "a" * 40
 
 
@@ -101,14 +102,46 @@ def test_archive_that_holds_no_single_file_is_refused(hub: Hub, tmp_path: Path, 
         github(hub).file(Artifact(id=1))
 
 
-def test_only_the_pull_request_that_became_the_commit_counts(hub: Hub) -> None:
-    hub.pulls[1] = {"number": 1, "merged_at": None, "merge_commit_sha": None, "head": {"sha": HEAD}}
-    assert github(hub).merged(HEAD) is None
-    hub.pulls[1] |= {"merged_at": "2026-11-22T12:00:00Z", "merge_commit_sha": "b" * 40}
-    assert github(hub).merged(HEAD) is None
-    found = github(hub).merged("b" * 40)
-    assert found
-    assert found.number == 1
+def test_pull_requests_that_were_merged_since_a_time_come_in_the_order_of_their_merges(hub: Hub) -> None:
+    at = [f"2026-11-2{day}T12:00:00Z" for day in range(10)]
+    states = [
+        ("main", at[7]),
+        ("main", at[5]),
+        ("main", None),
+        ("main", at[1]),
+        ("topic", at[6]),
+        ("main", at[3]),
+    ]
+    for number, (base, merged_at) in enumerate(states, start=1):
+        hub.pulls[number] = {
+            "number": number,
+            "head": {"sha": HEAD},
+            "base": {"ref": base},
+            "state": "closed",
+            "updated_at": at[9],
+            "merged_at": merged_at,
+        }
+    assert [it.number for it in github(hub).merged_since("main", at[3])] == [6, 2, 1]
+
+
+def test_one_issue_is_opened_changed_and_closed_and_a_persons_is_left_alone(hub: Hub) -> None:
+    ours = github(hub, issues="write")
+    theirs = {
+        "id": 1,
+        "number": 1,
+        "user": {"type": "User"},
+        "state": "open",
+        "changes": 0,
+        "body": f"{MARKER}\nplease",
+    }
+    hub.issues.append(theirs)
+    for text in ("", "first", "first", "second", "", "", "third"):
+        ours.issue(MARKER, "title", text)
+    assert [(it["state"], it["body"], it["changes"]) for it in hub.issues] == [
+        ("open", f"{MARKER}\nplease", 0),
+        ("closed", f"{MARKER}\nsecond", 2),
+        ("open", f"{MARKER}\nthird", 0),
+    ]
 
 
 def test_refusals_are_reported_and_reads_are_tried_again(hub: Hub) -> None:
@@ -140,6 +173,37 @@ def job(stage: Stage, hub: Hub, event: object, **more: str) -> None:
         "RUNNER_TEMP": str(stage.root / "temp"),
         **more,
     }
+
+
+def merge(stage: Stage, hub: Hub, plan: str = "", *, event: str = "push", **more: str) -> str:
+    """Commit the stage as the merge of pull request 1, make it a job of that, and return the commit.
+
+    Args:
+        stage: the project.
+        hub: the remote.
+        plan: the content of the plan that the pull request kept; "" for none.
+        event: what started the job.
+        more: variables.
+    """
+    sha = stage.commit("the merge of a pull request")
+    stage.git("push", "--quiet", "--force", str(hub.origin), "HEAD:refs/heads/main")
+    hub.late = stage.clock - time.time()
+    times = {"updated_at": hub.now, "merged_at": hub.now}
+    head = {"head": {"sha": "b" * 40}, "base": {"ref": "main"}}
+    hub.pulls[1] = {"number": 1, "state": "closed", "merge_commit_sha": sha, **times, **head}
+    if plan:
+        hub.upload("plan-1", stage.write("../plan.json", plan), head_sha="b" * 40, head_branch="topic")
+    started = {"GITHUB_EVENT_NAME": event, "GITHUB_SHA": sha, "GITHUB_REF": "refs/heads/main"}
+    job(stage, hub, {"repository": {"default_branch": "main"}}, **started, MISTRAL_API_KEY="k", **more)
+    return sha
+
+
+def saved(stage: Stage) -> str:
+    """Plan, and return the content of the saved plan."""
+    stage.run("plan", "-o", "plan.json")
+    text = (stage.root / "plan.json").read_text(encoding="utf-8")
+    (stage.root / "plan.json").unlink()
+    return text
 
 
 def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, hub: Hub) -> None:
@@ -206,11 +270,11 @@ def test_an_answer_of_github_that_is_none_is_an_error_and_nothing_is_applied(
     stage: Stage, hub: Hub, monkeypatch: pytest.MonkeyPatch, answer: object
 ) -> None:
     stage.spec("one")
-    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
+    merge(stage, hub)
     monkeypatch.setattr(hub, "answer", lambda *_: (200, answer))
     result = stage.run("ci", "apply")
     assert (result.code, result.writes) == (1, [])
-    assert "GET commits/aaaa" in result.out
+    assert "GET git/ref/heads/main" in result.out
     assert "the answer is not what GitHub describes" in result.out
     for ask in (github(hub).artifacts, lambda name: github(hub).comment(1, MARKER, name)):
         with pytest.raises(GitHubError, match="the answer is not what GitHub describes"):
@@ -246,49 +310,76 @@ def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage:
 
 def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
-    hub.pulls[1] = {
-        "number": 1,
-        "merged_at": "2026-11-22T12:00:00Z",
-        "merge_commit_sha": HEAD,
-        "head": {"sha": "b" * 40},
-    }
-    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD, MISTRAL_API_KEY="k")
+    merge(stage, hub, saved(stage))
     result = stage.run("ci", "apply")
     assert result.code == 0
     (comment,) = hub.comments[1]
     assert comment["body"].startswith(f"{MARKER}\n### shop: 1 created\n")
-    assert "There was no plan for bbbbbbb" in comment["body"]
     outputs = dict(line.split("=", 1) for line in (stage.root / "outputs").read_text().splitlines())
     assert outputs.keys() == {"observed", "observed-name", "exit-code"}
     assert hub.asked == [
-        f"GET /repos/{REPOSITORY}/commits/{HEAD}/pulls",
+        f"GET /repos/{REPOSITORY}/git/ref/heads/main",
+        f"GET /repos/{REPOSITORY}/pulls",
         f"GET /repos/{REPOSITORY}/actions/artifacts",
+        f"GET /repos/{REPOSITORY}/actions/artifacts/1/zip",
         f"GET /repos/{REPOSITORY}/issues/1/comments",
         f"POST /repos/{REPOSITORY}/issues/1/comments",
     ]
+    # An outcome is written once: that of a later run is about another merge.
+    stage.run("ci", "apply")
+    assert hub.comments[1] == [comment]
 
 
 def test_if_the_plan_cannot_be_looked_up_nothing_is_applied_in_its_place(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
-    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
+    merge(stage, hub, saved(stage))
     hub.grants.clear()
     result = stage.run("ci", "apply")
     assert result.code == 1
-    assert f"::error::GET commits/{HEAD}/pulls: 401 Unauthorized (run the CI job again; " in result.out
+    assert "::error::GET git/ref/heads/main: 401 Unauthorized (run the CI job again; " in result.out
     assert stage.jobs() == []
 
 
 def test_plan_that_cannot_be_read_is_not_replaced_by_what_is_declared(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
-    hub.pulls[1] = {"number": 1, "merged_at": "2026", "merge_commit_sha": HEAD, "head": {"sha": "b" * 40}}
-    hub.upload("plan-1", stage.write("plan.json", "{}"), head_sha="b" * 40, head_branch="topic")
-    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
+    merge(stage, hub, "{}")
     result = stage.run("ci", "apply")
     assert result.code == 1
     assert stage.jobs() == []
     (comment,) = hub.comments[1]
     assert "apply failed: " in comment["body"]
     assert "this is not a plan file" in comment["body"]
+
+
+@pytest.mark.parametrize("event", ["push", "schedule", "workflow_dispatch"])
+def test_a_merge_that_this_checkout_does_not_contain_agrees_to_nothing(
+    stage: Stage, hub: Hub, event: str
+) -> None:
+    stage.spec("one")
+    merge(stage, hub, saved(stage), event=event)
+    hub.pulls[1]["merge_commit_sha"] = "c" * 40
+    assert stage.run("ci", "apply").code == 3
+    assert stage.jobs() == []
+
+
+def test_a_commit_that_is_not_the_newest_is_refused(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    merge(stage, hub, saved(stage))
+    newest = hub.git("commit-tree", "main^{tree}", "-p", "main", "-m", "another merge")
+    hub.git("update-ref", "refs/heads/main", newest)
+    result = stage.run("ci", "apply")
+    assert (result.code, result.writes) == (4, [])
+    assert f"main is at {newest[:7]}: nothing was done" in result.out
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/topic", "refs/tags/main", "refs/pull/1/merge", ""])
+def test_only_the_default_branch_is_applied(stage: Stage, hub: Hub, ref: str) -> None:
+    stage.spec("one")
+    merge(stage, hub, saved(stage))
+    stage.environ["GITHUB_REF"] = ref
+    result = stage.run("ci", "apply")
+    assert (result.code, result.writes, hub.asked) == (4, [], [])
+    assert "only main is applied" in result.out
 
 
 def test_comment_that_cannot_be_written_changes_nothing_else(stage: Stage, hub: Hub) -> None:
@@ -306,13 +397,13 @@ def test_comment_that_cannot_be_written_changes_nothing_else(stage: Stage, hub: 
 
 def test_apply_fetches_results_to_where_the_input_says_and_nowhere_else(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
-    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule")
+    merge(stage, hub, saved(stage), event="schedule")
     lost = stage.run("ci", "apply")
     assert (
         lost.code,
         "::notice::results are lost with this runner: `results` is the folder" in lost.out,
     ) == (0, True)
-    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_RESULTS="results")
+    stage.environ["RECONCILER_RESULTS"] = "results"
     assert not list((stage.root / "results").rglob("*.jsonl"))
     stage.advance(60)
     result = stage.run("ci", "apply")
@@ -390,7 +481,7 @@ def test_a_base_that_git_does_not_know_concerns_the_specs(project: Stage, hub: H
         ("approve_above: {requests: 8}\n", "push", 9, "required"),
         ("approve_above: {requests: 0}\n", "push", 9, "required"),
         ("approve_above: {requests: 8}\n", "push", None, ""),
-        ("approve_above: {requests: 99}\n", "workflow_dispatch", None, "required"),
+        ("approve_above: {requests: 99}\n", "workflow_dispatch", None, ""),
         ("", "workflow_dispatch", None, ""),
     ],
 )
@@ -399,16 +490,15 @@ def test_an_approval_is_required_for_a_larger_plan_and_for_one_that_is_not_known
 ) -> None:
     with (stage.root / "reconciler.yaml").open("a") as file:
         file.write(settings)
-    hub.pulls[1] = {"number": 1, "merged_at": "2026", "merge_commit_sha": HEAD, "head": {"sha": "b" * 40}}
+    plan = ""
     if requests:
         stage.lines("specs/data/one.jsonl", requests)
         stage.write(
             "specs/one.yaml",
             "name: one\nendpoint: /v1/chat/completions\nmodel: mistral-small-2603\ninput_files: [data/one.jsonl]\n",
         )
-        stage.run("plan", "-o", "plan.json")
-        hub.upload("plan-1", stage.root / "plan.json", head_sha="b" * 40, head_branch="topic")
-    job(stage, hub, {}, GITHUB_EVENT_NAME=event, GITHUB_SHA=HEAD)
+        plan = saved(stage)
+    merge(stage, hub, plan, event=event)
     assert stage.run("ci", "size").code == 0
     assert (stage.root / "outputs").read_text() == f"approval={approval}\nexit-code=0\n"
 
@@ -416,9 +506,7 @@ def test_an_approval_is_required_for_a_larger_plan_and_for_one_that_is_not_known
 def test_the_size_of_a_plan_that_cannot_be_read_fails_and_so_stops_the_apply(stage: Stage, hub: Hub) -> None:
     with (stage.root / "reconciler.yaml").open("a") as file:
         file.write("approve_above: {requests: 8}\n")
-    hub.pulls[1] = {"number": 1, "merged_at": "2026", "merge_commit_sha": HEAD, "head": {"sha": "b" * 40}}
-    hub.upload("plan-1", stage.write("plan.json", "{}"), head_sha="b" * 40, head_branch="topic")
-    job(stage, hub, {}, GITHUB_EVENT_NAME="push", GITHUB_SHA=HEAD)
+    merge(stage, hub, "{}")
     result = stage.run("ci", "size")
     assert result.code == 1
     assert "this is not a plan file" in result.out
@@ -439,11 +527,12 @@ def test_an_apply_without_an_approval_keeps_within_the_smaller_limit(
     stage: Stage, hub: Hub, guard: str, approved: str, code: int
 ) -> None:
     stage.spec("one")
+    plan = saved(stage)
     with (stage.root / "reconciler.yaml").open("a") as file:
         file.write(
             "approve_above: {requests: 1}\n" + (f"guards: {{max_new_requests: {guard}}}\n" if guard else "")
         )
-    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", RECONCILER_APPROVED=approved, MISTRAL_API_KEY="k")
+    merge(stage, hub, plan, event="schedule", RECONCILER_APPROVED=approved)
     assert stage.run("ci", "apply").code == code
     assert len(stage.jobs()) == (code == 0)
 
@@ -457,9 +546,10 @@ def test_a_large_plan_is_not_submitted_in_parts_by_several_runs(
 ) -> None:
     for name in ("one", "two", "three"):
         stage.spec(name, requests=2)
+    plan = saved(stage)
     with (stage.root / "reconciler.yaml").open("a") as file:
         file.write(f"approve_above: {{requests: {limit}}}\n{guard}")
-    job(stage, hub, {}, GITHUB_EVENT_NAME="schedule", MISTRAL_API_KEY="k")
+    merge(stage, hub, plan, event="schedule")
     codes = [stage.run("ci", "apply").code for _ in range(3)]
     assert (len(stage.jobs()), {bool(code) for code in codes}) == (created, {created == 0})
 
@@ -469,13 +559,13 @@ def test_an_answer_of_github_that_is_no_http_is_an_error_after_three_tries(data:
     waited: list[float] = []
     with Server(sends(data)) as server:
         broken = GitHub(api=server.url, repository=REPOSITORY, token=MARKER, sleep=waited.append)
-        with pytest.raises(GitHubError, match="GET commits/aaaa"):
-            broken.merged(HEAD)
+        with pytest.raises(GitHubError, match="GET git/ref/heads/main"):
+            broken.tip("main")
     assert waited == [1, 2]
 
 
 @pytest.mark.parametrize("api", ["nowhere", "http://[", "http://127.0.0.1:9/é", "http://127.0.0.1:99999"])
 def test_an_address_of_github_that_is_none_is_an_error(api: str) -> None:
     broken = GitHub(api=api, repository=REPOSITORY, token=MARKER, sleep=lambda _: None)
-    with pytest.raises(GitHubError, match="GET commits/aaaa"):
-        broken.merged(HEAD)
+    with pytest.raises(GitHubError, match="GET git/ref/heads/main"):
+        broken.tip("main")

@@ -49,7 +49,7 @@ class Remote:
         repository = Repository.find(folder)
         assert repository
         git = LedgerGit(repository=repository, remote="origin", credentials={}, now=lambda: 0.0)
-        return SharedLedger(git=git, project=project, folder="target")
+        return SharedLedger(git=git, project=project, folder="target", state=folder / ".reconciler")
 
     def another(self, name: str, *options: str) -> Path:
         """Clone the remote with options of `git clone`, over a protocol that can leave things out."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_files
+from reconciler.ledger import git_history
 from tests.helpers.thorough import thorough
 from tests.ledger.remote import REF, Remote
 
@@ -119,7 +119,7 @@ def test_a_project_in_a_folder_of_the_repository_reads_what_it_wrote(remote: Rem
     assert rows(remote, folder) == [b"line 0", b"line 1"]
     tip = remote.ledger.fetch()
     bad = rewrite(remote, tip, names(remote, tip)[1], None)
-    assert git_files.changed_past(remote.ledger_in(folder).git, bad, "target", since="") == bad
+    assert git_history.changed_past(remote.ledger_in(folder).git, bad, "target", since="") == bad
 
 
 def test_a_branch_of_that_name_that_is_no_ledger_is_refused_and_kept(remote: Remote) -> None:
@@ -184,19 +184,26 @@ def test_a_merge_that_drops_the_lines_of_one_side_is_found(remote: Remote) -> No
     assert merge[:10] in problem
 
 
-def test_what_was_found_is_found_again(remote: Remote) -> None:
+def test_what_was_found_is_found_again_and_what_was_sound_is_not_read_again(remote: Remote) -> None:
     tip = pushes(remote, 2)
+    verified = remote.clone / ".reconciler/verified"
     assert remote.ledger.problems_in_the_past(tip) == []
+    assert verified.read_text() == tip
     bad = rewrite(remote, tip, names(remote, tip)[1], None)
     for _ in range(2):
         assert len(remote.ledger.problems_in_the_past(bad)) == 1
+        assert verified.read_text() == tip
+    verified.write_text(bad)  # this host vouches for it: what comes before is not read
+    assert remote.ledger.problems_in_the_past(bad) == []
 
 
-@pytest.mark.parametrize("since", ["0" * 40, *map(thorough, ("", "no commit"))])
-def test_a_commit_that_is_not_in_the_past_of_the_branch_is_ignored(remote: Remote, since: str) -> None:
+@pytest.mark.parametrize("content", ["0" * 40, *map(thorough, ("", "no commit", "\udcff", "--all"))])
+def test_a_note_that_is_not_in_the_past_of_the_branch_is_ignored(remote: Remote, content: str) -> None:
     tip = pushes(remote, 2)
     bad = rewrite(remote, tip, names(remote, tip)[1], None)
-    assert git_files.changed_past(remote.ledger.git, bad, "target", since=since) == bad
+    (remote.clone / ".reconciler").mkdir()
+    (remote.clone / ".reconciler/verified").write_text(content, errors="surrogateescape")
+    assert len(remote.ledger.problems_in_the_past(bad)) == 1
 
 
 def test_whether_a_commit_is_in_the_past_of_another_is_known(remote: Remote) -> None:

@@ -33,7 +33,7 @@ def saved(made: Plan) -> PlanDoc:
 
 
 def test_without_an_agreed_plan_it_is_held_with_the_way_out_and_the_rest_goes_on() -> None:
-    held = hold_unagreed(planned(A, B), None)
+    held = hold_unagreed(planned(A, B))
     assert reported(held) == {"a": ("hold - not_agreed!",), "b": ("create new 1",)}
     (hold,) = held.of(Hold)
     assert hold.detail == "only by the ledger: cancelled by unknown, run 4711"
@@ -42,7 +42,7 @@ def test_without_an_agreed_plan_it_is_held_with_the_way_out_and_the_rest_goes_on
 
 
 def test_the_job_that_it_would_replace_stays_and_of_twins_the_oldest() -> None:
-    held = hold_unagreed(planned(A, jobs=(job(OLD, "j2", age=9), job(OLD, "j3", age=8))), None)
+    held = hold_unagreed(planned(A, jobs=(job(OLD, "j2", age=9), job(OLD, "j3", age=8))))
     assert reported(held) == {"a": ("hold - not_agreed!", "keep j2 running", "cancel j3 duplicate")}
 
 

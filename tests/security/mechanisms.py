@@ -55,6 +55,10 @@ ACTION: Final = ".github/actions/reconciler/action.yml"
 STATE: Final = "forge the ledger, or the cache of input files"
 HOST: Final = "send the key elsewhere"
 CHILD: Final = "read the key or a token from a program that this tool starts"
+UNREVIEWED: Final = (
+    "submit what no review has seen: a direct push, a plan that expired, an input that grew, "
+    "a repeated old run"
+)
 PIP: Final = "run code of the checkout in place of pip or of this tool"
 FORGED: Final = "write lines into the shared ledger"
 ROLLED_BACK: Final = "roll the shared ledger back"
@@ -313,9 +317,9 @@ SWITCHES: Final = (
     Switch(
         "the limit without an approval",
         "an apply that was not approved has no limit",
-        "reconciler/cli/session/github_review.py",
+        "reconciler/cli/commands/ci.py",
         ("submit more than a reviewer may approve",),
-        (('job.environ.get("RECONCILER_APPROVED") == "true"', "True"),),
+        (('job.environ.get("RECONCILER_APPROVED") != "true"', "False"),),
     ),
     Switch(
         "agreement to the ledger's word",
@@ -362,16 +366,30 @@ SWITCHES: Final = (
     Switch(
         "the ledger's branch",
         "commits that remove lines are sound",
-        "reconciler/ledger/git_files.py",
+        "reconciler/ledger/git_history.py",
         ("take lines out of the shared ledger by a commit on top",),
         (("return any(not rows(parent) <= kept for parent in parents)", "return not parents"),),
     ),
     Switch(
         "the ledger's branch",
         "a merge is compared with no parent",
-        "reconciler/ledger/git_files.py",
+        "reconciler/ledger/git_history.py",
         ("take lines out of the shared ledger by a commit on top",),
         (('"--stdin", "-r", "-m",', '"--stdin", "-r",'),),
+    ),
+    Switch(
+        "agreement to plans",
+        "an unattended run does what is declared",
+        "reconciler/plans/agreement.py",
+        (UNREVIEWED,),
+        (("    held = {it.name for it in fresh", "    held = {it.name for it in () and fresh"),),
+    ),
+    Switch(
+        "the newest commit",
+        "an old commit is applied",
+        "reconciler/cli/session/agreed_plans.py",
+        (UNREVIEWED,),
+        (("if tip != commit:", "if tip == commit and False:"),),
     ),
 )
 

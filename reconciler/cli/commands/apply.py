@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Wait until every job has ended: retry as the specs ask for, submit held jobs once the quota allows it.",
 )
+@click.option(
+    "--only-agreed",
+    is_flag=True,
+    help="Do only what the given plan files contain, and what continues earlier work. For scheduled runs and CI.",
+)
 @timeout
 @guard_options
 @options.common
@@ -42,6 +47,7 @@ def apply(
     output: options.Output,
     fail_on_attention: bool,
     wait: bool,
+    only_agreed: bool,
     timeout: float | None,
     overrides: Mapping[str, object],
     common: options.Common,
@@ -50,6 +56,10 @@ def apply(
 
     SPECS, files or folders below the spec root, --only and --exclude select what is considered. Instead, a plan file
     saved by `reconciler plan -o plan.json` can be given: its actions are applied, as far as they are still valid.
+
+    With --only-agreed, any number of plan files, the oldest first: of each name, the last one that would change
+    something counts. What they contain is done as far as it is still valid, and so is what continues earlier work:
+    retries, creates that had to wait, the next period of `rerun`. Everything else is held, and the exit code is 3.
 
     With --wait, later rounds submit only the attempts that `retry` asks for and the jobs of this plan that the quota
     held, under the same guards; with a saved plan, only attempts at its creates. Exit with 0 only if every job has
@@ -63,16 +73,22 @@ def apply(
     from reconciler.cli.session.load_declared import load_declared, select_saved
     from reconciler.cli.session.session import open_run, writing
     from reconciler.cli.session.signals import interrupts
+    from reconciler.plans.agreement import AgreedPlan
     from reconciler.plans.plan_file import digest_prefix
 
     began = env.now()
     if timeout is not None and not wait:
         raise UsageError("--timeout has no effect without --wait", hint="add --wait")
-    file = plan_file(env.cwd, selection)
+    if wait and only_agreed:
+        raise UsageError(
+            "--only-agreed does not wait", hint="leave out --wait, and run the command again later"
+        )
+    files = plan_files(env.cwd, selection, several=only_agreed)
     reporting = partial(reporting_errors, env, output, what="apply")
     with reporting():
-        saved = read_plan(env.cwd, file) if file else None
-    ask = not yes and saved is None
+        plans = [AgreedPlan(read_plan(env.cwd, file), file.name) for file in files]
+    saved = plans[0].document if plans and not only_agreed else None
+    ask = not yes and saved is None and not only_agreed
     if ask and not env.terminal("stdin"):
         raise UsageError(
             "apply asks before it submits, and there is no terminal to ask on",
@@ -80,14 +96,16 @@ def apply(
         )
     opened = partial(open_run, Writer, without_deadline=True) if wait else writing
     with reporting(), interrupts(env) as interrupted, opened(common, env, overrides) as opened_run:
-        plan = digest_prefix(saved) if saved else ""
+        plan = ",".join(digest_prefix(it.document) for it in plans)
         run = replace(opened_run, source=structs.replace(opened_run.source, plan=plan))
-        declaration = select_saved(saved, load_declared(run)) if saved else load_declared(run, selection)
+        declaration = load_declared(run) if plans else load_declared(run, selection)
+        declaration = select_saved(saved, declaration) if saved else declaration
         applying = ApplyFlow(
             run=run,
             interrupted=interrupted,
             declared=declaration,
             saved=saved,
+            agreed=plans if only_agreed else None,
             ask=ask,
             wait=wait,
             reporter=RoundReporter(env=env, output=output),
@@ -100,26 +118,32 @@ def apply(
     return code
 
 
-def plan_file(folder: Path, selection: options.Selection) -> Path | None:
-    """Return the argument that is a plan file, None if all are specs.
+def plan_files(folder: Path, selection: options.Selection, *, several: bool = False) -> tuple[Path, ...]:
+    """Return the arguments if they are plan files, () if they are specs.
 
     Raises:
-        UsageError: a plan file is combined with other arguments.
+        UsageError: a plan file is combined with other arguments, or something else than plan files is given.
+
+    Args:
+        folder: relative names are relative to it.
+        selection: the arguments.
+        several: whether there may be any number of plan files, and nothing else.
     """
-    plans = [path for path in selection.paths if path.suffix == ".json" or _is_no_spec(folder / path)]
-    if not plans:
-        return None
-    if len(selection.paths) > 1:
+    plans = tuple(path for path in selection.paths if path.suffix == ".json" or _is_no_spec(folder / path))
+    others = [path for path in selection.paths if path not in plans]
+    if several and (others or selection.names):
+        raise UsageError("--only-agreed takes plan files only", hint="leave out specs, --only and --exclude")
+    if plans and len(selection.paths) > 1 and not several:
         raise UsageError(
             f"{plans[0]} is a plan file, which cannot be combined with other arguments",
-            hint="apply one plan at a time, without specs",
+            hint="apply one plan at a time, without specs; or use --only-agreed",
         )
-    if selection.names:
+    if plans and selection.names:
         flag = "--only" if selection.only else "--exclude"
         raise UsageError(
             f"{flag} selects specs, and a plan file is applied whole", hint=f"pass {flag} to plan"
         )
-    return plans[0]
+    return plans
 
 
 def _is_no_spec(path: Path) -> bool:

@@ -1,9 +1,9 @@
 """`reconciler ci`: one run in GitHub Actions. The action installs the tool and calls this command.
 
 `plan` saves the plan as an artifact and writes the pull request's one comment, if the pull request concerns the specs.
-`size` finds out whether the merged plan needs an approval. `apply` finds that plan and applies exactly that; without
-one it applies what is declared, under the guards. Then it updates the comment with the outcome, and saves a snapshot of
-the workspace, for plans without a key.
+`size` finds out whether the agreed plan needs an approval. `apply` finds the plans of merged pull requests, and applies
+what they contain and what continues earlier work; everything else needs a reviewed plan, and is reported in one issue.
+Then it updates the comments with the outcome, and saves a snapshot of the workspace, for plans without a key.
 
 All input comes from the environment and the event file; no text from outside becomes part of a command line.
 """
@@ -14,22 +14,32 @@ import io
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from reconciler import file_access
 from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.params.options import Chosen, Common
+from reconciler.cli.session import agreed_plans
 from reconciler.cli.session.github_job import GithubJob, environment
-from reconciler.cli.session.github_review import concerns_specs, unapproved_limit
+from reconciler.cli.session.github_review import concerns_specs
 from reconciler.cli.session.target import open_project
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.plans import plan_file
 from reconciler.render.github import annotation
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
+    from reconciler.settings import Settings
     from reconciler.vcs.github import Pull
+
+APPLIED: Final = "<!-- applied -->"
+"""The mark of a comment with an outcome, which a later run leaves alone."""
+HOW: Final = (
+    "**To agree to what is declared**, merge a pull request whose plan shows it; or run the workflow `plan` on the "
+    "default branch, read its page, and run `apply` with the digest that it prints."
+)
 
 
 @click.command()
@@ -40,8 +50,8 @@ def ci(env: Environment, *, command: str) -> int:
 
     Reads the event and the action's inputs from the environment, and writes annotations, the step summary and the step
     outputs. plan saves plan.json and writes one comment on the pull request, unless it changes no file that the specs
-    use. size says whether the plan of the merged pull request needs an approval. apply applies that plan, or what is
-    declared if there is no such plan. verify is `history verify`.
+    use. size says whether the agreed plan needs an approval. apply applies the plans of merged pull requests, and
+    reports in one issue what needs a reviewed plan. verify is `history verify`.
     """
     job = GithubJob.on(env)
     commands = {"validate": validate, "plan": plan, "size": size, "apply": apply, "verify": verify}
@@ -81,29 +91,34 @@ def plan(job: GithubJob) -> int:
             )
         given += ["--observed", str(seen)]
     code = run(job, *given)
-    if pull is None:
-        return code
     if file.exists():
         job.set_output("plan", file)
-        job.set_output("plan-name", job.artifact("plan", pull.number))
-    if own and comment.exists():
+        digest = plan_file.digest_of(file_access.read(file))
+        job.set_output("plan-name", job.artifact("plan", pull.number if pull else agreed_plans.shown(digest)))
+        if pull is None:
+            text = f"to apply exactly this plan, run the workflow apply with the digest {digest}"
+            write_annotations(annotation("notice", text))
+    if pull and own and comment.exists():
         write(job, pull.number, file_access.read(comment).decode(), about=pull.head.sha)
     return code
 
 
 def size(job: GithubJob) -> int:
-    """Set the output `approval` if the merged plan is larger than `approve_above`, or the run is by hand."""
+    """Set the output `approval` if the plan that this run agrees to is larger than `approve_above`."""
+    settings = open_project(Common(), job.env).settings
+    new = agreed_plans.agreed_files(job, only_now=True) if settings.approve_above else []
+    job.set_output("approval", "required" if any(exceeds(job, it, settings) for it in new) else "")
+    return ExitCode.OK
+
+
+def exceeds(job: GithubJob, agreed: agreed_plans.AgreedFile, settings: Settings) -> bool:
+    """Whether a plan submits more than `approve_above`, or how much it submits is not known."""
     from reconciler.cli.commands.show import read_plan
 
-    limit = open_project(Common(), job.env).settings.approve_above
-    required = job.environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
-    pull = merged(job) if limit else None
-    file = kept_plan(job, pull) if pull else None
-    if limit and file:
-        found = read_plan(job.folder, file).summary
-        required = found.requests_unknown > 0 or found.requests > limit.requests
-    job.set_output("approval", "required" if limit and required else "")
-    return ExitCode.OK
+    if settings.approve_above is None:
+        return False
+    summary = read_plan(job.folder, agreed.path).summary
+    return summary.requests_unknown > 0 or summary.requests > settings.approve_above.requests
 
 
 def verify(job: GithubJob) -> int:
@@ -113,26 +128,31 @@ def verify(job: GithubJob) -> int:
 
 def unrelated(job: GithubJob, pull: Pull) -> bool:
     """Whether the change of a pull request does not concern the specs, and no comment has to be updated."""
-    return not concerns_specs(job) and job.github.find_comment(pull.number, marker(job)) is None
+    return not concerns_specs(job) and job.github.find_comment(pull.number, job.marker()) is None
 
 
 def apply(job: GithubJob) -> int:
-    """Apply the merged pull request's plan, or what is declared; update the comment; save a snapshot."""
-    pull = merged(job)
-    file = None if pull is None else kept_plan(job, pull)
-    if pull is not None and file is None and unrelated(job, pull):
-        pull = None
+    """Apply what was agreed to; update the comments and the issue; save a snapshot."""
+    agreed_plans.check_tip(job)
+    agreed = agreed_plans.agreed_files(job)
     comment, seen = job.folder / "comment.md", job.folder / "observed.json"
-    what = ["--yes"] if file is None else [str(file)]
-    code = run(job, "apply", *what, *budget(job, file), "--format", "github", "--comment", str(comment))
-    if pull is not None and comment.exists():
-        head = pull.head.sha
-        how = (
-            "This run applied the plan of this pull request, as far as it was still valid."
-            if file is not None
-            else f"There was no plan for {head[:7]}: this run applied what is declared, under the guards."
-        )
-        write(job, pull.number, f"{file_access.read(comment).decode()}\n{how}\n", about=head)
+    event, settings = job.environ.get("GITHUB_EVENT_NAME"), open_project(Common(), job.env).settings
+    if job.environ.get("RECONCILER_APPROVED") != "true":
+        for it in (large := [it for it in agreed if exceeds(job, it, settings)]):
+            text = f"{it.path.name} exceeds approve_above, and this run was not approved: it is left out"
+            write_annotations(annotation("warning", text))
+        agreed = [it for it in agreed if it not in large]
+    given = ["apply", "--only-agreed", *(str(it.path) for it in agreed)]
+    given += ["--fail-on-attention"] if event == "schedule" else []
+    code = run(job, *given, "--format", "github", "--comment", str(comment))
+    text = file_access.read(comment).decode() if comment.exists() else ""
+    for it in agreed if event == "push" else ():
+        if it.number and text:
+            write(job, it.number, f"{text}\n{APPLIED}\n", about=it.head, unless=APPLIED)
+    if event != "push" or code in (ExitCode.GUARD, ExitCode.STALE):
+        report(job, code, text)
+    if code == ExitCode.ATTENTION and settings.on_attention == "issue":
+        code = ExitCode.OK
     if job.env.stop.is_set():
         return code
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
@@ -140,25 +160,6 @@ def apply(job: GithubJob) -> int:
         job.set_output("observed", seen)
         job.set_output("observed-name", job.artifact("observed"))
     return code or failed or fetch_results(job)
-
-
-def budget(job: GithubJob, file: Path | None) -> list[str]:
-    """Return the option that keeps an apply within `approve_above`, unless its reviewers approved it.
-
-    A larger plan is not submitted in parts by several runs either: without a saved plan, all that is wanted must fit.
-    """
-    from reconciler.cli.commands.show import read_plan
-
-    limit = unapproved_limit(job)
-    if limit is None:
-        return []
-    if file is None:
-        whole = job.folder / "whole.json"
-        unlimited = ("--max-new-requests=none", "--max-requests-per-day=none")
-        run(job, "plan", "-o", str(whole), *unlimited, annotated=False)
-        wanted = read_plan(job.folder, whole).summary
-        limit = 0 if wanted.requests_unknown or wanted.requests > limit else limit
-    return [f"--max-new-requests={limit}"]
 
 
 def fetch_results(job: GithubJob) -> int:
@@ -173,24 +174,16 @@ def fetch_results(job: GithubJob) -> int:
     return run(job, "outputs", "pull", annotated=False)
 
 
-def merged(job: GithubJob) -> Pull | None:
-    """Return the pull request that this push merged.
+def report(job: GithubJob, code: int, text: str) -> None:
+    """Open, update or close the one issue about what needs a person. A failure is only a warning."""
+    from reconciler.vcs.github import GitHubError
 
-    Raises:
-        GitHubError: GitHub did not say whether there is one, so nothing may be applied in its place.
-    """
-    if job.environ.get("GITHUB_EVENT_NAME") != "push":
-        return None
-    return job.github.merged(job.environ.get("GITHUB_SHA", ""))
-
-
-def kept_plan(job: GithubJob, pull: Pull) -> Path | None:
-    """Return the plan that was made from the last commit of a pull request.
-
-    Raises:
-        GitHubError: it cannot be downloaded, so nothing may be applied in its place.
-    """
-    return download(job, job.artifact("plan", pull.number), "plan.json", head_sha=pull.head.sha)
+    told: dict[int, str] = {ExitCode.GUARD: HOW, ExitCode.STALE: HOW, ExitCode.ATTENTION: ""}
+    title = f"{job.name or 'reconciler'}: a scheduled run needs a person"
+    try:
+        job.github.issue(job.marker("issue"), title, f"{text}\n{told[code]}\n" if code in told else "")
+    except GitHubError as error:
+        write_annotations(annotation("warning", f"the issue was not written: {error}"))
 
 
 def snapshot(job: GithubJob) -> Path | None:
@@ -199,34 +192,22 @@ def snapshot(job: GithubJob) -> Path | None:
     Raises:
         GitHubError: it cannot be downloaded.
     """
-    default = (job.event.repository or {}).get("default_branch", "main")
-    return download(job, job.artifact("observed"), "observed.json", head_branch=default)
+    kept = job.github.artifacts(job.artifact("observed"))
+    found = [it for it in kept if (it.workflow_run or {}).get("head_branch") == job.default_branch]
+    return agreed_plans.download(job, found[0], "observed.json") if found else None
 
 
-def download(job: GithubJob, name: str, file: str, **run: str) -> Path | None:
-    """Save the newest artifact of a name and of such a workflow run as a file; return None if there is none."""
-    kept = job.github.artifacts(name)
-    found = next((it for it in kept if run.items() <= (it.workflow_run or {}).items()), None)
-    if found is not None:
-        file_access.replace(job.folder / file, job.github.file(found))
-    return job.folder / file if found is not None else None
-
-
-def write(job: GithubJob, number: int, text: str, *, about: str) -> None:
+def write(job: GithubJob, number: int, text: str, *, about: str, unless: str = "") -> None:
     """Write the pull request's comment, with a link to the run. A failure is a warning only."""
     from reconciler.vcs.github import GitHubError
 
     it = job.environ
     url = f"{it['GITHUB_SERVER_URL']}/{it['GITHUB_REPOSITORY']}/actions/runs/{it['GITHUB_RUN_ID']}"
     try:
-        job.github.comment(number, marker(job), f"{text}\n<sub>{about[:7]} · [run]({url})</sub>\n")
+        text = f"{text}\n<sub>{about[:7]} · [run]({url})</sub>\n"
+        job.github.comment(number, job.marker(), text, unless=unless)
     except GitHubError as error:
         write_annotations(annotation("warning", f"the comment was not written: {error}"))
-
-
-def marker(job: GithubJob) -> str:
-    """Return the beginning of the comment, by which a later run finds it."""
-    return f"<!-- reconciler{f':{job.name}' if job.name else ''} -->"
 
 
 def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -> int:

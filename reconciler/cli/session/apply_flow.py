@@ -19,6 +19,7 @@ from reconciler.context import RunContext
 from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
+from reconciler.plans.agreement import AgreedPlan
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
 from reconciler.plans.planned_run import PlannedRun
@@ -37,6 +38,8 @@ class ApplyFlow:
     """The specs, as first read."""
     saved: PlanDoc | None
     """The plan file that is applied."""
+    agreed: Sequence[AgreedPlan] | None
+    """The plans that were agreed to, if nothing else may be done."""
     ask: bool
     """Whether to ask for confirmation."""
     wait: bool
@@ -51,7 +54,14 @@ class ApplyFlow:
     def first(self) -> tuple[PlannedRun, tuple[Outcome, ...]]:
         """Plan, show, ask, apply."""
         with self._locked():
-            return plan_and_apply(self.run, self.declared, self._approve, asks=self.ask, saved=self.saved)
+            return plan_and_apply(
+                self.run,
+                self.declared,
+                self._approve,
+                asks=self.ask,
+                saved=self.saved,
+                agreed=self.agreed,
+            )
 
     def _approve(self, planned: PlannedRun) -> bool:
         self.last_shown = planned

@@ -88,7 +88,18 @@ class GithubJob:
             sleep=self.env.sleep,
         )
 
-    def artifact(self, kind: str, *more: int) -> str:
+    @property
+    def default_branch(self) -> str:
+        """The repository's default branch."""
+        known = (self.event.repository or {}).get("default_branch")
+        # The event of a schedule names no repository, and runs on the default branch.
+        return str(known or self.environ.get("GITHUB_REF_NAME", ""))
+
+    def marker(self, kind: str = "") -> str:
+        """Return the beginning of a comment or an issue, by which a later run finds it."""
+        return f"<!-- {':'.join(filter(None, ['reconciler', kind, self.name]))} -->"
+
+    def artifact(self, kind: str, *more: object) -> str:
         """Return an artifact's name: `plan-17`, `observed`, `plan-staging-17`."""
         return "-".join(str(part) for part in (kind, self.name, *more) if part)
 

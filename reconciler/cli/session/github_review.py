@@ -33,12 +33,3 @@ def concerns_specs(job: GithubJob) -> bool:
     return changed is None or any(
         it in used or file_access.within(it, folder) or not Path(it).is_file() for it in paths
     )
-
-
-def unapproved_limit(job: GithubJob) -> int | None:
-    """Return how many requests an apply may submit; None if its reviewers approved it, or no `approve_above` is set."""
-    settings = open_project(Common(), job.env).settings
-    if settings.approve_above is None or job.environ.get("RECONCILER_APPROVED") == "true":
-        return None
-    limits = (settings.approve_above.requests, settings.guards.max_new_requests)
-    return min(it for it in limits if it is not None)

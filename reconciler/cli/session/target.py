@@ -210,6 +210,7 @@ def shared_ledger(common: Common, project: Project, target: Target, env: Environ
         git=LedgerGit(repository=git.repository, remote=remote, credentials=credentials, now=env.now),
         project=target.project,
         folder=target.folder,
+        state=project.root / STATE / target.folder,
     )
 
 

@@ -1,0 +1,122 @@
+"""The plans that a team agreed to on GitHub, and the check that this run is of the newest commit.
+
+A plan is agreed to by merging the pull request that shows it, or by starting the workflow `apply` by hand with the
+digest of a plan that `plan` showed on the default branch.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reconciler import file_access
+from reconciler.cli.params.options import Common
+from reconciler.cli.params.time_types import duration
+from reconciler.cli.session.target import open_project
+from reconciler.errors import ReconcilerError, StalePlanError
+from reconciler.plans import plan_file
+from reconciler.text.timestamps import rfc3339
+
+if TYPE_CHECKING:
+    from reconciler.cli.session.github_job import GithubJob
+    from reconciler.vcs.github import Artifact
+
+DIGITS: Final = 16
+"""Hexadecimal digits of a plan's digest in the name of its artifact."""
+_DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreedFile:
+    """A downloaded plan that was agreed to."""
+
+    path: Path
+    number: int = 0
+    """The pull request; 0 for a plan that was confirmed by hand."""
+    head: str = ""
+    """The last commit of the pull request."""
+
+
+def shown(digest: str) -> str:
+    """Return the part of a plan's digest that is in the name of its artifact."""
+    return digest.removeprefix("sha256:")[:DIGITS]
+
+
+def check_tip(job: GithubJob) -> None:
+    """Refuse to apply a commit that is not the newest of the default branch, such as in a re-run of an old run.
+
+    Raises:
+        StalePlanError: another commit is the newest, or the run is of another branch.
+        GitHubError: GitHub did not say.
+    """
+    branch, commit = job.default_branch, job.environ.get("GITHUB_SHA", "")
+    ref = job.environ.get("GITHUB_REF", "")
+    if ref != f"refs/heads/{branch}":
+        raise StalePlanError(
+            f"this run is of {ref}, and only {branch} is applied: nothing was done",
+            hint=f"merge into {branch}, or start the workflow there",
+        )
+    tip = job.github.tip(branch)
+    if tip != commit:
+        raise StalePlanError(
+            f"this run is of {commit[:7]}, and {branch} is at {tip[:7]}: nothing was done",
+            hint=f"the run of {tip[:7]} applies what is declared now; if it failed, start the workflow by hand",
+        )
+
+
+def agreed_files(job: GithubJob, *, only_now: bool = False) -> list[AgreedFile]:
+    """Download the plans that were agreed to: by a merge that this checkout contains, the oldest first, or by hand.
+
+    The plan of a pull request counts if it was made from its last commit, for as long as `agreed_for` says.
+
+    Args:
+        job: the job of GitHub Actions.
+        only_now: whether only the plan counts that this run's own merge agreed to, or that was confirmed for it.
+
+    Raises:
+        GitHubError: they cannot be listed or downloaded. Nothing may be applied in their place.
+    """
+    project = open_project(Common(), job.env)
+    since = rfc3339(job.env.now() - duration(project.settings.agreed_for))
+    pulls = job.github.merged_since(job.default_branch, since)
+    if only_now:
+        pulls = [it for it in pulls if it.merge_commit_sha == job.environ.get("GITHUB_SHA")]
+    contained = job.env.git(project.root).ancestry(str(it.merge_commit_sha) for it in pulls).contained or ()
+    kept = job.github.artifacts(since=since) if pulls else []
+    plans = {(it.name, (it.workflow_run or {}).get("head_sha")): it for it in reversed(kept)}
+    found = []
+    for pull in (it for it in pulls if it.merge_commit_sha in contained):
+        plan = plans.get((job.artifact("plan", pull.number), pull.head.sha))
+        if plan is not None:
+            path = download(job, plan, f"plan-{pull.number}.json")
+            found.append(AgreedFile(path=path, number=pull.number, head=pull.head.sha))
+    digest = str((job.event.inputs or {}).get("plan") or "")
+    return [*found, confirmed_plan(job, digest)] if digest else found
+
+
+def confirmed_plan(job: GithubJob, text: str) -> AgreedFile:
+    """Download the plan that was shown for the default branch, and confirmed with its digest.
+
+    Raises:
+        ReconcilerError: the text is not a digest, or no plan has it.
+        GitHubError: the plan cannot be downloaded.
+    """
+    hint = f"run the workflow `plan` on {job.default_branch}, and copy the digest from its page"
+    digest = _DIGEST.fullmatch(text.strip())
+    if digest is None:
+        raise ReconcilerError(f"{text[:80]!r} is not the digest of a plan: 64 hexadecimal digits", hint=hint)
+    found = job.github.artifacts(job.artifact("plan", shown(digest[1])))
+    for plan in (it for it in found if (it.workflow_run or {}).get("head_branch") == job.default_branch):
+        path = download(job, plan, "plan-confirmed.json")
+        if plan_file.digest_of(file_access.read(path)) == f"sha256:{digest[1]}":
+            return AgreedFile(path=path)
+    raise ReconcilerError(f"no plan of {job.default_branch} has the digest {shown(digest[1])}…", hint=hint)
+
+
+def download(job: GithubJob, plan: Artifact, name: str) -> Path:
+    """Download an artifact into the folder of this run, and return its path."""
+    path = job.folder / name
+    file_access.replace(path, job.github.file(plan))
+    return path
