@@ -12,7 +12,7 @@ from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
 from reconciler.environment import Environment
 from reconciler.model import Ancestry, Checkout, RunKey, Source, Target
-from reconciler.settings import Guards, Limits
+from reconciler.settings import ApplyFrom, Guards, Limits
 from reconciler.specs.project import Project
 
 ApiT = TypeVar("ApiT", bound=Reader)
@@ -46,5 +46,7 @@ class RunContext(Generic[ApiT]):
     """On the monotonic clock: no create is sent after it. Until an apply begins, none is sent at all."""
     reported: set[str] = field(default_factory=set)
     """What the run has warned of: ids of unreadable jobs, and notes."""
+    apply_from: ApplyFrom = field(default_factory=ApplyFrom)
+    """The rules that hold for the checkout; none in the sandbox and for the plan of a pull request."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)
     """The ops of the intents that an apply has recorded, by the run key to create."""

@@ -174,6 +174,28 @@ class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow_created_elsewhere: Annotated[
         bool, about("Whether to submit work that another project of the workspace has submitted.")
     ] = False
+    allow_other_branch: Annotated[
+        bool, about("Whether to create jobs from a branch that `apply.only_from` does not name.")
+    ] = False
+    allow_dirty: Annotated[
+        bool, about("Whether to create jobs from files with uncommitted changes, with `apply.clean`.")
+    ] = False
+    allow_unpushed: Annotated[
+        bool, about("Whether to create jobs from a commit that was not pushed, with `apply.pushed`.")
+    ] = False
+
+
+class ApplyFrom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The checkouts from which jobs may be created, except in the sandbox. Each rule has an override in `guards`."""
+
+    only_from: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...],
+        about("Globs of the branches from which jobs may be created; empty for every branch."),
+    ] = ()
+    clean: Annotated[bool, about("Whether the files of a new job must be committed.")] = False
+    pushed: Annotated[
+        bool, about("Whether a remote-tracking branch must contain the commit, as far as the clone knows.")
+    ] = False
 
 
 class ApproveAbove(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -271,6 +293,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()
     uploads: Annotated[UploadSettings, about("How input files are kept in the workspace.")] = UploadSettings()
     guards: Annotated[Guards, about("Limits above which actions are held back.")] = Guards()
+    apply: Annotated[ApplyFrom, about("The checkouts from which jobs may be created.")] = ApplyFrom()
     on_attention: Annotated[
         Literal["fail", "issue"],
         about(

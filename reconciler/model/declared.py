@@ -145,6 +145,8 @@ class Checkout(Struct, frozen=True, kw_only=True):
     """Files that differ from the commit, relative to the project root."""
     shallow: bool = False
     """True if the clone does not have all ancestors."""
+    pushed: bool = False
+    """True if a remote-tracking branch contains the commit; read only if a setting asks for it."""
 
     @property
     def dirty(self) -> bool:

@@ -8,9 +8,9 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Observed, Phase
+from reconciler.model import Checkout, Declared, Observed, Phase
 from reconciler.planning.actions import Cancel, Create, Plan
-from reconciler.settings import Guards
+from reconciler.settings import ApplyFrom, Guards
 from reconciler.text.plural import DAY
 
 
@@ -48,6 +48,8 @@ class GuardInput(Struct, frozen=True, kw_only=True):
     now: float = 0.0
     """Wall clock, Unix seconds."""
     approved: Approved = NOT_APPROVED
+    apply_from: ApplyFrom = ApplyFrom()
+    checkout: Checkout = Checkout()
 
     @property
     def cancels(self) -> tuple[Cancel, ...]:
@@ -81,6 +83,11 @@ class GuardInput(Struct, frozen=True, kw_only=True):
                 for cancel in it.of(Cancel)
             )
         )
+
+    @property
+    def creating(self) -> tuple[str, ...]:
+        """The names under which jobs are created."""
+        return tuple(create.spec.name for create in self.plan.of(Create))
 
     @property
     def requests(self) -> int:

@@ -7,6 +7,7 @@ Pure, like the planner. A guard holds back what it counts, whole names at a time
                                                         every cancel, with the create that replaces the job
     too many lost answers                               the same, of the jobs that have answers
     work that another project has submitted             every create of work that this project has submitted, too
+    a checkout that `apply` in the settings excludes    every create; of uncommitted files, the creates that use them
     too many requests, in one plan or in a day          the specs that do not fit (`budgets`)
 
 Cancels are held all at once: if some went, repeated runs would do the rest, some at a time. Duplicates count in no
@@ -16,6 +17,7 @@ guard against cancels, and are cancelled.
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Final
 
 from msgspec.structs import replace
@@ -26,7 +28,10 @@ from reconciler.planning.budgets import budgets
 from reconciler.planning.guard_input import GuardInput, Refusal, above
 from reconciler.planning.hold_back import hold_back
 from reconciler.text.plural import pluralize
+from reconciler.text.suggest import some
 
+SHARED_FILES: Final = ("reconciler.yaml", "_defaults.yaml")
+"""Files that may concern every spec."""
 MIN_CANCELS_FOR_SHARE: Final = 3
 """Fewer cancels than this are never refused for their share."""
 
@@ -112,6 +117,45 @@ def created_elsewhere(it: GuardInput) -> Refusal | None:
     )
 
 
+def other_branch(it: GuardInput) -> Refusal | None:
+    """Refuse to create jobs from a branch that the settings do not name, or from none."""
+    branch, globs = it.checkout.branch, it.apply_from.only_from
+    named = bool(branch) and any(fnmatchcase(branch, glob) for glob in globs)
+    if it.settings.allow_other_branch or not globs or named:
+        return None
+    of = f"branch {branch}" if branch else "no branch"
+    message = f"the checkout is of {of}, and apply.only_from allows {some(globs)}"
+    return _from_here("other_branch", message, "merge it, and apply from there", it.creating)
+
+
+def dirty(it: GuardInput) -> Refusal | None:
+    """Refuse to create jobs from files that no commit contains."""
+    if it.settings.allow_dirty or not it.apply_from.clean:
+        return None
+    changed, fix = it.checkout.uncommitted, "commit the files"
+    if not it.checkout.commit:
+        return _from_here("dirty", "no commit contains the specs", fix, it.creating)
+    shared = {path for path in changed if path.rpartition("/")[2] in SHARED_FILES}
+    specs = [create.spec for create in it.plan.of(Create)]
+    used = {spec.name: shared | changed.intersection(spec.files) for spec in specs}
+    message = f"uncommitted changes in {some(sorted(shared.union(*used.values())))}"
+    return _from_here("dirty", message, fix, tuple(name for name, files in used.items() if files))
+
+
+def unpushed(it: GuardInput) -> Refusal | None:
+    """Refuse to create jobs from a commit that only this clone has."""
+    if it.settings.allow_unpushed or not it.apply_from.pushed or it.checkout.pushed:
+        return None
+    commit = it.checkout.commit[:7] or "of the specs"
+    message = f"no remote-tracking branch contains the commit {commit}"
+    return _from_here("unpushed", message, "push it (or fetch, if the remote has it)", it.creating)
+
+
+def _from_here(guard: str, message: str, fix: str, held: tuple[str, ...]) -> Refusal | None:
+    hint = f"{fix}, or pass --allow-{guard.replace('_', '-')}, or set guards.allow_{guard}"
+    return Refusal(guard, message, hint, held) if held else None
+
+
 GUARDS: Final[tuple[Callable[[GuardInput], Refusal | None], ...]] = (
     empty,
     cancels,
@@ -119,6 +163,9 @@ GUARDS: Final[tuple[Callable[[GuardInput], Refusal | None], ...]] = (
     lost_answers,
     other_workspace,
     created_elsewhere,
+    other_branch,
+    dirty,
+    unpushed,
 )
 
 

@@ -157,6 +157,8 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         settings=run.guards,
         now=now,
         approved=it.approved,
+        apply_from=run.apply_from,
+        checkout=run.checkout,
     )
     found, policy = refusals(guard_input), run.project.policy
     left = hold_back(it.plan, found)

@@ -64,13 +64,14 @@ def spec_folder(root: Path) -> str:
     return "specs" if ours or not found else "batch-specs"
 
 
-def settings(name: str, *, specs: str, shared: bool) -> Wanted:
+def settings(name: str, *, specs: str, shared: bool, branch: str) -> Wanted:
     """Return `reconciler.yaml`.
 
     Args:
         name: the project's name.
         specs: the folder of the specs.
-        shared: whether a remote can hold the ledger.
+        shared: whether there is a remote, which can hold the ledger.
+        branch: from which jobs may be created; "" outside of git.
     """
     folder = "" if specs == "specs" else f"specs: {specs}\n"
     ledger = (
@@ -78,6 +79,8 @@ def settings(name: str, *, specs: str, shared: bool) -> Wanted:
         if shared
         else "# With a remote `origin`, this shares the record of actions between runners:\n# ledger: git\n"
     )
+    rules = f"only_from: {json.dumps([branch], ensure_ascii=False)}, clean: true{', pushed: true' if shared else ''}"
+    from_ = f"# Creates jobs only from files committed here.\napply: {{{rules}}}\n" if branch else ""
     text = (
         "# yaml-language-server: $schema=schemas/reconciler.schema.json\n"
         "# Identifies your jobs. Set it before the first apply; changing it later resubmits everything.\n"
@@ -85,6 +88,7 @@ def settings(name: str, *, specs: str, shared: bool) -> Wanted:
         "# Refuses a plan that submits more requests, such as after a new model in a long family of files.\n"
         "# For one run, pass --max-new-requests to plan and apply. If your files are larger, raise it here.\n"
         f"guards: {{max_new_requests: {MAX_NEW_REQUESTS}}}\n"
+        f"{from_}"
     )
     return Wanted("reconciler.yaml", text.encode())
 

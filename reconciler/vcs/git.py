@@ -119,6 +119,10 @@ class Git:
         """Return the branch that is the target of HEAD or refs/remotes/origin/HEAD, "" if there is none."""
         return (self._git("symbolic-ref", "--short", ref) or "").removeprefix("origin/")
 
+    def pushed(self) -> bool:
+        """Return whether a remote-tracking branch contains HEAD, as far as the clone knows."""
+        return bool(self._git("for-each-ref", "--count=1", "--contains=HEAD", "refs/remotes"))
+
     def changed_since(self, base: str) -> tuple[str, ...] | None:
         """Return the files below the root that changed since HEAD left the commit `base`, None if git cannot say."""
         asked = ("diff", "--name-only", "-z", "--no-renames", "--relative", f"{base}...HEAD", "--")

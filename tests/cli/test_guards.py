@@ -6,13 +6,21 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
+import httpx
 import pytest
 
+from reconciler.environment import Environment
+from reconciler.sandbox import BUILT_IN_KEY
+from reconciler.sandbox.app import make_app
+from reconciler.sandbox.store import Store
 from reconciler.settings import Guards
 from tests.cli.schemas import conforming
-from tests.cli.stage import HI, Result, Stage
+from tests.cli.stage import HI, Result, Stage, Wire
 
 
 def remove(stage: Stage, *names: str) -> None:
@@ -387,9 +395,119 @@ def test_every_guard_has_its_setting_its_option_and_its_case() -> None:
 
     options = {parameter.name for parameter in command.__click_params__}  # type: ignore[attr-defined]
     names = {name.partition(" ")[0] for name in CASES}
+    names |= CHECKOUTS.keys()
     assert len(names) == len(GUARDS) + len(BUDGETS)
     assert {field.name.removeprefix("allow_") for field in msgspec.structs.fields(Guards)} == names
     assert {str(option).removeprefix("allow_") for option in options} == names
+
+
+# The checkout: outside of the sandbox only, so these runs reach the sandbox as if it were the API.
+
+ONLY_HERE = "project: shop\napply: {only_from: [main, release-*], clean: true, pushed: true}\n"
+
+
+def topic(stage: Stage) -> None:
+    stage.git("checkout", "--quiet", "-b", "topic")
+
+
+def edited(stage: Stage) -> None:
+    stage.spec("one", requests=2)
+
+
+def committed(stage: Stage) -> None:
+    stage.commit("Not pushed")
+
+
+CHECKOUTS: dict[str, tuple[Callable[[Stage], None], str, str]] = {
+    "other_branch": (
+        topic,
+        "the checkout is of branch topic, and apply.only_from allows main, release-*",
+        "--allow-other-branch",
+    ),
+    "dirty": (edited, "uncommitted changes in specs/data/one.jsonl", "--allow-dirty"),
+    "unpushed": (committed, "no remote-tracking branch contains the commit ", "--allow-unpushed"),
+}
+
+
+@pytest.fixture
+def shop(stage: Stage) -> Stage:
+    """A pushed checkout with a new spec, and the real API, which the sandbox's app plays."""
+    stage.write("reconciler.yaml", ONLY_HERE)
+    stage.spec("one")
+    stage.commit("One")
+    pushed(stage)
+    stage.environ |= {"RECONCILER_SANDBOX": "0", "MISTRAL_API_KEY": BUILT_IN_KEY}
+    return stage
+
+
+def pushed(stage: Stage) -> None:
+    stage.git("update-ref", "refs/remotes/origin/main", "HEAD")
+
+
+@contextmanager
+def played(stage: Stage) -> Iterator[Callable[..., Result]]:
+    """Yield `Stage.run`, with the sandbox in place of the API."""
+    (stage.root / ".reconciler").mkdir(exist_ok=True)
+    with Store(stage.root / ".reconciler/api.db") as store:
+        app = httpx.WSGITransport(make_app(store, now=lambda: stage.clock, ids=stage.uuid))
+
+        def api(env: Environment) -> Environment:
+            return replace(env, wrap_transport=lambda _: Wire(app, stage.faults, []))
+
+        yield partial(stage.run, env=api)
+
+
+@pytest.mark.parametrize("guard", CHECKOUTS)
+def test_jobs_are_created_only_from_the_checkouts_that_the_settings_allow(shop: Stage, guard: str) -> None:
+    change, message, override = CHECKOUTS[guard]
+    others = [option for name, (_, _, option) in CHECKOUTS.items() if name != guard]
+    change(shop)
+    with played(shop) as run:
+        for command in (("plan",), ("apply", "--yes"), ("apply", "--yes", *others)):
+            held = run(*command)
+            assert held.code == 3
+            assert f"held back by {guard}: {message}" in held.out
+            assert override in held.out
+        assert run("jobs", "list", "--all", "--format", "json").out.count('"id"') == 0
+        assert run("plan", override).code == 0
+        done = run("apply", "--yes", override)
+        assert done.code == 0
+        assert run("jobs", "list", "--all", "--format", "json").out.count('"id"') == 1
+
+
+@pytest.mark.parametrize("guard", CHECKOUTS)
+def test_checkout_matters_to_no_removal_no_sandbox_and_no_plan_of_a_pull_request(
+    shop: Stage, guard: str
+) -> None:
+    change, _, _ = CHECKOUTS[guard]
+    with played(shop) as run:
+        assert run("apply", "--yes").code == 0
+        remove(shop, "one")
+        shop.spec("two")
+        if guard != "dirty":
+            shop.commit("Replace")
+            pushed(shop)
+            change(shop)
+        applied = run("apply", "--yes")
+        assert applied.code == 3
+        assert f"held back by {guard}: " in applied.out
+        assert "cancelled" in applied.out
+        shop.environ["RECONCILER_PULL"] = "7"
+        assert run("plan").code == 0
+        assert run("apply", "--yes").code == 3
+    assert shop.run("apply", "--yes", "--sandbox").code == 0
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_default_branch_on_github_may_create(shop: Stage, detached: bool) -> None:
+    """`actions/checkout` writes the remote-tracking branch also if HEAD is detached."""
+    if detached:
+        shop.git("checkout", "--quiet", "--detach")
+        with played(shop) as run:
+            assert "the checkout is of no branch" in run("apply", "--yes").out
+    shop.environ |= {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main"}
+    with played(shop) as run:
+        assert run("apply", "--yes").code == 0
 
 
 # Whole scenarios.

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.ledger.lines import Line
-from reconciler.model import Job, JobSpec, Phase
+from reconciler.model import Checkout, Job, JobSpec, Phase
 from reconciler.planning.actions import Cancel, Create, Hold, Keep, Plan, Reason
 from reconciler.planning.guard_input import Approved, GuardInput
 from reconciler.planning.guards import refusals
 from reconciler.planning.hold_back import hold_back
 from reconciler.planning.planner import plan
 from reconciler.planning.standing import Standing
-from reconciler.settings import Guards
+from reconciler.settings import ApplyFrom, Guards
 from tests.helpers.make import NOW, SUCCEEDED, created, declared, file_of, hidden, job, memory, seen, spec
 from tests.helpers.worlds import World, worlds
 
@@ -29,10 +29,14 @@ GENEROUS = Guards(
     allow_empty=True,
     allow_other_workspace=True,
     allow_created_elsewhere=True,
+    allow_other_branch=True,
+    allow_dirty=True,
+    allow_unpushed=True,
 )
+STRICT = ApplyFrom(only_from=("main", "release-*"), clean=True, pushed=True)
 
 
-def given_to(it: World, settings: Guards) -> GuardInput:
+def given_to(it: World, settings: Guards, checkout: Checkout | None = None) -> GuardInput:
     return GuardInput(
         plan=it.plan(),
         declared=declared(*it.specs, contained_commits=it.contained_commits),
@@ -40,6 +44,8 @@ def given_to(it: World, settings: Guards) -> GuardInput:
         memory=memory(*it.lines),
         settings=settings,
         now=NOW,
+        apply_from=ApplyFrom() if checkout is None else STRICT,
+        checkout=checkout or Checkout(),
     )
 
 
@@ -80,6 +86,19 @@ def exceeded(it: GuardInput, left: Plan) -> set[str]:
         ),
         "created_elsewhere": not limits.allow_created_elsewhere
         and any(create.spec.run_key in elsewhere for create in left.of(Create)),
+        "other_branch": not limits.allow_other_branch
+        and it.apply_from == STRICT
+        and not it.checkout.branch.startswith(("main", "release-"))
+        and bool(left.of(Create)),
+        "dirty": not limits.allow_dirty
+        and it.apply_from == STRICT
+        and any(
+            it.checkout.uncommitted & {*create.spec.files, "reconciler.yaml"} for create in left.of(Create)
+        ),
+        "unpushed": not limits.allow_unpushed
+        and it.apply_from == STRICT
+        and not it.checkout.pushed
+        and bool(left.of(Create)),
     }
     return {guard for guard, broken in over.items() if broken}
 
@@ -95,12 +114,29 @@ def guards() -> st.SearchStrategy[Guards]:
         allow_empty=st.booleans(),
         allow_other_workspace=st.booleans(),
         allow_created_elsewhere=st.booleans(),
+        allow_other_branch=st.booleans(),
+        allow_dirty=st.booleans(),
+        allow_unpushed=st.booleans(),
     )
 
 
-@given(worlds(), guards())
-def test_nothing_that_is_done_exceeds_a_limit(world: World, settings: Guards) -> None:
-    it = given_to(world, settings)
+def checkouts() -> st.SearchStrategy[Checkout | None]:
+    paths = st.sampled_from(("specs/a.yaml", "specs/b.yaml", "reconciler.yaml", "README.md"))
+    known = st.builds(
+        Checkout,
+        commit=st.just("c" * 40),
+        branch=st.sampled_from(("main", "release-1", "topic", "")),
+        uncommitted=st.frozensets(paths, max_size=2),
+        pushed=st.booleans(),
+    )
+    return st.none() | known
+
+
+@given(worlds(), guards(), checkouts())
+def test_nothing_that_is_done_exceeds_a_limit(
+    world: World, settings: Guards, checkout: Checkout | None
+) -> None:
+    it = given_to(world, settings, checkout)
     found = refusals(it)
     left = hold_back(it.plan, found)
     event(f"held: {bool(found)}, done: {left.pending}")
@@ -109,9 +145,9 @@ def test_nothing_that_is_done_exceeds_a_limit(world: World, settings: Guards) ->
     assert refusals(structs.replace(it, plan=left)) == (), "a plan of what is left is not refused"
 
 
-@given(worlds(), guards())
-def test_what_no_guard_refuses_is_done(world: World, settings: Guards) -> None:
-    it = given_to(world, settings)
+@given(worlds(), guards(), checkouts())
+def test_what_no_guard_refuses_is_done(world: World, settings: Guards, checkout: Checkout | None) -> None:
+    it = given_to(world, settings, checkout)
     found = refusals(it)
     held = {name for refusal in found for name in refusal.held}
     for before, after in zip(it.plan.decisions, hold_back(it.plan, found).decisions, strict=True):
@@ -128,9 +164,9 @@ def test_what_no_guard_refuses_is_done(world: World, settings: Guards) -> None:
             assert replaced <= {keep.job.id for keep in after.of(Keep) if keep.job} or not after.pending
 
 
-@given(worlds())
-def test_without_limits_nothing_is_held_back(world: World) -> None:
-    it = given_to(world, GENEROUS)
+@given(worlds(), checkouts())
+def test_without_limits_nothing_is_held_back(world: World, checkout: Checkout | None) -> None:
+    it = given_to(world, GENEROUS, checkout)
     assert refusals(it) == ()
     assert hold_back(it.plan, ()) == it.plan
 
@@ -167,6 +203,13 @@ def situation(
     )
 
 
+def from_checkout(guard: str, **differs: object) -> GuardInput:
+    """One new job and one removal, from a checkout that breaks one rule."""
+    here = structs.replace(Checkout(commit="c" * 40, branch="release-2", pushed=True), **differs)
+    it = situation(OLD[0], specs=(FREE, spec("other", "w9"), TWIN), **{f"allow_{guard}": False})
+    return structs.replace(it, apply_from=STRICT, checkout=here)
+
+
 def large(name: str, requests: int) -> JobSpec:
     return spec(name, inputs=(file_of(name, requests=requests),))
 
@@ -197,6 +240,16 @@ SITUATIONS = {
         ),
         {"free", "twin"},
     ),
+    "other_branch": (from_checkout("other_branch", branch="topic"), {"old0", "twin"}),
+    "other_branch without a branch": (from_checkout("other_branch", branch=""), {"old0", "twin"}),
+    "dirty": (
+        from_checkout("dirty", uncommitted=frozenset({"specs/free.yaml", "README.md"})),
+        {"old0", "other", "twin"},
+    ),
+    "dirty settings": (
+        from_checkout("dirty", uncommitted=frozenset({"reconciler.yaml"})), {"old0", "twin"},
+    ),
+    "unpushed": (from_checkout("unpushed", pushed=False), {"old0", "twin"}),
 }  # fmt: skip
 
 
@@ -204,7 +257,7 @@ SITUATIONS = {
 def test_a_guard_holds_back_what_it_counts_and_the_rest_is_done(guard: str) -> None:
     it, done = SITUATIONS[guard]
     found = refusals(it)
-    assert [refusal.guard for refusal in found] == [guard]
+    assert [refusal.guard for refusal in found] == [guard.partition(" ")[0]]
     left = hold_back(it.plan, found)
     assert {decision.name for decision in left.decisions if decision.pending} == done
     assert exceeded(it, left) == set()
@@ -213,8 +266,23 @@ def test_a_guard_holds_back_what_it_counts_and_the_rest_is_done(guard: str) -> N
 @pytest.mark.parametrize("guard", SITUATIONS)
 def test_without_a_guard_its_limit_is_exceeded(guard: str) -> None:
     it, _ = SITUATIONS[guard]
-    left = hold_back(it.plan, [refusal for refusal in refusals(it) if refusal.guard != guard])
-    assert exceeded(it, left) == {guard}
+    name = guard.partition(" ")[0]
+    left = hold_back(it.plan, [refusal for refusal in refusals(it) if refusal.guard != name])
+    assert exceeded(it, left) == {name}
+
+
+@pytest.mark.parametrize(
+    "unclean", [Checkout(), Checkout(commit="c" * 40, branch="x", uncommitted=frozenset({"specs/free.yaml"}))]
+)
+def test_no_checkout_holds_a_removal_back_and_none_is_asked_without_the_setting(unclean: Checkout) -> None:
+    it = structs.replace(
+        situation(OLD[0], specs=(TWIN,)), apply_from=STRICT, settings=Guards(), checkout=unclean
+    )
+    assert refusals(it) == ()
+    new = structs.replace(situation(), settings=Guards(), checkout=unclean)
+    assert refusals(new) == ()
+    held = refusals(structs.replace(new, apply_from=STRICT))
+    assert [refusal.guard for refusal in held] == ["other_branch", "dirty", "unpushed"]
 
 
 def test_specs_take_from_a_budget_in_order_of_name_and_a_family_goes_whole_or_not_at_all() -> None:

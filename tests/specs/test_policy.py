@@ -206,6 +206,7 @@ _GUARDS: Final = st.fixed_dictionaries(
         "max_lost_answers": st.integers(0, 40),
         "allow_empty": st.booleans(),
         "allow_created_elsewhere": st.booleans(),
+        "allow_dirty": st.booleans(),
     },
 )
 

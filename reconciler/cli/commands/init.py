@@ -85,23 +85,20 @@ def init(
     found = config_file(env, common.config) or find(env.cwd)
     root = found.parent if found else env.cwd
     git, top = env.git(root), env.git(root).toplevel()
+    known = git.branch("refs/remotes/origin/HEAD") or scaffold.pushed_branch(root)
+    branch = known or git.branch("HEAD") or "main"
     done: list[Placed] = []
     if found is None:
         origin = git.origin()
         name = scaffold.project_name(origin, top or root.resolve(), git.below)
-        done.append(
-            place(
-                root,
-                scaffold.settings(name, specs=scaffold.spec_folder(root), shared=bool(origin)),
-            )
-        )
+        specs = scaffold.spec_folder(root)
+        settings = scaffold.settings(name, specs=specs, shared=bool(origin), branch=branch if top else "")
+        done.append(place(root, settings))
     project = open_project(common, env)
     done += (place(project.root, scaffold.schema(name), upgrade=upgrade) for name in scaffold.SCHEMAS)
     at_top = top in (None, project.root)
     source = package or scaffold.installed_source()
     with_workflows = not no_workflows and at_top and source is not None
-    known = git.branch("refs/remotes/origin/HEAD") or scaffold.pushed_branch(project.root)
-    branch = known or git.branch("HEAD") or "main"
     if with_workflows and source:
         done += (place(project.root, it, upgrade=upgrade) for it in scaffold.workflows(source, branch))
     for path, lines in ((".gitignore", scaffold.IGNORED), (".gitattributes", scaffold.ATTRIBUTES)):

@@ -50,6 +50,9 @@ _OPTIONS: Final = (
         "--allow-created-elsewhere",
         "Allow submitting work that another project of the workspace has submitted.",
     ),
+    _allowed("--allow-other-branch", "Allow creating jobs from a branch outside of `apply.only_from`."),
+    _allowed("--allow-dirty", "Allow creating jobs from files with uncommitted changes."),
+    _allowed("--allow-unpushed", "Allow creating jobs from a commit that was not pushed."),
 )
 
 

@@ -25,6 +25,7 @@ from reconciler.environment import Environment, Ledger
 from reconciler.errors import UsageError
 from reconciler.ledger import lock
 from reconciler.ledger.replicated import ReplicatedLedger
+from reconciler.settings import ApplyFrom
 from reconciler.specs.project import STATE, make_own
 from reconciler.telemetry.events import LEVELS
 from reconciler.telemetry.logs import LogSink
@@ -69,8 +70,13 @@ def open_run(
         source = provenance.detect_source(
             checkout, git.origin(), env.environ, person=lambda: git.user_name() or env.user()
         )
+        # The plan of a pull request shows what its merge does: it runs on another branch.
+        exempt = target.sandbox or (kind is Reader and source.pull)
+        apply_from = ApplyFrom() if exempt else project.settings.apply
         # CI checks out a commit, but its environment names the branch.
-        checkout = msgspec.structs.replace(checkout, branch=source.branch)
+        checkout = msgspec.structs.replace(
+            checkout, branch=source.branch, pushed=apply_from.pushed and git.pushed()
+        )
         run_id = f"{env.random.getrandbits(48):012x}"
         drawn = work_bars(env)
         log = stack.enter_context(
@@ -138,6 +144,7 @@ def open_run(
             folder=local.path.parent,
             began=env.monotonic(),
             redact=key.redact,
+            apply_from=apply_from,
         )
 
 
