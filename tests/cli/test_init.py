@@ -401,6 +401,23 @@ def test_the_default_branch_of_the_remote_counts_and_not_the_current_one(bare: S
     assert "assumed" not in done.out
 
 
+@pytest.mark.parametrize("name", ["main", "trunk/v2", "été", 'a"b', "yes"])
+@pytest.mark.parametrize("remote", [False, True])
+def test_jobs_are_created_only_from_the_default_branch(bare: Stage, name: str, *, remote: bool) -> None:
+    bare.git("init", "--quiet", f"--initial-branch={name}")
+    if remote:
+        bare.git("remote", "add", "origin", "https://example.org/a.git")
+    bare.run("init")
+    written = yaml.safe_load((bare.root / "reconciler.yaml").read_text(encoding="utf-8"))
+    assert written["apply"] == {"only_from": [name], "clean": True} | ({"pushed": True} if remote else {})
+    assert bare.run("validate").code == 0
+
+
+def test_outside_of_git_init_limits_no_checkout(bare: Stage) -> None:
+    bare.run("init")
+    assert "apply:" not in (bare.root / "reconciler.yaml").read_text(encoding="utf-8")
+
+
 def test_an_upgrade_keeps_the_branch_until_the_remotes_default_is_known(bare: Stage) -> None:
     bare.git("init", "--quiet", "--initial-branch=master")
     bare.run("init", "--package", PACKAGE)

@@ -115,7 +115,11 @@ def page() -> str:
         reference_text.SETTINGS,
         f"```yaml\n{SETTINGS_EXAMPLE}```",
         *fields(settings, settings),
-        *(block for name in ("on_end", "limits", "uploads", "guards") for block in inner(name, settings)),
+        *(
+            block
+            for name in ("on_end", "limits", "uploads", "guards", "apply")
+            for block in inner(name, settings)
+        ),
         reference_text.ENVIRONMENTS,
         f"```yaml\n{ENVIRONMENTS_EXAMPLE}```",
         _table(settings["$defs"]["EnvironmentFields"], settings),
