@@ -302,7 +302,8 @@ class _Job:
         git(self.work, "init", "--quiet")
         git(self.work, "remote", "add", "origin", f"file://{self.runner.hub.origin}")
         depth = [] if given.get("fetch-depth") == "0" else [f"--depth={given.get('fetch-depth', 1)}"]
-        git(self.work, "fetch", "--quiet", *depth, "origin", self.event.sha)
+        ref = self.event.checkout.replace("refs/heads/", "refs/origin/").replace("refs/", "refs/remotes/")
+        git(self.work, "fetch", "--quiet", *depth, "origin", f"+{self.event.sha}:{ref}")
         git(self.work, "checkout", "--quiet", "--detach", self.event.sha)
         return True
 

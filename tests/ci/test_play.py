@@ -398,6 +398,17 @@ def test_the_history_is_verified_every_week_and_a_contradiction_fails_the_run(te
     assert (ran.jobs, ran.codes) == ({"verify": "failure"}, ["6"])
 
 
+def test_rules_about_the_checkout_allow_what_a_merge_applies(team: Team) -> None:
+    """Also in a pull request's branch, whose plan shows what its merge creates."""
+    team.settings("apply: {only_from: [main], clean: true, pushed: true}\n")
+    team.commit("Begin")
+    team.spec("one", 10)
+    number = team.hub.open_pull("topic") if team.commit("Add one", "topic") else 0
+    assert team.opened(number).jobs["plan"] == "success"
+    assert team.pushed(team.hub.squash(number)).jobs["apply"] == "success"
+    assert team.live() == ["one"]
+
+
 RULES = (
     "message: Ask the platform team.\nmax_guards: {max_new_requests: 500}\nallowed_models: [mistral-embed]\n"
 )
