@@ -72,8 +72,8 @@ def test_the_shared_ledger_is_opened_where_its_remote_is_checked() -> None:
 
 
 def test_the_host_is_chosen_where_no_file_of_the_project_is_asked() -> None:
-    """The second reads the target of a saved plan, which must be this one."""
-    assert set(callers("Target")) == {"cli/session/target.py", "plans/document.py"}
+    """A saved plan has a target too, which must be this one."""
+    assert set(callers("Target")) == {"cli/session/target.py"}
 
 
 def test_projects_are_loaded_where_their_state_is_checked() -> None:
