@@ -187,6 +187,6 @@ def test_a_search_does_not_outlive_a_killed_run(tmp_path: Path) -> None:
 
 
 def lives(pid: int) -> bool:
-    """Return whether a process runs; one that nobody waits for is over."""
+    """Return whether a process runs; a zombie does not."""
     shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return shown.stdout.strip()[:1] not in ("", "Z")
