@@ -77,8 +77,8 @@ def test_the_host_is_chosen_where_no_file_of_the_project_is_asked() -> None:
 
 
 def test_projects_are_loaded_where_their_state_is_checked() -> None:
-    wanted = ["cli/session/target.py", "runs/history.py"]
-    assert callers("load_project") == wanted, "the second reads an old commit, without the cache"
+    """Two more read no state: `pulled` reads results alone, and `history` an old commit without the cache."""
+    assert callers("load_project") == ["cli/session/target.py", "pulled.py", "runs/history.py"]
 
 
 def test_every_call_has_every_setting(stage: Stage) -> None:
