@@ -291,5 +291,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     snapshot: Annotated[
-        bool, about("On GitHub, whether `ci apply` saves a snapshot of the workspace, for plans without a key.")
+        bool,
+        about("On GitHub, whether `ci apply` saves a snapshot of the workspace, for plans without a key."),
     ] = True
