@@ -330,6 +330,17 @@ def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) 
     assert hub.comments[1] == [comment]
 
 
+def test_apply_saves_no_snapshot_if_the_settings_say_so(stage: Stage, hub: Hub) -> None:
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write("snapshot: false\n")
+    stage.spec("one")
+    merge(stage, hub, saved(stage))
+    assert stage.run("ci", "apply").code == 0
+    assert len(stage.jobs()) == 1
+    assert (stage.root / "outputs").read_text() == "exit-code=0\n"
+    assert not list((stage.root / "temp").rglob("observed.json"))
+
+
 def test_if_the_plan_cannot_be_looked_up_nothing_is_applied_in_its_place(stage: Stage, hub: Hub) -> None:
     stage.spec("one")
     merge(stage, hub, saved(stage))

@@ -132,10 +132,10 @@ def unrelated(job: GithubJob, pull: Pull) -> bool:
 
 
 def apply(job: GithubJob) -> int:
-    """Apply what was agreed to; update the comments and the issue; save a snapshot."""
+    """Apply what was agreed to; update the comments and the issue; save a snapshot, if the settings want one."""
     agreed_plans.check_tip(job)
     agreed = agreed_plans.agreed_files(job)
-    comment, seen = job.folder / "comment.md", job.folder / "observed.json"
+    comment = job.folder / "comment.md"
     event, settings = job.environ.get("GITHUB_EVENT_NAME"), open_project(Common(), job.env).settings
     if job.environ.get("RECONCILER_APPROVED") != "true":
         for it in (large := [it for it in agreed if exceeds(job, it, settings)]):
@@ -155,11 +155,18 @@ def apply(job: GithubJob) -> int:
         code = ExitCode.OK
     if job.env.stop.is_set():
         return code
+    failed = save_snapshot(job) if settings.snapshot else ExitCode.OK
+    return code or failed or fetch_results(job)
+
+
+def save_snapshot(job: GithubJob) -> int:
+    """Save a snapshot of the workspace, which the action keeps for plans without a key."""
+    seen = job.folder / "observed.json"
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
     if not failed:
         job.set_output("observed", seen)
         job.set_output("observed-name", job.artifact("observed"))
-    return code or failed or fetch_results(job)
+    return failed
 
 
 def fetch_results(job: GithubJob) -> int:
