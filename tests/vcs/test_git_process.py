@@ -77,7 +77,7 @@ def test_the_host_is_chosen_where_no_file_of_the_project_is_asked() -> None:
 
 
 def test_projects_are_loaded_where_their_state_is_checked() -> None:
-    """Two more read no state: `pulled` reads results alone, and `history` an old commit without the cache."""
+    """`pulled` reads no state, and checks the results. `history` reads an old commit, without the cache."""
     assert callers("load_project") == ["cli/session/target.py", "pulled.py", "runs/history.py"]
 
 
