@@ -27,6 +27,7 @@ import msgspec
 from reconciler.requests import answered, answers, asked
 from reconciler.requests.checks import Checker
 from reconciler.requests.join import Joined, Part, join
+from reconciler.requests.patterns import Patterns
 
 ROUNDS: Final = 3
 BLOCK: Final = 100
@@ -113,8 +114,11 @@ def joined(folder: Path, order: str) -> None:
     """Index and join as `outputs pull` does."""
     files = {name: folder / f"{name[:6]}-{order}" for name in answered.FILES}
     found = asked.read_inputs([folder / "input"], model="m", longest=LONGEST, heartbeat=lambda: None)
-    checker = Checker(found.schemas)
-    came = answered.read_answers(files, found, checker, ordered=True, longest=LONGEST, heartbeat=lambda: None)
+    with Patterns() as patterns:
+        checker = Checker(found.schemas, patterns)
+        came = answered.read_answers(
+            files, found, checker, ordered=True, longest=LONGEST, heartbeat=lambda: None
+        )
     found.write(folder / asked.NAME, {})
     came.write(folder / answered.NAME, {})
     del found, came, checker

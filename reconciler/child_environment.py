@@ -1,4 +1,4 @@
-"""The environment of the programs that this tool starts: git, and the command of `on_end`. Pure.
+"""The environment of the programs that this tool starts: git, the command of `on_end`, and searches for patterns. Pure.
 
 It is a list of what may pass. Keys and tokens, whatever their names, and settings of git stay in this process.
 """

@@ -8,12 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.outputs.place import open_place
+from reconciler.outputs.place import check_untracked, open_place
 from reconciler.outputs.summaries import summary_of
 from reconciler.outputs.table import ResultsTable
 from reconciler.specs.project import load_project
 from reconciler.specs.yaml.source import QUOTE_ALL
 from reconciler.tables.columns import BOOLEAN, INTEGER, NUMBER, Column
+from reconciler.vcs.git import Git
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,7 @@ class Results:
 def open_results(name: str, project: Path) -> Results:
     """Read the results of a name. The arguments and errors are those of `reconciler.results`."""
     found = load_project(None, start=project, quoting=lambda _: QUOTE_ALL)
+    check_untracked(found, os.environ, Git(found.root))
     with TemporaryDirectory() as staging:
         store = open_place(found, os.environ, staging=Path(staging))
         summary = summary_of(store, name)

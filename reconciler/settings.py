@@ -313,3 +313,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "hourly run never submits more. null to wait for no one."
         ),
     ] = None
+    snapshot: Annotated[
+        bool,
+        about("On GitHub, whether `ci apply` saves a snapshot of the workspace, for plans without a key."),
+    ] = True

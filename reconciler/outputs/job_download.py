@@ -40,6 +40,7 @@ from reconciler.requests import answered, asked
 from reconciler.requests.answered import Answered
 from reconciler.requests.asked import Asked
 from reconciler.requests.checks import Checker
+from reconciler.requests.patterns import Patterns
 from reconciler.text.plural import pluralize
 
 MAX_DELAY_SECONDS: Final = 3600.0
@@ -165,14 +166,15 @@ class JobDownloader:
             was_asked = asked.read_inputs(
                 there or (), model=self._model(owned), longest=longest, heartbeat=heartbeat
             )
-            answers = answered.read_answers(
-                {name: staging_dir / name for name in whole},
-                was_asked,
-                Checker(was_asked.schemas),
-                ordered=there is not None,
-                longest=longest,
-                heartbeat=heartbeat,
-            )
+            with Patterns() as patterns:
+                answers = answered.read_answers(
+                    {name: staging_dir / name for name in whole},
+                    was_asked,
+                    Checker(was_asked.schemas, patterns),
+                    ordered=there is not None,
+                    longest=longest,
+                    heartbeat=heartbeat,
+                )
             head = {"job": owned.job.id, "inputs": owned.tags.inputs, "ordered": there is not None}
             was_asked.write(staging_dir / asked.NAME, head)
             head["files"] = {name: fetched.sha256 for name, fetched in whole.items()}

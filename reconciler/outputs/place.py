@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from reconciler import file_access
+from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
+from reconciler.outputs.paths import JOBS, RESULTS
 from reconciler.outputs.store import FolderStore, ResultStore
 from reconciler.settings import RESULTS_SCHEMES
 from reconciler.specs.project import Project, make_own
+from reconciler.vcs.git import Git
 
 VARIABLE: Final = "RECONCILER_RESULTS"
 """Overrides the setting: a folder, relative to that of `reconciler.yaml`, or a URL."""
@@ -39,6 +42,25 @@ def local_folder(project: Project, environ: Mapping[str, str]) -> Path | None:
     """Return the folder of results; None if they are in an object store. Raises what `place_of` raises."""
     place = place_of(project, environ)
     return None if "://" in place else project.root / place
+
+
+def check_untracked(project: Project, environ: Mapping[str, str], git: Git) -> None:
+    """Refuse a folder of results in which git tracks results: a pull request could forge answers.
+
+    Raises:
+        ReconcilerError: git does, or cannot be asked; or the place of results is invalid.
+    """
+    folder = local_folder(project, environ)
+    if folder is None or not folder.is_dir():
+        return
+    if not file_access.within(os.path.realpath(folder), str(git.toplevel() or project.root)):
+        return
+    place = os.path.relpath(folder, project.root).replace(os.sep, "/")
+    if any(git.tracked(f"{place}/*/{each}") for each in (f"{JOBS}/*/*", RESULTS, result_summary.NAME)):
+        raise ReconcilerError(
+            f"git tracks results below {place}/, so a pull request could forge answers",
+            hint=f"remove them: git rm -r --cached {place}, then commit",
+        )
 
 
 def warning_on_ci(project: Project, environ: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from reconciler.requests.asked import FIRST_SCHEMA, TEXT, UNKNOWN
 from reconciler.requests.contents import Contents
+from reconciler.requests.patterns import Patterns
 from reconciler.requests.schema import UncheckedError, Validation
 
 KINDS: Final = ("valid", "unchecked", "truncated", "invalid")
@@ -26,10 +27,12 @@ class Checker:
 
     Args:
         schemas: the JSON schemas that its requests ask for, as JSON.
+        patterns: matches patterns.
     """
 
-    def __init__(self, schemas: Sequence[bytes]) -> None:
+    def __init__(self, schemas: Sequence[bytes], patterns: Patterns) -> None:
         self._schemas = [msgspec.json.decode(schema) for schema in schemas]
+        self._patterns = patterns
 
     def check(self, contents: Contents, form: int) -> tuple[int, str]:
         """Return the verdict on an answer, and why it is invalid or unchecked.
@@ -60,7 +63,7 @@ class Checker:
         if form < FIRST_SCHEMA:
             return VALID, ""
         try:
-            problem = Validation(self._schemas[form - FIRST_SCHEMA]).problem(value)
+            problem = Validation(self._schemas[form - FIRST_SCHEMA], self._patterns.search).problem(value)
         except UncheckedError as unchecked:
             return UNCHECKED, f"unchecked: {unchecked}"
         return (INVALID, f"invalid: {problem}") if problem else (VALID, "")

@@ -17,17 +17,19 @@ MAX_STEPS: Final = 100_000
 MAX_DEPTH: Final = 100
 """Levels of schemas within schemas, references included."""
 MAX_SHOWN: Final = 60
-"""Characters of a name in a message."""
+"""Characters of a name or pattern in a message."""
 _ANNOTATIONS: Final = frozenset(
     (
         *("$anchor", "$comment", "$defs", "$id", "$schema", "contentEncoding", "contentMediaType", "default"),
-        *("definitions", "deprecated", "description", "examples", "format", "pattern", "readOnly", "strict"),
-        *("title", "writeOnly"),
+        *("definitions", "deprecated", "description", "examples", "format", "readOnly", "strict", "title"),
+        "writeOnly",
     )
 )
-"""Keywords that constrain nothing, or are not checked: Python cannot end a search for a pattern that takes too long."""
+"""Keywords that constrain nothing."""
 
 Json: TypeAlias = Any
+Search: TypeAlias = Callable[[str, str], bool | None]
+"""Returns whether a pattern is found in a text; None if that took too long, or the pattern is invalid."""
 
 
 class UncheckedError(Exception):
@@ -39,10 +41,12 @@ class Validation:
 
     Args:
         root: the schema.
+        search: finds patterns.
     """
 
-    def __init__(self, root: Json) -> None:
+    def __init__(self, root: Json, search: Search) -> None:
         self.root = root
+        self.search = search
         self._steps = MAX_STEPS
 
     def problem(self, value: Json, schema: Json = None, path: str = "", depth: int = 0) -> str:
@@ -185,6 +189,14 @@ def _ref(check: Validation, value: Json, target: Json, _: Json, path: str, depth
     return _all_of(check, value, [schema], None, path, depth)
 
 
+def _pattern(check: Validation, value: Json, pattern: Json, *_: Json) -> Iterator[str]:
+    found = check.search(pattern, value) if isinstance(value, str) else True
+    if found is None:
+        raise UncheckedError(f"the pattern {_shown(pattern)} takes too long or is invalid")
+    if not found:
+        yield f"does not match {_shown(pattern)}"
+
+
 def _unique(check: Validation, value: Json, wanted: Json, *_: Json) -> Iterator[str]:
     values = value if wanted and isinstance(value, list) else []
     if any(check.same(one, two) for at, one in enumerate(values) for two in values[:at]):
@@ -219,6 +231,7 @@ _CHECKS: Final[Mapping[str, Callable[..., Iterator[str]]]] = {
     "minLength": _limit("string", ge, "fewer characters than"),
     "minimum": _limit("number", ge, "less than"),
     "oneOf": _one_of,
+    "pattern": _pattern,
     "prefixItems": _prefix,
     "properties": _properties,
     "required": _required,

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox import files, jobs
+from reconciler.sandbox import files, jobs, models
 from reconciler.sandbox.errors import like_fastapi, unauthorized
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.world import World
@@ -31,6 +31,7 @@ _CALLS = Map(
         Rule(_JOB, methods=["GET"], endpoint=jobs.get_job),
         Rule(_JOB, methods=["DELETE"], endpoint=jobs.delete_job),
         Rule(f"{_JOB}/cancel", methods=["POST"], endpoint=jobs.cancel_job),
+        Rule("/v1/models", methods=["GET"], endpoint=models.list_models),
         Rule(_FILES, methods=["GET"], endpoint=files.list_files),
         Rule(_FILES, methods=["POST"], endpoint=files.upload_file),
         Rule(_FILE, methods=["GET"], endpoint=files.get_file),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sqlite3
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -163,8 +162,7 @@ def _check_model(world: World, name: str | None, endpoint: str) -> None:
     """
     if failures.names(name, failures.REFUSED_MODEL):
         raise refused(f"Invalid model: {name}", param="model", code="unknown_model")
-    day = datetime.fromtimestamp(world.now(), UTC).date().isoformat()
-    found = None if name is None or world.lenient else models.doubt(name, endpoint, day)
+    found = None if name is None or world.lenient else models.doubt(name, endpoint, world.day())
     if found is not None:
         message = f"Invalid model: {name} ({found.message}; {found.hint})"
         raise refused(message, param="model", code=f"{found.kind}_model")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from reconciler.sandbox.store import Store
 
@@ -23,3 +24,7 @@ class World:
     """Whether any model and any request body is accepted."""
     result_sizes: dict[str, int] = field(default_factory=dict)
     """Sizes of result files in bytes, by id: result files never change."""
+
+    def day(self) -> str:
+        """Return the current date in UTC, `YYYY-MM-DD`."""
+        return datetime.fromtimestamp(self.now(), UTC).date().isoformat()

@@ -64,16 +64,18 @@ def spec_folder(root: Path) -> str:
     return "specs" if ours or not found else "batch-specs"
 
 
-def settings(name: str, *, specs: str, shared: bool, branch: str) -> Wanted:
+def settings(name: str, *, specs: str, shared: bool, results: str = "", branch: str = "") -> Wanted:
     """Return `reconciler.yaml`.
 
     Args:
         name: the project's name.
         specs: the folder of the specs.
         shared: whether there is a remote, which can hold the ledger.
+        results: the URL of an object store for results, "" for a folder.
         branch: from which jobs may be created; "" outside of git.
     """
     folder = "" if specs == "specs" else f"specs: {specs}\n"
+    place = f"results: {results}\n" if results else ""
     ledger = (
         "# Shares the record of actions between runners, in a branch of the remote `origin`.\nledger: git\n"
         if shared
@@ -84,7 +86,7 @@ def settings(name: str, *, specs: str, shared: bool, branch: str) -> Wanted:
     text = (
         "# yaml-language-server: $schema=schemas/reconciler.schema.json\n"
         "# Identifies your jobs. Set it before the first apply; changing it later resubmits everything.\n"
-        f"project: {name}\n{folder}{ledger}"
+        f"project: {name}\n{folder}{place}{ledger}"
         "# Refuses a plan that submits more requests, such as after a new model in a long family of files.\n"
         "# For one run, pass --max-new-requests to plan and apply. If your files are larger, raise it here.\n"
         f"guards: {{max_new_requests: {MAX_NEW_REQUESTS}}}\n"

@@ -129,6 +129,11 @@ class Git:
         listed = self._git(*asked) if _COMMIT(base) else None
         return None if listed is None else tuple(filter(None, listed.split("\0")))
 
+    def commits_since(self, base: str) -> frozenset[str]:
+        """Return the commits that HEAD contains and the commit `base` does not; none if git cannot say."""
+        listed = self._git("rev-list", f"{base}..HEAD", "--") if _COMMIT(base) else None
+        return frozenset((listed or "").split())
+
     def remotes(self) -> tuple[str, ...]:
         """Return the names of the remotes."""
         return tuple((self._git("remote") or "").split("\n"))

@@ -1,4 +1,4 @@
-"""Calls of the GitHub API: merged pull requests, the tip of a branch, artifacts, a comment, an issue.
+"""Calls of the GitHub API: merged pull requests, the tip of a branch, artifacts, reviews, a comment, an issue.
 
 They use the standard library: the client in `reconciler.api` is for Mistral's host only. The token is sent to the API
 and not to the target of a redirect.
@@ -31,6 +31,7 @@ MAX_ARTIFACT_BYTES: Final = 256_000_000
 PAGE: Final = 100
 MAX_PAGES: Final = 20
 BROKEN: Final = 500
+_DECIDING: Final = ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
 _BROKEN_ZIP: Final = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError,
 )  # fmt: skip
@@ -94,6 +95,16 @@ class _Written(Struct, kw_only=True):
     body: str | None = None
 
 
+class _User(Struct):
+    login: str
+
+
+class _Review(Struct):
+    state: str
+    user: _User | None = None
+    """None if the account was deleted."""
+
+
 class _Ref(Struct):
     object: Head
 
@@ -127,6 +138,15 @@ class GitHub:
     def tip(self, branch: str) -> str:
         """Return the last commit of a branch."""
         return self._json("GET", f"git/ref/heads/{urllib.parse.quote(branch)}", _Ref).object.sha
+
+    def approvers(self, number: int) -> list[str]:
+        """Return the users whose last review of a pull request approves it, in the order of their first reviews.
+
+        A review that is only a comment leaves an earlier one as it is.
+        """
+        reviews: Iterator[_Review] = self._pages(f"pulls/{number}/reviews", list[_Review], {})
+        last = {it.user.login: it.state for it in reviews if it.user and it.state in _DECIDING}
+        return [login for login, state in last.items() if state == "APPROVED"]
 
     def artifacts(self, name: str = "", since: str = "") -> list[Artifact]:
         """Return the artifacts from runs of this repository's own branches, the newest first.

@@ -53,6 +53,7 @@ class Hub:
     url: str = ""
     pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     late: float = 0.0
@@ -214,6 +215,10 @@ def _pulls(hub: Hub, _match: re.Match[str], query: Mapping[str, str], _body: obj
     return 200, _page(sorted(found, key=lambda it: str(it["updated_at"]), reverse=True), query)
 
 
+def _reviews(hub: Hub, match: re.Match[str], query: Mapping[str, str], _body: object) -> tuple[int, Any]:
+    return 200, _page(hub.reviews.get(int(match[1]), []), query)
+
+
 def _artifacts(hub: Hub, _match: re.Match[str], query: Mapping[str, str], _body: object) -> tuple[int, Any]:
     found = [it for it in reversed(hub.artifacts) if query.get("name") in (None, it["name"])]
     return 200, {"artifacts": _page(found, query)}
@@ -272,6 +277,7 @@ def _patch(hub: Hub, match: re.Match[str], _query: Mapping[str, str], body: Any)
 Handler = Callable[[Hub, re.Match[str], Mapping[str, str], Any], tuple[int, Any]]
 ROUTES: Final[tuple[tuple[str, str, str, Handler], ...]] = (
     ("GET", r"pulls", "pull-requests: read", _pulls),
+    ("GET", r"pulls/(\d+)/reviews", "pull-requests: read", _reviews),
     ("GET", r"git/ref/heads/(.+)", "contents: read", _tip),
     ("GET", r"issues", "issues: read", _issues),
     ("POST", r"issues", "issues: write", _open_issue),

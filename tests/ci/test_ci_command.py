@@ -185,6 +185,7 @@ def merge(stage: Stage, hub: Hub, plan: str = "", *, event: str = "push", **more
         event: what started the job.
         more: variables.
     """
+    before = hub.git("rev-parse", "--verify", "--quiet", "main") if hub.git("branch") else "0" * 40
     sha = stage.commit("the merge of a pull request")
     stage.git("push", "--quiet", "--force", str(hub.origin), "HEAD:refs/heads/main")
     hub.late = stage.clock - time.time()
@@ -194,7 +195,8 @@ def merge(stage: Stage, hub: Hub, plan: str = "", *, event: str = "push", **more
     if plan:
         hub.upload("plan-1", stage.write("../plan.json", plan), head_sha="b" * 40, head_branch="topic")
     started = {"GITHUB_EVENT_NAME": event, "GITHUB_SHA": sha, "GITHUB_REF": "refs/heads/main"}
-    job(stage, hub, {"repository": {"default_branch": "main"}}, **started, MISTRAL_API_KEY="k", **more)
+    about = {"repository": {"default_branch": "main"}, **({"before": before} if event == "push" else {})}
+    job(stage, hub, about, **started, MISTRAL_API_KEY="k", **more)
     return sha
 
 
@@ -328,6 +330,95 @@ def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) 
     # An outcome is written once: that of a later run is about another merge.
     stage.run("ci", "apply")
     assert hub.comments[1] == [comment]
+
+
+ADA, BOB, CY = ({"login": login} for login in ("ada", "bob", "cy"))
+REVIEWS: Final[Mapping[str, tuple[list[tuple[dict[str, str] | None, str]], list[str]]]] = {
+    "none": ([], []),
+    "one": ([(ADA, "APPROVED")], ["ada"]),
+    "two": ([(ADA, "APPROVED"), (BOB, "APPROVED")], ["ada", "bob"]),
+    "one who approved twice": ([(ADA, "APPROVED"), (ADA, "APPROVED")], ["ada"]),
+    "approved after changes": ([(ADA, "CHANGES_REQUESTED"), (ADA, "APPROVED")], ["ada"]),
+    "changes after an approval": (
+        [(ADA, "APPROVED"), (BOB, "APPROVED"), (ADA, "CHANGES_REQUESTED")],
+        ["bob"],
+    ),
+    "a comment after an approval": ([(ADA, "APPROVED"), (ADA, "COMMENTED")], ["ada"]),
+    "only comments": ([(ADA, "COMMENTED"), (BOB, "DISMISSED"), (CY, "PENDING")], []),
+    "a deleted account": ([(None, "APPROVED"), (CY, "APPROVED")], ["cy"]),
+    "on the second page": ([*([(BOB, "COMMENTED")] * 100), (CY, "APPROVED")], ["cy"]),
+}
+
+
+@pytest.mark.parametrize("who", REVIEWS)
+def test_an_approver_is_whose_last_review_approves(hub: Hub, who: str) -> None:
+    reviews, approvers = REVIEWS[who]
+    hub.reviews[1] = [{"user": user, "state": state} for user, state in reviews]
+    assert github(hub).approvers(1) == approvers
+
+
+def pushed(stage: Stage, hub: Hub, *, event: str = "push") -> None:
+    """Make the stage a job of the merge of pull request 1, which adds a spec, on top of another commit."""
+    stage.spec("one")
+    plan = saved(stage)
+    (stage.root / "specs/one.yaml").rename(stage.root / "one.yaml")
+    stage.commit("base")
+    stage.git("push", "--quiet", "--force", str(hub.origin), "HEAD:refs/heads/main")
+    (stage.root / "one.yaml").rename(stage.root / "specs/one.yaml")
+    hub.reviews[1] = [{"user": ADA, "state": "APPROVED"}, {"user": BOB, "state": "APPROVED"}]
+    merge(stage, hub, plan, event=event)
+
+
+def noted(stage: Stage) -> tuple[object, object]:
+    """Apply, and return the pull request and the approvers that the tags of the only job name."""
+    assert stage.run("ci", "apply").code == 0
+    stage.forget()
+    (record,) = json.loads(stage.run("history", "--format", "json").out)["records"]
+    return record["pull"], record["approver"]
+
+
+def test_a_job_names_the_pull_request_of_the_push_and_who_approved_it(stage: Stage, hub: Hub) -> None:
+    pushed(stage, hub)
+    assert noted(stage) == ("1", "ada, bob")
+
+
+@pytest.mark.parametrize("event", ["schedule", "workflow_dispatch"])
+def test_a_run_that_no_push_started_names_no_pull_request(stage: Stage, hub: Hub, event: str) -> None:
+    pushed(stage, hub, event=event)
+    assert noted(stage) == (None, None)
+
+
+def test_a_push_of_several_pull_requests_names_none(stage: Stage, hub: Hub) -> None:
+    pushed(stage, hub)
+    hub.pulls[2] = {**hub.pulls[1], "number": 2}
+    assert noted(stage) == (None, None)
+
+
+def test_a_pull_request_of_an_earlier_push_is_not_of_this_one(stage: Stage, hub: Hub) -> None:
+    pushed(stage, hub)
+    hub.pulls[2] = {**hub.pulls[1], "number": 2, "merge_commit_sha": hub.git("rev-parse", "main^")}
+    assert noted(stage) == ("1", "ada, bob")
+
+
+def test_reviews_that_cannot_be_read_stop_nothing(
+    stage: Stage, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed(stage, hub)
+    answer = hub.answer
+    refused = (403, {"message": "Resource not accessible by integration"})
+    monkeypatch.setattr(hub, "answer", lambda *asked: refused if "/reviews" in asked[1] else answer(*asked))
+    assert noted(stage) == ("1", None)
+
+
+def test_apply_saves_no_snapshot_if_the_settings_say_so(stage: Stage, hub: Hub) -> None:
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write("snapshot: false\n")
+    stage.spec("one")
+    merge(stage, hub, saved(stage))
+    assert stage.run("ci", "apply").code == 0
+    assert len(stage.jobs()) == 1
+    assert (stage.root / "outputs").read_text() == "exit-code=0\n"
+    assert not list((stage.root / "temp").rglob("observed.json"))
 
 
 def test_if_the_plan_cannot_be_looked_up_nothing_is_applied_in_its_place(stage: Stage, hub: Hub) -> None:

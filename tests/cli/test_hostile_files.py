@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import reconciler
+from reconciler.errors import ReconcilerError
+
 from .stage import Result, Stage
 from .test_init import by_hand
 
@@ -206,6 +209,8 @@ def test_results_that_git_tracks_are_refused(stage: Stage, name: str) -> None:
         assert (refused.code, refused.out, refused.sent) == (1, "", [])
         assert "git tracks results below outputs/, so a pull request could forge answers" in refused.err
         assert "hint: remove them: git rm -r --cached outputs, then commit" in refused.err
+    with pytest.raises(ReconcilerError, match="git tracks results below outputs/"):
+        reconciler.results("tickets", project=stage.root)
     stage.git("rm", "-r", "--quiet", "--cached", "outputs")
     stage.write("outputs/notes/a.txt", "a person's own file")
     stage.git("add", "--force", "outputs/notes")

@@ -624,6 +624,17 @@ def test_a_snapshot_holds_what_is_adopted_and_a_plan_on_it_keeps_that(bare: Stag
     assert "1 adopted" in early.out
 
 
+def test_a_store_for_results_is_written_and_only_into_new_settings(bare: Stage) -> None:
+    wrong = bare.run("init", "--results", "https://example.org/x")
+    assert (wrong.code, contents(bare.root)) == (64, {})
+    done = bare.run("init", "--package", PACKAGE, "--results", "s3://bucket/outputs")
+    assert (done.code, "CI downloads no results" in done.out) == (0, False)
+    assert "results: s3://bucket/outputs\n" in (bare.root / "reconciler.yaml").read_text()
+    again = bare.run("init", "--results", "s3://other/outputs")
+    assert again.code == 64
+    assert "reconciler.yaml exists: add the line `results: s3://other/outputs` to it" in again.err
+
+
 def test_without_a_store_the_loss_of_results_on_ci_is_said(bare: Stage) -> None:
     assert "CI downloads no results: set `results`" in bare.run("init", "--package", PACKAGE).out
     bare.environ["CI"] = "true"

@@ -23,6 +23,7 @@ from reconciler.outputs.leases import Lease, LeaseManager
 from reconciler.outputs.store import FolderStore, ResultStore
 from reconciler.requests import answered, asked
 from reconciler.requests.checks import Checker
+from reconciler.requests.patterns import Patterns
 from tests.helpers.make import SUCCEEDED, owned, spec
 from tests.requests.make import answer, error, text
 
@@ -96,9 +97,11 @@ def job(
         (place / file).write_text(content)
     found = asked.read_inputs([inputs], model=model, longest=9999, heartbeat=lambda: None)
     files = {file: place / file for file in answered.FILES}
-    came = answered.read_answers(
-        files, found, Checker([]), ordered=True, longest=9999, heartbeat=lambda: None
-    )
+    with Patterns() as patterns:
+        checker = Checker([], patterns)
+        came = answered.read_answers(
+            files, found, checker, ordered=True, longest=9999, heartbeat=lambda: None
+        )
     digests = {file: read(path, lambda: None).result() for file, path in files.items()}
     head = {"ordered": True, "files": {file: it.sha256 for file, it in digests.items()}}
     found.write(place / asked.NAME, head)

@@ -12,6 +12,7 @@ from reconciler.requests import answered, answers, asked
 from reconciler.requests.checks import Checker
 from reconciler.requests.contents import Usage
 from reconciler.requests.join import Joined, Part, join
+from reconciler.requests.patterns import Patterns
 
 LONGEST = 10_000
 
@@ -95,14 +96,15 @@ def join_files(
     """Index the files of a folder, write the indexes, read them again and join."""
     files = {name: folder / name for name in answered.FILES if (folder / name).exists()}
     was_asked = asked.read_inputs(inputs or (), model=None, longest=longest, heartbeat=beat)
-    found = answered.read_answers(
-        files,
-        was_asked,
-        Checker(was_asked.schemas),
-        ordered=inputs is not None,
-        longest=longest,
-        heartbeat=beat,
-    )
+    with Patterns() as patterns:
+        found = answered.read_answers(
+            files,
+            was_asked,
+            Checker(was_asked.schemas, patterns),
+            ordered=inputs is not None,
+            longest=longest,
+            heartbeat=beat,
+        )
     was_asked.write(folder / asked.NAME, {})
     found.write(folder / answered.NAME, {})
     order, index = asked.load(folder / asked.NAME), answered.load(folder / answered.NAME)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -10,10 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.requests.patterns import Patterns
 from reconciler.requests.schema import MAX_DEPTH, UncheckedError, Validation
 
 STREET = {"$defs": {"street": {"type": "string", "minLength": 1}}, "$ref": "#/$defs/street"}
 TREE = {"type": "object", "properties": {"below": {"items": {"$ref": "#"}}}, "required": ["name"]}
+
+
+@pytest.fixture
+def patterns() -> Iterator[Patterns]:
+    with Patterns() as made:
+        yield made
 
 
 BROKEN: list[tuple[dict[str, Any], Any, Any, str]] = [
@@ -34,6 +46,7 @@ BROKEN: list[tuple[dict[str, Any], Any, Any, str]] = [
     ({"maxItems": 1, "minItems": 1}, [1], [], "the answer: fewer items than 1"),
     ({"exclusiveMinimum": 0, "exclusiveMaximum": 1}, 0.5, 1, "the answer: not below 1"),
     ({"uniqueItems": True}, [1, True], [1, 1.0], "the answer: two items are equal"),
+    ({"pattern": "^a+$"}, "aa", "ab", "the answer: does not match ^a+$"),
     (STREET, "x", "", "the answer: fewer characters than 1"),
     (TREE, {"name": 1, "below": [{"name": 2}]}, {"name": 1, "below": [{}]}, "below[0]: name is missing"),
 ]
@@ -41,10 +54,10 @@ BROKEN: list[tuple[dict[str, Any], Any, Any, str]] = [
 
 @pytest.mark.parametrize(("schema", "good", "bad", "problem"), BROKEN)
 def test_an_answer_that_breaks_a_keyword_is_invalid_and_the_problem_names_its_place(
-    schema: dict[str, Any], good: object, bad: object, problem: str
+    schema: dict[str, Any], good: object, bad: object, problem: str, patterns: Patterns
 ) -> None:
-    assert Validation(schema).problem(good) == ""
-    assert Validation(schema).problem(bad) == problem
+    assert Validation(schema, patterns.search).problem(good) == ""
+    assert Validation(schema, patterns.search).problem(bad) == problem
     jsonschema.Draft202012Validator(schema).validate(good)
     assert not jsonschema.Draft202012Validator(schema).is_valid(bad)
 
@@ -93,7 +106,7 @@ SCHEMAS = st.recursive(
 def test_the_verdict_is_that_of_another_validator(schema: Any, value: Any, it: Any) -> None:  # noqa: ANN401 - JSON
     whole = {"allOf": [schema], "$defs": {"it": it, "other": it}}
     valid = jsonschema.Draft202012Validator(whole).is_valid(value)
-    assert (Validation(whole).problem(value) == "") == valid
+    assert (Validation(whole, lambda *_: None).problem(value) == "") == valid
 
 
 @pytest.mark.parametrize(
@@ -110,17 +123,70 @@ def test_the_verdict_is_that_of_another_validator(schema: Any, value: Any, it: A
         ({"items": {"anyOf": [{"type": "null"}] * 50 + [True]}}, [1] * 5000, "more than 100,000 steps"),
         ({"uniqueItems": True}, list(range(1000)), "more than 100,000 steps"),
         ({"items": []}, [1], "neither an object nor a boolean"),
+        ({"pattern": "("}, "a", "the pattern ( takes too long or is invalid"),
     ],
 )
 def test_what_cannot_be_checked_is_unchecked_and_says_why(
-    schema: dict[str, Any], value: object, why: str
+    schema: dict[str, Any], value: object, why: str, patterns: Patterns
 ) -> None:
     with pytest.raises(UncheckedError) as unchecked:
-        Validation(schema).problem(value)
+        Validation(schema, patterns.search).problem(value)
     assert why in str(unchecked.value)
 
 
-def test_a_pattern_is_not_checked_for_a_search_may_never_end() -> None:
+def test_a_pattern_that_never_ends_is_ended_once_and_others_go_on() -> None:
     began = time.monotonic()
-    assert Validation({"pattern": "^(a+)+$"}).problem("a" * 40 + "b") == ""
-    assert time.monotonic() - began < 5
+    with Patterns(max_seconds=0.3) as patterns:
+        assert patterns.search("^a$", "a") is True
+        for _ in range(100):
+            with pytest.raises(UncheckedError, match=r"the pattern \^\(a\+\)\+\$ takes too long"):
+                Validation({"pattern": "^(a+)+$"}, patterns.search).problem("a" * 40 + "b")
+        assert patterns.search("^a$", "b") is False
+        assert patterns.search("\u2028", "\u2028\n") is True
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the interpreter is replaced by a shell script")
+def test_the_process_that_searches_gets_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nenv >{tmp_path}/given\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("MISTRAL_API_KEY", "a-key-of-a-workspace")
+    monkeypatch.setenv("OF_NO_LIST", "a-key-of-a-workspace")
+    with Patterns() as patterns:
+        assert patterns.search("^a+$", "aa") is True
+    given = (tmp_path / "given").read_text()
+    assert "PATH=" in given
+    assert "a-key-of-a-workspace" not in given
+    assert "OF_NO_LIST" not in given
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(os.name != "posix", reason="ps shows the process")
+def test_a_search_does_not_outlive_a_killed_run(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho $$ >{tmp_path}/pid\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    search = (
+        "import sys; from reconciler.requests.patterns import Patterns; "
+        "sys.executable = sys.argv[1]; Patterns(3).search('^(a+)+$', 'a' * 40 + 'b')"
+    )
+    run = subprocess.Popen([sys.executable, "-c", search, str(python)])
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+        time.sleep(0.05)
+    time.sleep(1)  # the search has begun
+    run.kill()
+    run.wait()
+    pid = int((tmp_path / "pid").read_text())
+    assert lives(pid)
+    ends = time.monotonic() + 20
+    while lives(pid) and time.monotonic() < ends:
+        time.sleep(0.1)
+    assert not lives(pid)
+
+
+def lives(pid: int) -> bool:
+    """Return whether a process runs; a zombie does not."""
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return shown.stdout.strip()[:1] not in ("", "Z")

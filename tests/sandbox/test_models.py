@@ -1,4 +1,4 @@
-"""The jobs that the sandbox refuses because of their model, by its own clock."""
+"""The models that the sandbox lists, and the jobs that it refuses because of their model, by its own clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,49 @@ from typing import Any
 import httpx
 import pytest
 
-from .support import CHAT, Api, Clock
+from reconciler.catalogue.models import table
+from reconciler.sandbox.app import make_app
+from reconciler.sandbox.server import Server
+from reconciler.sandbox.store import Store
+
+from .support import CHAT, Api, Clock, running
+
+
+def test_the_official_sdk_reads_the_models(store: Store, clock: Clock) -> None:
+    from mistralai.client import Mistral
+    from mistralai.client.models import BaseModelCard
+
+    with (
+        running(Server(make_app(store, now=clock), "127.0.0.1", 0)) as url,
+        Mistral(api_key="a-key", server_url=url) as sdk,
+    ):
+        cards = sdk.models.list().data or []
+    listed = {card.id: card for card in cards if isinstance(card, BaseModelCard)}
+    large = listed["mistral-large-2512"]
+    assert "mistral-large-latest" in (large.aliases or ())
+    assert (large.capabilities.completion_chat, large.capabilities.ocr) == (True, False)
+    assert large.deprecation == datetime(2027, 4, 30, tzinfo=UTC)
+    assert listed["mistral-ocr-2512"].capabilities.ocr
+
+
+def test_the_list_has_no_model_that_is_retired_by_the_sandboxs_clock(api: Api, clock: Clock) -> None:
+    def listed() -> dict[str, Any]:
+        return {model["id"]: model for model in api.client.get("/v1/models").json()["data"]}
+
+    today = datetime.fromtimestamp(clock(), UTC).date().isoformat()
+    assert set(listed()) == {it.id for it in table().models if not it.retired or it.retired > today}
+    clock.now = datetime(2026, 5, 30, 23, 59, tzinfo=UTC).timestamp()
+    card = listed()["pixtral-large-2411"]
+    assert (card["deprecation"], card["deprecation_replacement_model"]) == (
+        "2026-05-31T00:00:00Z",
+        "mistral-medium-3-5",
+    )
+    clock.advance(120)
+    assert "pixtral-large-2411" not in listed()
+
+
+def test_models_need_a_key(api: Api) -> None:
+    assert api.client.get("/v1/models", headers={"Authorization": ""}).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,7 @@ SWITCHES: Final = (
     Switch(
         "trust in results",
         "results that git tracks are believed",
-        TARGET,
+        "reconciler/outputs/place.py",
         ("plant answers",),
         (("    if any(git.tracked(", "    if not place and any(git.tracked("),),
     ),

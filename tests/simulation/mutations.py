@@ -159,7 +159,7 @@ MUTATIONS: Final = (
     Mutation(
         "a saved plan does whatever is planned now",
         "plans/staleness.py",
-        "if not isinstance(action, Create | Cancel) or _key(decision.name, action) in promised",
+        "if not isinstance(action, Create | Cancel) or action_key(decision.name, action) in promised",
         "if action",
     ),
     Mutation(

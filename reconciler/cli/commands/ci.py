@@ -23,7 +23,7 @@ from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.params.options import Chosen, Common
 from reconciler.cli.session import agreed_plans
 from reconciler.cli.session.github_job import GithubJob, environment
-from reconciler.cli.session.github_review import concerns_specs
+from reconciler.cli.session.github_review import concerns_specs, source_of
 from reconciler.cli.session.target import open_project
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.plans import plan_file
@@ -105,9 +105,14 @@ def plan(job: GithubJob) -> int:
 
 def size(job: GithubJob) -> int:
     """Set the output `approval` if the plan that this run agrees to is larger than `approve_above`."""
-    settings = open_project(Common(), job.env).settings
-    new = agreed_plans.agreed_files(job, only_now=True) if settings.approve_above else []
-    job.set_output("approval", "required" if any(exceeds(job, it, settings) for it in new) else "")
+    project = open_project(Common(), job.env)
+    new = []
+    if project.settings.approve_above:
+        merged, commit = agreed_plans.merged_pulls(job, project), job.environ.get("GITHUB_SHA")
+        pulls = [it for it in merged if it.merge_commit_sha == commit]
+        new = agreed_plans.agreed_files(job, project, pulls)
+    large = any(exceeds(job, it, project.settings) for it in new)
+    job.set_output("approval", "required" if large else "")
     return ExitCode.OK
 
 
@@ -132,11 +137,14 @@ def unrelated(job: GithubJob, pull: Pull) -> bool:
 
 
 def apply(job: GithubJob) -> int:
-    """Apply what was agreed to; update the comments and the issue; save a snapshot."""
+    """Apply what was agreed to; update the comments and the issue; save a snapshot, if the settings want one."""
     agreed_plans.check_tip(job)
-    agreed = agreed_plans.agreed_files(job)
-    comment, seen = job.folder / "comment.md", job.folder / "observed.json"
-    event, settings = job.environ.get("GITHUB_EVENT_NAME"), open_project(Common(), job.env).settings
+    project = open_project(Common(), job.env)
+    pulls = agreed_plans.merged_pulls(job, project)
+    agreed = agreed_plans.agreed_files(job, project, pulls)
+    job = replace(job, source=source_of(job, project, pulls))
+    comment = job.folder / "comment.md"
+    event, settings = job.environ.get("GITHUB_EVENT_NAME"), project.settings
     if job.environ.get("RECONCILER_APPROVED") != "true":
         for it in (large := [it for it in agreed if exceeds(job, it, settings)]):
             text = f"{it.path.name} exceeds approve_above, and this run was not approved: it is left out"
@@ -155,11 +163,18 @@ def apply(job: GithubJob) -> int:
         code = ExitCode.OK
     if job.env.stop.is_set():
         return code
+    failed = save_snapshot(job) if settings.snapshot else ExitCode.OK
+    return code or failed or fetch_results(job)
+
+
+def save_snapshot(job: GithubJob) -> int:
+    """Save a snapshot of the workspace, which the action keeps for plans without a key."""
+    seen = job.folder / "observed.json"
     failed = run(job, "jobs", "snapshot", str(seen), annotated=False)
     if not failed:
         job.set_output("observed", seen)
         job.set_output("observed-name", job.artifact("observed"))
-    return code or failed or fetch_results(job)
+    return failed
 
 
 def fetch_results(job: GithubJob) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from reconciler.environment import Environment
 from reconciler.errors import ExitCode
 from reconciler.model import Phase, tags
 from reconciler.outputs.place import warning_on_ci
+from reconciler.settings import RESULTS_URL
 from reconciler.specs import scaffold
 from reconciler.specs.files import Listing
 from reconciler.specs.from_jobs import SkippedJob, drafts
@@ -60,6 +62,12 @@ ASSUMED = (
     "#sha256=DIGEST.  [default: the source of this installation, if it is pinned]",
 )
 @click.option(
+    "--results",
+    metavar="URL",
+    help="Write this place of results into a new reconciler.yaml: the URL of an object store, such as "
+    "s3://bucket/outputs, to which CI downloads results.",
+)
+@click.option(
     "--upgrade",
     is_flag=True,
     help="Renew workflows, action, requirements and schemas that an earlier version wrote. A file that was edited "
@@ -73,6 +81,7 @@ def init(
     from_workspace: bool,
     no_workflows: bool,
     package: str | None,
+    results: str | None,
     upgrade: bool,
     common: options.Common,
 ) -> int:
@@ -83,6 +92,7 @@ def init(
     if package and not scaffold.PINNED.fullmatch(package):
         raise click.BadParameter(NOT_PINNED, param_hint="--package")
     found = config_file(env, common.config) or find(env.cwd)
+    check_url(results, found)
     root = found.parent if found else env.cwd
     git, top = env.git(root), env.git(root).toplevel()
     known = git.branch("refs/remotes/origin/HEAD") or scaffold.pushed_branch(root)
@@ -91,8 +101,13 @@ def init(
     if found is None:
         origin = git.origin()
         name = scaffold.project_name(origin, top or root.resolve(), git.below)
-        specs = scaffold.spec_folder(root)
-        settings = scaffold.settings(name, specs=specs, shared=bool(origin), branch=branch if top else "")
+        settings = scaffold.settings(
+            name,
+            specs=scaffold.spec_folder(root),
+            shared=bool(origin),
+            results=results or "",
+            branch=branch if top else "",
+        )
         done.append(place(root, settings))
     project = open_project(common, env)
     done += (place(project.root, scaffold.schema(name), upgrade=upgrade) for name in scaffold.SCHEMAS)
@@ -129,6 +144,22 @@ def init(
     steps = (*next_steps(project, adopted=from_workspace, in_git=top is not None), *said)
     write_stdout("".join(f"{line}\n" for line in steps))
     return ExitCode.OK
+
+
+def check_url(results: str | None, found: Path | None) -> None:
+    """Check what `--results` says.
+
+    Raises:
+        UsageError: it is no URL of an object store, or there are settings already.
+    """
+    if results is None:
+        return
+    if found:
+        raise click.UsageError(f"{found.name} exists: add the line `results: {results}` to it")
+    if not re.fullmatch(RESULTS_URL, results):
+        raise click.BadParameter(
+            "a URL such as s3://bucket/outputs, gs://… or az://…", param_hint="--results"
+        )
 
 
 def has_specs(project: Project) -> bool:

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler import file_access
-from reconciler.cli.params.options import Common
 from reconciler.cli.params.time_types import duration
-from reconciler.cli.session.target import open_project
 from reconciler.errors import ReconcilerError, StalePlanError
 from reconciler.plans import plan_file
 from reconciler.text.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from reconciler.cli.session.github_job import GithubJob
-    from reconciler.vcs.github import Artifact
+    from reconciler.specs.project import Project
+    from reconciler.vcs.github import Artifact, Pull
 
 DIGITS: Final = 16
 """Hexadecimal digits of a plan's digest in the name of its artifact."""
@@ -66,28 +65,39 @@ def check_tip(job: GithubJob) -> None:
         )
 
 
-def agreed_files(job: GithubJob, *, only_now: bool = False) -> list[AgreedFile]:
+def agreed_since(job: GithubJob, project: Project) -> str:
+    """Return the time since which a merge agrees to a plan: RFC 3339."""
+    return rfc3339(job.env.now() - duration(project.settings.agreed_for))
+
+
+def merged_pulls(job: GithubJob, project: Project) -> list[Pull]:
+    """Return the pull requests whose merge agrees to a plan and is part of this checkout, the oldest first.
+
+    Raises:
+        GitHubError: they cannot be listed.
+    """
+    pulls = job.github.merged_since(job.default_branch, agreed_since(job, project))
+    contained = job.env.git(project.root).ancestry(str(it.merge_commit_sha) for it in pulls).contained or ()
+    return [it for it in pulls if it.merge_commit_sha in contained]
+
+
+def agreed_files(job: GithubJob, project: Project, pulls: list[Pull]) -> list[AgreedFile]:
     """Download the plans that were agreed to: by a merge that this checkout contains, the oldest first, or by hand.
 
     The plan of a pull request counts if it was made from its last commit, for as long as `agreed_for` says.
 
     Args:
         job: the job of GitHub Actions.
-        only_now: whether only the plan counts that this run's own merge agreed to, or that was confirmed for it.
+        project: the project.
+        pulls: the merged pull requests whose plans count, beside the plan that was confirmed for this run.
 
     Raises:
         GitHubError: they cannot be listed or downloaded. Nothing may be applied in their place.
     """
-    project = open_project(Common(), job.env)
-    since = rfc3339(job.env.now() - duration(project.settings.agreed_for))
-    pulls = job.github.merged_since(job.default_branch, since)
-    if only_now:
-        pulls = [it for it in pulls if it.merge_commit_sha == job.environ.get("GITHUB_SHA")]
-    contained = job.env.git(project.root).ancestry(str(it.merge_commit_sha) for it in pulls).contained or ()
-    kept = job.github.artifacts(since=since) if pulls else []
+    kept = job.github.artifacts(since=agreed_since(job, project)) if pulls else []
     plans = {(it.name, (it.workflow_run or {}).get("head_sha")): it for it in reversed(kept)}
     found = []
-    for pull in (it for it in pulls if it.merge_commit_sha in contained):
+    for pull in pulls:
         plan = plans.get((job.artifact("plan", pull.number), pull.head.sha))
         if plan is not None:
             path = download(job, plan, f"plan-{pull.number}.json")

@@ -6,7 +6,7 @@ import base64
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -41,6 +41,8 @@ class GithubJob:
     event: Event
     folder: Path
     """The folder for files of this run."""
+    source: Mapping[str, str] = field(default_factory=dict)
+    """More variables for the commands: the pull request, and who approved it."""
 
     @classmethod
     def on(cls, env: Environment) -> GithubJob:
@@ -111,7 +113,8 @@ class GithubJob:
 
 def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
     """Return the environment for a command: the key and the ledger's HTTP header if needed, never the token."""
-    given = {name: value for name, value in job.environ.items() if name != "RECONCILER_TOKEN"}
+    given = {**job.source, **job.environ}
+    given.pop("RECONCILER_TOKEN", None)
     given.setdefault("RECONCILER_LOG_LEVEL", "info")
     if not (key and given.get("MISTRAL_API_KEY")):
         given.pop("MISTRAL_API_KEY", None)

@@ -1,4 +1,4 @@
-"""What the review of a change decides on GitHub: whether there is anything to plan, and how much may be submitted."""
+"""What the review of a change says on GitHub: whether there is anything to plan, and who approved what is applied."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import os
 from pathlib import Path
 
 from reconciler import file_access
+from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.params.options import Common
 from reconciler.cli.session.github_job import GithubJob
 from reconciler.cli.session.target import open_project
 from reconciler.errors import ReconcilerError
+from reconciler.render.github import annotation
 from reconciler.specs.load import load
+from reconciler.specs.project import Project
+from reconciler.vcs.github import GitHubError, Pull
 
 
 def concerns_specs(job: GithubJob) -> bool:
@@ -33,3 +37,21 @@ def concerns_specs(job: GithubJob) -> bool:
     return changed is None or any(
         it in used or file_access.within(it, folder) or not Path(it).is_file() for it in paths
     )
+
+
+def source_of(job: GithubJob, project: Project, merged: list[Pull]) -> dict[str, str]:
+    """Return the variables that name the pull request of a push, and who approved it.
+
+    Without a pull request, or with several, there are none. They are notes: a token that may not read the reviews
+    stops nothing.
+    """
+    pushed = job.env.git(project.root).commits_since(str(job.event.before))
+    pulls = [it.number for it in merged if it.merge_commit_sha in pushed]
+    if len(pulls) != 1:
+        return {}
+    try:
+        approvers = job.github.approvers(*pulls)
+    except GitHubError as error:
+        write_annotations(annotation("notice", f"it is not known who approved the pull request: {error}"))
+        approvers = []
+    return {"RECONCILER_PULL": str(pulls[0]), "RECONCILER_APPROVER": ", ".join(approvers)}

@@ -12,16 +12,13 @@ from typing import Final
 from reconciler.api.key import ApiKeyError, read_key
 from reconciler.cli.params.options import Chosen, Common
 from reconciler.cli.session.policy import find_policy
-from reconciler.documents import result_summary
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
-from reconciler.file_access import within
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_calls import LedgerGit
 from reconciler.model import Target
-from reconciler.outputs.paths import JOBS, RESULTS
-from reconciler.outputs.place import local_folder
+from reconciler.outputs.place import check_untracked
 from reconciler.settings import API
 from reconciler.specs.project import (
     CONFIG_NAME,
@@ -103,9 +100,9 @@ def quoting(env: Environment, root: Path, key_file: Path | None) -> Quote:
 
 
 def open_project(common: Common, env: Environment) -> Project:
-    """Find and read the settings, with the common options. Raises what `find_project` and `check_results` raise."""
+    """Find and read the settings, with the common options. Raises what `find_project` and `check_untracked` raise."""
     project = find_project(env, common, common.api_key_file)
-    check_results(project, env)
+    check_untracked(project, env.environ, env.git(project.root))
     return replace(project, cache=not common.no_cache)
 
 
@@ -162,25 +159,6 @@ def check_other_settings(project: Project, env: Environment) -> None:
     """
     git = env.git(project.root)
     check_same_project(project, git.toplevel(), git.tracked_named(CONFIG_NAME))
-
-
-def check_results(project: Project, env: Environment) -> None:
-    """Refuse a folder of results in which git tracks results: a pull request could forge answers.
-
-    Raises:
-        ReconcilerError: git does, or cannot be asked; or the place of results is invalid.
-    """
-    git, folder = env.git(project.root), local_folder(project, env.environ)
-    if folder is None or not folder.is_dir():
-        return
-    if not within(os.path.realpath(folder), str(git.toplevel() or project.root)):
-        return
-    place = os.path.relpath(folder, project.root).replace(os.sep, "/")
-    if any(git.tracked(f"{place}/*/{each}") for each in (f"{JOBS}/*/*", RESULTS, result_summary.NAME)):
-        raise ReconcilerError(
-            f"git tracks results below {place}/, so a pull request could forge answers",
-            hint=f"remove them: git rm -r --cached {place}, then commit",
-        )
 
 
 def local_ledger(project: Project, target: Target) -> FileLedger:
