@@ -101,12 +101,9 @@ def init(
     if found is None:
         origin = git.origin()
         name = scaffold.project_name(origin, top or root.resolve(), git.below)
+        specs, store = scaffold.spec_folder(root), results or ""
         settings = scaffold.settings(
-            name,
-            specs=scaffold.spec_folder(root),
-            shared=bool(origin),
-            results=results or "",
-            branch=branch if top else "",
+            name, specs=specs, shared=bool(origin), results=store, branch=branch if top else ""
         )
         done.append(place(root, settings))
     project = open_project(common, env)
