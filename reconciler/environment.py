@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from reconciler.api.transport import Transport
     from reconciler.ledger.lines import Line
+    from reconciler.telemetry.logs import LogSink
     from reconciler.vcs.git import Git
 
 _T = TypeVar("_T")
@@ -229,6 +230,8 @@ class Environment:
     check_event: Callable[[str, Mapping[str, object]], None] = lambda *_: None
     """Called with each event of the log; tests compare it with the catalogue."""
 
+    logs: list[LogSink] = field(default_factory=list)
+    """The logs that the command opened. `cli.main` closes them."""
     log: Log = _ignored
     ledger: Ledger = field(default_factory=lambda: cast("Ledger", _NoLedger()))
     progress: Progress = UNWATCHED

@@ -6,6 +6,7 @@ import importlib
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -114,6 +115,7 @@ def _run_in_process(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str], env: Environment) -> int:
+    env = replace(env, logs=[])
     try:
         code = cli.main(args=list(argv), prog_name="reconciler", standalone_mode=False, obj=env)
         return int(code or ExitCode.OK)
@@ -123,15 +125,24 @@ def _run(argv: Sequence[str], env: Environment) -> int:
         write_stderr("interrupted")
         return ExitCode.INTERRUPTED
     except ReconcilerError as error:
-        write_error(env, error)
-        return error.exit_code
+        return _failed(env, error)
     except SystemExit:  # click's answer to a closed pipe: `reconciler --help | head`
         return ExitCode.OK
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         hint = hint_of(error, "check that the path exists and that you may use it" if where else "")
-        write_error(env, ReconcilerError(f"{where}{error.strerror or error}", hint=hint))
-        return ExitCode.FAILED
+        return _failed(env, ReconcilerError(f"{where}{error.strerror or error}", hint=hint))
+    finally:
+        for log in env.logs:
+            log.close()
+
+
+def _failed(env: Environment, error: ReconcilerError) -> ExitCode:
+    """Show an error, and log it in the log that was opened last."""
+    write_error(env, error)
+    for log in env.logs[-1:]:
+        log("command.failed", exit_code=int(error.exit_code), error=str(error))
+    return error.exit_code
 
 
 def _usage(error: click.ClickException) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,38 @@ def test_a_first_apply_reports_each_step_once(stage: Stage) -> None:
     assert [seen.count(event) for event in ("input.uploaded", "job.created", "apply.finished")] == [1, 1, 1]
     assert seen[-1] == "apply.finished"
     assert lines[-1]["exit_code"] == 0
+
+
+FAILURES: dict[str, tuple[tuple[str, ...], Callable[[Stage], object], int, str]] = {
+    "settings": (("plan",), lambda it: it.write("reconciler.yaml", "project: [\n"), 1, "problem"),
+    "a spec": (
+        ("apply", "--yes"),
+        lambda it: it.write("specs/a.yaml", "nmae: a\n"),
+        1,
+        "in the specs",
+    ),
+    "a job": (("jobs", "get", "nightly"), lambda _: None, 64, "nightly"),
+    "no key": (("plan", "--no-sandbox"), lambda _: None, 1, "no API key"),
+    "the list": (("status",), lambda it: it.faults.append(Fault("GET", JOBS, 403, times=99)), 1, "403"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_the_log_of_a_command_that_fails_ends_in_its_exit_code_and_message(
+    stage: Stage, failure: str
+) -> None:
+    argv, cause, code, message = FAILURES[failure]
+    stage.spec("nightly")
+    cause(stage)
+    last = reported(stage, *argv)[-1]
+    assert (last["event"], last["exit_code"]) == ("command.failed", code)
+    assert message in last["error"]
+
+
+def test_the_log_of_a_command_that_succeeds_holds_no_failure(stage: Stage) -> None:
+    stage.spec("nightly")
+    assert "command.failed" not in names(reported(stage, "apply", "--yes"))
+    assert "command.failed" not in names(reported(stage, "doctor", "--no-sandbox"))
 
 
 def test_every_line_of_a_run_names_the_run(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Open a run: the project, the target, the API, the log and the ledger, which are closed together."""
+"""Open a run: the project, the target, the API, the log and the ledger, which are closed together, but for the log."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def open_run(
     offline: bool = False,
     without_deadline: bool = False,
 ) -> Iterator[RunContext[ApiT]]:
-    """Open a run.
+    """Open a run. Its log stays open for the error that ends the command.
 
     Args:
         kind: `Reader`, or `Writer` for a run that may write to the API while it holds the target's lock (`locked`).
@@ -55,6 +55,20 @@ def open_run(
         without_deadline: for commands that may take longer than the deadline of a run.
     """
     with ExitStack() as stack:
+        run_id = f"{env.random.getrandbits(48):012x}"
+        drawn = work_bars(env)
+        bound = {"run_id": run_id, "project": "", "commit": ""}  # the last two as soon as they are known
+        log = LogSink(
+            stream=drawn.stream() if drawn else None,
+            style=common.log_format,
+            level=log_level(common, env),
+            file=common.log_file and env.cwd / common.log_file,
+            now=env.now,
+            colour=env.colour("stderr"),
+            check=env.check_event,
+            bound=bound,
+        )
+        env.logs.append(log)
         project = open_project(common, env)
         target = target_of(common, env, project)
         if project.policy:
@@ -77,20 +91,7 @@ def open_run(
         checkout = msgspec.structs.replace(
             checkout, branch=source.branch, pushed=apply_from.pushed and git.pushed()
         )
-        run_id = f"{env.random.getrandbits(48):012x}"
-        drawn = work_bars(env)
-        log = stack.enter_context(
-            LogSink(
-                stream=drawn.stream() if drawn else None,
-                style=common.log_format,
-                level=log_level(common, env),
-                file=common.log_file and env.cwd / common.log_file,
-                now=env.now,
-                colour=env.colour("stderr"),
-                check=env.check_event,
-                bound={"run_id": run_id, "project": target.project, "commit": checkout.commit},
-            )
-        )
+        bound |= {"project": target.project, "commit": checkout.commit}
         retrier = Retrier(
             RetryPolicy(deadline_seconds=limits.deadline_seconds, long_lived=without_deadline),
             rng=env.random,

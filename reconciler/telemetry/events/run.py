@@ -21,6 +21,12 @@ EVENTS: Final[Mapping[str, Event]] = {
         "The run received a signal to stop: it finishes requests in flight and starts no new ones.",
         signal=text("The signal's name."),
     ),
+    "command.failed": event(
+        "debug",
+        "The command ended with an error. stderr shows it at every level, as text with its hint.",
+        exit_code=count("The exit code; `docs/exit-codes.md` lists the codes."),
+        error=text("The message, without keys."),
+    ),
     "ledger.doubted": event(
         "warning",
         "The ledger has lines of a newer version or of a time too far ahead, or its history was rewritten.",
