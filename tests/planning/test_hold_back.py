@@ -206,8 +206,9 @@ def situation(
 def from_checkout(guard: str, **differs: object) -> GuardInput:
     """One new job and one removal, from a checkout that breaks one rule."""
     here = structs.replace(Checkout(commit="c" * 40, branch="release-2", pushed=True), **differs)
-    it = situation(OLD[0], specs=(FREE, spec("other", "w9"), TWIN), **{f"allow_{guard}": False})
-    return structs.replace(it, apply_from=STRICT, checkout=here)
+    it = situation(OLD[0], specs=(FREE, spec("other", "w9"), TWIN))
+    settings = structs.replace(GENEROUS, **{f"allow_{guard}": False})
+    return structs.replace(it, settings=settings, apply_from=STRICT, checkout=here)
 
 
 def large(name: str, requests: int) -> JobSpec:
