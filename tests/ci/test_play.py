@@ -430,7 +430,7 @@ def test_a_policy_of_another_repository_binds_the_plan_and_every_apply(team: Tea
     assert "The policy cannot be read" in unread.log
     assert team.live() == []
     team.hub.private[place] = ("reads-the-policy", RULES.encode())
-    assert team.pushed(sha, "schedule").jobs["hourly"] == "success"
+    assert team.confirmed(sha).jobs["apply"] == "success"
     assert team.live() == ["small"]
 
 
