@@ -31,7 +31,6 @@ MAX_ARTIFACT_BYTES: Final = 256_000_000
 PAGE: Final = 100
 MAX_PAGES: Final = 20
 BROKEN: Final = 500
-_DECIDING: Final = ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
 _BROKEN_ZIP: Final = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError,
 )  # fmt: skip
@@ -95,13 +94,9 @@ class _Written(Struct, kw_only=True):
     body: str | None = None
 
 
-class _User(Struct):
-    login: str
-
-
 class _Review(Struct):
     state: str
-    user: _User | None = None
+    user: dict[str, Any] | None = None
     """None if the account was deleted."""
 
 
@@ -145,8 +140,8 @@ class GitHub:
         A review that is only a comment leaves an earlier one as it is.
         """
         reviews: Iterator[_Review] = self._pages(f"pulls/{number}/reviews", list[_Review], {})
-        last = {it.user.login: it.state for it in reviews if it.user and it.state in _DECIDING}
-        return [login for login, state in last.items() if state == "APPROVED"]
+        last = {it.user.get("login"): it.state for it in reviews if it.user and it.state != "COMMENTED"}
+        return [str(login) for login, state in last.items() if state == "APPROVED" and login]
 
     def artifacts(self, name: str = "", since: str = "") -> list[Artifact]:
         """Return the artifacts from runs of this repository's own branches, the newest first.
