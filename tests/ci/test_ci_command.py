@@ -628,6 +628,19 @@ def test_an_apply_without_an_approval_keeps_within_the_smaller_limit(
     assert len(stage.jobs()) == (code == 0)
 
 
+def test_an_approval_of_one_merge_is_none_of_an_earlier_large_plan(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    plan = saved(stage)
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write("approve_above: {requests: 1}\n")
+    earlier = stage.commit("a large plan that was not approved")
+    merge(stage, hub, plan, RECONCILER_APPROVED="true")
+    hub.pulls[1]["merge_commit_sha"] = earlier
+    result = stage.run("ci", "apply")
+    assert (result.code, stage.jobs()) == (3, [])
+    assert "plan-1.json exceeds approve_above, and was not approved for this run" in result.out
+
+
 @pytest.mark.parametrize(
     ("guard", "limit", "created"),
     [("", 4, 0), ("guards: {max_new_requests: 2}\n", 4, 0), ("", 6, 3), ("", 5, 0)],

@@ -319,7 +319,7 @@ SWITCHES: Final = (
         "an apply that was not approved has no limit",
         "reconciler/cli/commands/ci.py",
         ("submit more than a reviewer may approve",),
-        (('job.environ.get("RECONCILER_APPROVED") != "true"', "False"),),
+        (('job.environ.get("RECONCILER_APPROVED") == "true"', "True"),),
     ),
     Switch(
         "agreement to the ledger's word",

@@ -145,11 +145,13 @@ def apply(job: GithubJob) -> int:
     job = replace(job, source=source_of(job, project, pulls))
     comment = job.folder / "comment.md"
     event, settings = job.environ.get("GITHUB_EVENT_NAME"), project.settings
-    if job.environ.get("RECONCILER_APPROVED") != "true":
-        for it in (large := [it for it in agreed if exceeds(job, it, settings)]):
-            text = f"{it.path.name} exceeds approve_above, and this run was not approved: it is left out"
-            write_annotations(annotation("warning", text))
-        agreed = [it for it in agreed if it not in large]
+    approved = job.environ.get("RECONCILER_APPROVED") == "true"  # for the plans that `size` looks at
+    new = {it.number for it in pulls if it.merge_commit_sha == job.environ.get("GITHUB_SHA")} | {0}
+    large = [it for it in agreed if exceeds(job, it, settings) and not (approved and it.number in new)]
+    for it in large:
+        text = f"{it.path.name} exceeds approve_above, and was not approved for this run: it is left out"
+        write_annotations(annotation("warning", text))
+    agreed = [it for it in agreed if it not in large]
     given = ["apply", "--only-agreed", *(str(it.path) for it in agreed)]
     given += ["--fail-on-attention"] if event == "schedule" else []
     code = run(job, *given, "--format", "github", "--comment", str(comment))
