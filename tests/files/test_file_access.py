@@ -262,4 +262,5 @@ def test_only_one_module_writes_to_the_streams_and_few_write_annotations() -> No
         "cli/output/comment.py",
         "cli/output/plan_output.py",
         "cli/session/github_job.py",
+        "cli/session/github_review.py",
     }
