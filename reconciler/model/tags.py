@@ -24,7 +24,7 @@ MAX_VALUE: Final = 512
 MAX_ROOT: Final = 300
 """Characters of a root, which must fit beside the commit."""
 PART_LENGTH: Final = 8
-DROP_ORDER: Final = ("repo", "branch", "event", "approver", "run", "plan", "pull", "actor")
+DROP_ORDER: Final = ("repo", "plan", "branch", "event", "approver", "run", "pull", "actor")
 """The parts of a source to drop, in this order, if they do not fit: the run's URL names the repository too."""
 
 PROJECT: Final = TAG_PREFIX + "project"

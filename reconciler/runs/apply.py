@@ -54,14 +54,8 @@ def restrict_to_saved(run: RunContext[ApiT], fresh: Proposal, saved: PlanDoc) ->
     return _restrict(fresh, result, saved)
 
 
-def restrict_to_agreed(run: RunContext[ApiT], fresh: Proposal, plans: Sequence[AgreedPlan]) -> Proposal:
-    """Reduce a fresh plan to plans that were agreed to, and to what continues earlier work.
-
-    Raises:
-        StalePlanError: a plan was made for another target.
-    """
-    for agreed in plans:
-        staleness.check_target(agreed.document, run.target)
+def restrict_to_agreed(fresh: Proposal, plans: Sequence[AgreedPlan]) -> Proposal:
+    """Reduce a fresh plan to plans that were agreed to, and to what continues earlier work."""
     result = agreement.restrict_to_agreed(plans, fresh.plan, fresh.observed)
     numbers = [it.document.approved for it in plans]
     approved = Approved(
@@ -138,7 +132,7 @@ def plan_and_apply(
         elif saved is not None:
             fresh = restrict_to_saved(run, fresh, saved)
         elif agreed is not None:
-            fresh = restrict_to_agreed(run, fresh, agreed)
+            fresh = restrict_to_agreed(fresh, agreed)
         if approval is not None:
             fresh = replace(fresh, plan=approval.restrict(fresh.plan))
         planned = check(run, fresh)

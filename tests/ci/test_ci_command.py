@@ -435,11 +435,22 @@ def test_plan_that_cannot_be_read_is_not_replaced_by_what_is_declared(stage: Sta
     stage.spec("one")
     merge(stage, hub, "{}")
     result = stage.run("ci", "apply")
-    assert result.code == 1
-    assert stage.jobs() == []
-    (comment,) = hub.comments[1]
-    assert "apply failed: " in comment["body"]
-    assert "this is not a plan file" in comment["body"]
+    assert (result.code, stage.jobs(), hub.comments[1]) == (3, [], [])
+    assert "::warning::plan-1.json agrees to nothing: this is not a plan file" in result.out
+    (issue,) = hub.issues
+    assert "no agreed plan contains what is declared now for one" in issue["body"]
+
+
+def test_a_plan_for_another_project_agrees_to_nothing_and_stops_no_other(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    old = saved(stage)
+    settings = stage.root / "reconciler.yaml"
+    settings.write_text(settings.read_text().replace("project: shop", "project: shop-two"))
+    merge(stage, hub, old)
+    assert (stage.run("ci", "apply").code, stage.jobs()) == (3, [])
+    merge(stage, hub, saved(stage))
+    assert stage.run("ci", "apply").code == 0
+    assert len(stage.jobs()) == 1
 
 
 @pytest.mark.parametrize("event", ["push", "schedule", "workflow_dispatch"])
@@ -594,13 +605,15 @@ def test_an_approval_is_required_for_a_larger_plan_and_for_one_that_is_not_known
     assert (stage.root / "outputs").read_text() == f"approval={approval}\nexit-code=0\n"
 
 
-def test_the_size_of_a_plan_that_cannot_be_read_fails_and_so_stops_the_apply(stage: Stage, hub: Hub) -> None:
+def test_a_plan_that_cannot_be_read_needs_no_approval_since_it_agrees_to_nothing(
+    stage: Stage, hub: Hub
+) -> None:
     with (stage.root / "reconciler.yaml").open("a") as file:
         file.write("approve_above: {requests: 8}\n")
     merge(stage, hub, "{}")
     result = stage.run("ci", "size")
-    assert result.code == 1
-    assert "this is not a plan file" in result.out
+    assert result.code == 0
+    assert "plan-1.json agrees to nothing: this is not a plan file" in result.out
 
 
 @pytest.mark.parametrize(

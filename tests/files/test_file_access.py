@@ -261,6 +261,7 @@ def test_only_one_module_writes_to_the_streams_and_few_write_annotations() -> No
         "cli/commands/validate.py",
         "cli/output/comment.py",
         "cli/output/plan_output.py",
+        "cli/session/agreed_plans.py",
         "cli/session/github_job.py",
         "cli/session/github_review.py",
     }

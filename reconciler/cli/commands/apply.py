@@ -105,7 +105,8 @@ def apply(
             interrupted=interrupted,
             declared=declaration,
             saved=saved,
-            agreed=plans if only_agreed else None,
+            # A plan for another project or host agrees to nothing here.
+            agreed=[it for it in plans if it.document.target == run.target] if only_agreed else None,
             ask=ask,
             wait=wait,
             reporter=RoundReporter(env=env, output=output),
