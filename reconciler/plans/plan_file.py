@@ -148,9 +148,14 @@ def encode(document: PlanDoc) -> bytes:
     return checksum_envelope.wrap("plan", msgspec.json.encode(document, order="deterministic"))
 
 
+def short(digest: str) -> str:
+    """Return the part of a plan's digest that tags and names of artifacts carry."""
+    return digest.removeprefix("sha256:")[:DIGEST_LENGTH]
+
+
 def digest_prefix(document: PlanDoc) -> str:
     """Return the first characters of the digest that `encode` writes in front of a document."""
-    return digests.sha256(msgspec.json.encode(document, order="deterministic"))[:DIGEST_LENGTH]
+    return short(digests.sha256(msgspec.json.encode(document, order="deterministic")))
 
 
 DIGEST_LENGTH: Final = 16

@@ -197,11 +197,11 @@ def _deciding(ledger: Sequence[Line], jobs: Iterable[Job], project: str, *, befo
         it.job.id: it.tags.run_key for it in read if isinstance(it, OwnedJob) and it.tags.project == project
     }
     settled = {line.op for line in ledger if isinstance(line, CreateConfirmed | CreateRefused)}
-    told: dict[str, set[RunKey | None]] = defaultdict(set)
+    recorded: dict[str, set[RunKey | None]] = defaultdict(set)
     for line in ledger:
         if isinstance(line, CreateConfirmed | Ended):
-            told[line.job_id].add(RunKey(line.work, line.rerun) if line.at < before else None)
-    explained = sorted(job_id for job_id, key in done.items() if told.get(job_id) == {key})
+            recorded[line.job_id].add(RunKey(line.work, line.rerun) if line.at < before else None)
+    explained = sorted(job_id for job_id, key in done.items() if recorded.get(job_id) == {key})
     left_out = frozenset(explained[1:])
     for line in ledger:
         match line:

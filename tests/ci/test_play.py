@@ -398,6 +398,7 @@ def test_the_history_is_verified_every_week_and_a_contradiction_fails_the_run(te
     assert (ran.jobs, ran.codes) == ({"verify": "failure"}, ["6"])
 
 
+@pytest.mark.thorough
 def test_rules_about_the_checkout_allow_what_a_merge_applies(team: Team) -> None:
     """Also in a pull request's branch, whose plan shows what its merge creates."""
     team.settings("apply: {only_from: [main], clean: true, pushed: true}\n")
@@ -414,6 +415,7 @@ RULES = (
 )
 
 
+@pytest.mark.thorough
 def test_a_policy_of_another_repository_binds_the_plan_and_every_apply(team: Team) -> None:
     team.runner.variables["RECONCILER_POLICY"] = "acme/platform/policies/batches.yaml@v1"
     team.runner.secrets = {**team.runner.secrets, "RECONCILER_POLICY_TOKEN": "reads-the-policy"}

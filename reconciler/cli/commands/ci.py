@@ -94,7 +94,7 @@ def plan(job: GithubJob) -> int:
     if file.exists():
         job.set_output("plan", file)
         digest = plan_file.digest_of(file_access.read(file))
-        job.set_output("plan-name", job.artifact("plan", pull.number if pull else agreed_plans.shown(digest)))
+        job.set_output("plan-name", job.artifact("plan", pull.number if pull else plan_file.short(digest)))
         if pull is None:
             text = f"to apply exactly this plan, run the workflow apply with the digest {digest}"
             write_annotations(annotation("notice", text))
@@ -195,10 +195,10 @@ def report(job: GithubJob, code: int, text: str) -> None:
     """Open, update or close the one issue about what needs a person. A failure is only a warning."""
     from reconciler.vcs.github import GitHubError
 
-    told: dict[int, str] = {ExitCode.GUARD: HOW, ExitCode.STALE: HOW, ExitCode.ATTENTION: ""}
+    footers: dict[int, str] = {ExitCode.GUARD: HOW, ExitCode.STALE: HOW, ExitCode.ATTENTION: ""}
     title = f"{job.name or 'reconciler'}: a scheduled run needs a person"
     try:
-        job.github.issue(job.marker("issue"), title, f"{text}\n{told[code]}\n" if code in told else "")
+        job.github.issue(job.marker("issue"), title, f"{text}\n{footers[code]}\n" if code in footers else "")
     except GitHubError as error:
         write_annotations(annotation("warning", f"the issue was not written: {error}"))
 

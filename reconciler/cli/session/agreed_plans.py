@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from reconciler.specs.project import Project
     from reconciler.vcs.github import Artifact, Pull
 
-DIGITS: Final = 16
-"""Hexadecimal digits of a plan's digest in the name of its artifact."""
 _DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
@@ -38,11 +36,6 @@ class AgreedFile:
     """The pull request; 0 for a plan that was confirmed by hand."""
     head: str = ""
     """The last commit of the pull request."""
-
-
-def shown(digest: str) -> str:
-    """Return the part of a plan's digest that is in the name of its artifact."""
-    return digest.removeprefix("sha256:")[:DIGITS]
 
 
 def check_tip(job: GithubJob) -> None:
@@ -124,12 +117,14 @@ def confirmed_plan(job: GithubJob, text: str) -> AgreedFile:
     digest = _DIGEST.fullmatch(text.strip())
     if digest is None:
         raise ReconcilerError(f"{text[:80]!r} is not the digest of a plan: 64 hexadecimal digits", hint=hint)
-    found = job.github.artifacts(job.artifact("plan", shown(digest[1])))
+    found = job.github.artifacts(job.artifact("plan", plan_file.short(digest[1])))
     for plan in (it for it in found if (it.workflow_run or {}).get("head_branch") == job.default_branch):
         path = download(job, plan, "plan-confirmed.json")
         if plan_file.digest_of(file_access.read(path)) == f"sha256:{digest[1]}":
             return AgreedFile(path=path)
-    raise ReconcilerError(f"no plan of {job.default_branch} has the digest {shown(digest[1])}…", hint=hint)
+    raise ReconcilerError(
+        f"no plan of {job.default_branch} has the digest {plan_file.short(digest[1])}…", hint=hint
+    )
 
 
 def download(job: GithubJob, plan: Artifact, name: str) -> Path:
