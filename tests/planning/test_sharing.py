@@ -48,6 +48,17 @@ TABLE = {
     "of two new ones the first by name is created": Row(
         world=World(specs=(B, A)), expected={"a": ("create new 1",), "b": ("hold - same_work",)}
     ),
+    "of a job from another folder and twins of ours, the twins are cancelled once": Row(
+        world=World(
+            specs=(A, B, C),
+            jobs=(job(A, age=300), job(A, "j2", age=200), job(A, "j3", age=100, root="other")),
+        ),
+        expected={
+            "a": ("hold j3 other_root!", "cancel j2 duplicate"),
+            "b": ("hold j3 other_root!",),
+            "c": ("hold j3 other_root!",),
+        },
+    ),
     "of three new ones one is created": Row(
         world=World(specs=(A, B, C)),
         expected={"a": ("create new 1",), "b": ("hold - same_work",), "c": ("hold - same_work",)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.model import Phase
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.rules.other_work import duplicate
@@ -67,7 +68,10 @@ def other_root(case: Case) -> Actions:
     folder = owned.tags.source.root or "."
     where = "the repository's root, or outside of git" if folder == "." else folder
     hint = f"give each folder its own `project`; after a move, set `moved_from: [{folder}]`"
-    ours = (it for it in case.active if it.job.id not in case.doomed and not case.from_elsewhere(it))
+    active = (
+        it for it in case.own_jobs if it.phase is Phase.ACTIVE
+    )  # the owner of shared work decides about its jobs
+    ours = (it for it in active if it.job.id not in case.doomed and not case.from_elsewhere(it))
     held = Hold(
         job=owned.job, reason=Reason.OTHER_ROOT, detail=f"submitted from {where}", hint=hint, attention=True
     )
