@@ -7,11 +7,15 @@ that jobs are missing in it, and joins again.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
+from msgspec import structs
 
 from reconciler import __version__, file_access
 from reconciler.documents.reports import pretty
@@ -188,30 +192,20 @@ def _document(
             first_missing=tuple(joined.first["missing"]),
         )
     tokens = [job.tokens for job in jobs if job.tokens]
-    return WorkSummary(
-        tool=__version__,
-        project=newest.project,
-        work=newest.work,
-        rerun=newest.rerun,
-        endpoint=newest.endpoint,
-        model=newest.model,
-        created_at=newest.created_at,
-        ordered=bool(order.head["ordered"]),
-        jobs=tuple(job.job_id for job in jobs),
-        requests=requests,
-        checks=checks(joined.verdicts, tuple(joined.first["invalid"])),
-        tokens=reduce(_sum, tokens) if tokens else None,
-        pages=sum(job.pages for job in jobs),
-        audio_seconds=sum(job.audio_seconds for job in jobs),
-        models=reduce(_sum_models, (job.models for job in jobs)),
-        **facts,
-    )
+    of_work = {
+        "tool": __version__,
+        "ordered": bool(order.head["ordered"]),
+        "jobs": tuple(job.job_id for job in jobs),
+        "requests": requests,
+        "checks": checks(joined.verdicts, tuple(joined.first["invalid"])),
+        "tokens": reduce(_sum, tokens) if tokens else None,
+        "pages": sum(job.pages for job in jobs),
+        "audio_seconds": sum(job.audio_seconds for job in jobs),
+        "models": dict(sorted(sum((Counter(job.models) for job in jobs), Counter[str]()).items())),
+    }
+    return msgspec.convert(structs.asdict(newest) | of_work | facts, WorkSummary)
 
 
 def _sum(one: TokensDoc, two: TokensDoc) -> TokensDoc:
     names = TokensDoc.__struct_fields__
     return TokensDoc(**{name: getattr(one, name) + getattr(two, name) for name in names})
-
-
-def _sum_models(one: Mapping[str, int], two: Mapping[str, int]) -> Mapping[str, int]:
-    return {name: one.get(name, 0) + two.get(name, 0) for name in sorted({*one, *two})}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler import file_access
-from reconciler.outputs.heartbeat import Heartbeat
+from reconciler.outputs.leases import Heartbeat
 
 PIECE: Final = 1 << 20
 """Bytes per read, and how many more bytes count as progress of a download that breaks off again and again."""

@@ -30,7 +30,7 @@ from reconciler.api.retry import Retrier
 from reconciler.api.values import Content, File
 from reconciler.errors import ReconcilerError
 from reconciler.outputs.digest import PIECE, Digest, Fetched, read
-from reconciler.outputs.heartbeat import Heartbeat
+from reconciler.outputs.leases import Heartbeat
 from reconciler.requests.index_file import PART
 from reconciler.text.sanitize import clean
 
@@ -153,7 +153,8 @@ class Download:
             if is_other_media(self._described, content):
                 self._refuse(f"the answer's content type is {clean(content.media_type)}", hint=WEB_PAGE_HINT)
             if self._expected is not None and content.size not in (None, self._expected):
-                self._refuse(_other_length(content.size or 0, self._expected), hint=INCOMPLETE_HINT)
+                lengths = f"{content.size:,} bytes, and the description of the file says {self._expected:,}"
+                self._refuse(f"the answer has {lengths}", hint=INCOMPLETE_HINT)
             most = MAX_BYTES if self._expected is None else self._expected
             digest = read(self._part, self._heartbeat) if content.start else Digest()
             if not content.start:  # a new file, so that a runner still writing to the old one does no damage
@@ -166,7 +167,8 @@ class Download:
                         self._refuse("it is a web page", hint=WEB_PAGE_HINT)
                     if digest.size + len(piece) > most:
                         self._part.unlink()
-                        self._refuse(_too_long(most), hint=INCOMPLETE_HINT)
+                        reason = f"the answer has more than the {most:,} bytes that it may have"
+                        self._refuse(reason, hint=INCOMPLETE_HINT)
                     _write(file.write, piece)
                     digest.add(piece)
                     self._heartbeat()
@@ -186,14 +188,6 @@ def is_other_media(described: File, content: Content) -> bool:
     """Return whether an answer's content type says that it is not a file of JSON lines. Pure."""
     expected = (described.mimetype or "").partition(";")[0].strip().lower()
     return content.media_type != expected and bool(_OTHER_MEDIA.fullmatch(content.media_type))
-
-
-def _other_length(received: int, described: int) -> str:
-    return f"the answer has {received:,} bytes, and the description of the file says {described:,}"
-
-
-def _too_long(most: int) -> str:
-    return f"the answer has more than the {most:,} bytes that it may have"
 
 
 def _write(write: Callable[[memoryview], int | None], piece: bytes) -> None:

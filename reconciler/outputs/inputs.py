@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, assert_never
@@ -10,7 +11,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from reconciler import file_access
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
 from reconciler.outputs.digest import read
-from reconciler.outputs.heartbeat import Heartbeat
+from reconciler.outputs.leases import Heartbeat
 
 INPUT_PREFIX: Final = "asked-"
 """Prefix of input files that are written or downloaded for the join and deleted after it."""
@@ -82,7 +83,9 @@ def _local(
     match part:
         case InputFile():
             path = root / part.path
-            return path if _is_unchanged(path, part.sha256, heartbeat) else None
+            with suppress(OSError):  # the file is read again, for a pull may take long
+                return path if read(path, heartbeat).result().sha256 == part.sha256 else None
+            return None
         case UploadedFile():
             return fetch_upload(part.id)
         case InlineRequests():
@@ -91,11 +94,3 @@ def _local(
             return place
         case _:
             assert_never(part)
-
-
-def _is_unchanged(path: Path, sha256: str, heartbeat: Heartbeat) -> bool:
-    """Return whether a file's content still has the digest. It is read again: a pull may take long."""
-    try:
-        return read(path, heartbeat).result().sha256 == sha256
-    except OSError:
-        return False

@@ -30,9 +30,8 @@ from reconciler.model import JobSpec, OwnedJob
 from reconciler.outputs import inputs
 from reconciler.outputs.digest import Fetched, read
 from reconciler.outputs.download import INCOMPLETE_HINT, ContradictionError, fetch
-from reconciler.outputs.heartbeat import Heartbeat
 from reconciler.outputs.inputs import INPUT_PREFIX, JobInputs
-from reconciler.outputs.leases import Lease
+from reconciler.outputs.leases import Heartbeat, Lease
 from reconciler.outputs.paths import ERRORS, OUTPUT, safe_name
 from reconciler.outputs.store import ResultStore
 from reconciler.outputs.summary import Files, shortage, summary

@@ -12,14 +12,14 @@ The clocks of the hosts must differ by less than `LEASE_SECONDS`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
-from reconciler.outputs.heartbeat import StoppedError
 from reconciler.outputs.store import ResultStore
 
 LEASE_SECONDS: Final = 300.0
@@ -30,6 +30,9 @@ READ_RETRY_SECONDS: Final = 0.2
 """Pause between reads of a claim that cannot be decoded: its holder may be writing it."""
 MAX_ACQUIRE_TRIES: Final = 100
 """Attempts against runners that claim at the same time. One of them succeeds each time."""
+
+Heartbeat: TypeAlias = Callable[[], None]
+"""Called regularly during an operation. Raises `StoppedError` or `LeaseLostError` to stop it."""
 
 _NAME: Final = re.compile(r"claim-([1-9][0-9]{0,8})")
 
@@ -124,12 +127,6 @@ class Lease:
         until = env.now() + LEASE_SECONDS
         return msgspec.json.encode(Holder(run_id=env.run_id, host=env.name, pid=env.pid, until=until))
 
-    def renew(self) -> None:
-        """Extend the claim if a renewal is due."""
-        if self._manager.env.monotonic() - self._renewed >= RENEW_SECONDS:
-            self._manager.store.replace(self.path, self.data())
-            self._renewed = self._manager.env.monotonic()
-
     def beat(self) -> None:
         """Extend the claim if a renewal is due, during a long operation.
 
@@ -138,7 +135,9 @@ class Lease:
         """
         if self._manager.env.stop.is_set():
             raise StoppedError
-        self.renew()
+        if self._manager.env.monotonic() - self._renewed >= RENEW_SECONDS:
+            self._manager.store.replace(self.path, self.data())
+            self._renewed = self._manager.env.monotonic()
 
     def check(self) -> None:
         """Check that no other runner has taken over.
@@ -154,6 +153,10 @@ class Lease:
         """Remove the claim and all dead ones before it. Ours is last, so that none of them becomes valid again."""
         for number in range(1, self._number + 1):
             self._manager.store.remove(f"{self.folder}/claim-{number}")
+
+
+class StoppedError(Exception):
+    """The run received a signal to stop."""
 
 
 class LeaseLostError(Exception):

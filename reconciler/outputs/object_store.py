@@ -19,9 +19,10 @@ from reconciler import file_access
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 from reconciler.outputs.paths import JOBS
+from reconciler.outputs.store import ResultStore
 
 
-class ObjectStore:
+class ObjectStore(ResultStore):
     """A tree below the URL of an object store.
 
     Args:
@@ -130,7 +131,3 @@ class ObjectStore:
     def clear(self, folder: str) -> None:
         """Delete the staging folder."""
         shutil.rmtree(self._staging / folder, ignore_errors=True)
-
-    def path(self, folder: str) -> str:
-        """Return the URL of a folder."""
-        return f"{self.where}/{folder}"

@@ -21,9 +21,15 @@ from reconciler.file_access import hint_of
 from reconciler.model import OwnedJob, RunKey
 from reconciler.outputs.current import WorkResults, seen
 from reconciler.outputs.download import ContradictionError
-from reconciler.outputs.heartbeat import StoppedError
 from reconciler.outputs.job_download import JobDownloader
-from reconciler.outputs.leases import UNKNOWN_HOLDER, Holder, Lease, LeaseLostError, LeaseManager
+from reconciler.outputs.leases import (
+    UNKNOWN_HOLDER,
+    Holder,
+    Lease,
+    LeaseLostError,
+    LeaseManager,
+    StoppedError,
+)
 from reconciler.outputs.paths import job_folder, safe_name
 from reconciler.text.sanitize import clean
 
@@ -121,7 +127,7 @@ class Puller:
         if owned.tags.run_key not in self.asked:
             return False
         summary = self._present(owned)
-        return summary is not None and bool(summary.difference)
+        return bool(summary and summary.difference)
 
     def _present(self, owned: OwnedJob) -> ResultSummary | None:
         data = self.leases.store.read(f"{self._folder_of(owned)}/{result_summary.NAME}")

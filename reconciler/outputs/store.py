@@ -64,9 +64,10 @@ class ResultStore(Protocol):
 
     def path(self, folder: str) -> str:
         """Return the path of a folder, as messages show it."""
+        return f"{self.where}/{folder}"
 
 
-class FolderStore:
+class FolderStore(ResultStore):
     """A folder of this machine, or one that several machines mount. Incomplete files are in the same folder.
 
     Args:
@@ -171,7 +172,3 @@ class FolderStore:
     def _place(self, path: str) -> Path:
         """Return where a file or folder is; a link could lead to results that are not ours."""
         return file_access.unlinked(self.root / path)
-
-    def path(self, folder: str) -> str:
-        """Return the path of a folder, as messages show it."""
-        return f"{self.where}/{folder}"

@@ -1,17 +1,25 @@
-"""Read the summaries of all results in a store."""
+"""Read the summaries of all results in a store, and add to jobs what their results hold, for plans."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
 
-from reconciler.documents.result_summary import NAME, ResultSummary, SummaryT, WorkSummary, decode
+from msgspec.structs import replace
+
+from reconciler.documents.result_summary import (
+    NAME,
+    ResultSummary,
+    SummaryT,
+    WorkSummary,
+    check_words,
+    decode,
+)
 from reconciler.errors import UsageError
-from reconciler.outputs.paths import job_folder, safe_name
-from reconciler.outputs.store import ResultStore
-from reconciler.requests import asked
-from reconciler.requests.index_file import read_head
+from reconciler.model import Observed, OwnedJob, Phase, RunKey
+from reconciler.model.completeness import Received
+from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
+from reconciler.outputs.store import FolderStore, ResultStore
 from reconciler.text.suggest import nearest
 
 
@@ -53,17 +61,6 @@ def results_file(store: ResultStore, summary: WorkSummary) -> Path:
     return store.fetch(f"{safe_name(summary.name)}/{doc.path}", doc.bytes)
 
 
-def schemas_of(store: ResultStore, summary: WorkSummary) -> Iterator[Any]:
-    """Yield the JSON schemas that the requests of a name's results ask for. Raises `OSError`."""
-    for job_id in summary.jobs:
-        folder = job_folder(summary.name, job_id)
-        job = _read(store, folder, ResultSummary)
-        for doc in job.files if job else ():
-            if doc.path == asked.NAME:
-                head = read_head(store.fetch(f"{folder}/{doc.path}", doc.bytes))
-                yield from head.get("schemas", ())
-
-
 def job_summaries(store: ResultStore) -> dict[str, ResultSummary]:
     """Return the summary of every job, by job id; unreadable ones are skipped.
 
@@ -72,6 +69,43 @@ def job_summaries(store: ResultStore) -> dict[str, ResultSummary]:
     """
     found = (_read(store, folder, ResultSummary) for folder in sorted(store.jobs().values()))
     return {summary.job_id: summary for summary in found if summary}
+
+
+def with_received(
+    observed: Observed, folder: Path | None, wanted: Collection[RunKey], name_of: Callable[[OwnedJob], str]
+) -> Observed:
+    """Add to the succeeded jobs of wanted work what their results hold.
+
+    Args:
+        observed: the workspace.
+        folder: of results; None if they are in an object store, which a plan does not read.
+        wanted: the run keys that the specs declare.
+        name_of: returns the name under which a job's results belong.
+    """
+    if folder is None or not folder.is_dir():
+        return observed
+    store = FolderStore(folder)
+    return replace(
+        observed,
+        owned=tuple(
+            _with_results(it, store, {name_of(it), it.tags.name})
+            if it.phase is Phase.SUCCEEDED and it.tags.run_key in wanted
+            else it
+            for it in observed.owned
+        ),
+    )
+
+
+def _with_results(owned: OwnedJob, store: FolderStore, names: Collection[str]) -> OwnedJob:
+    """Return a job with what its results hold, unless they were not pulled, or a part of them was gone."""
+    for name in names:
+        summary = _read(store, job_folder(name, owned.job.id), ResultSummary)
+        if summary is not None and any(file.path in (OUTPUT, ERRORS) for file in summary.files):
+            if any(file.state == "gone" for file in summary.files):
+                return owned
+            received = Received(summary.requests.ok, summary.requests.failed)
+            return replace(owned, received=received, checked=check_words(summary.checks))
+    return owned
 
 
 def _read(store: ResultStore, folder: str, kind: type[SummaryT]) -> SummaryT | None:

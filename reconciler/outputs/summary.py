@@ -28,12 +28,11 @@ from reconciler.requests.answered import Answered
 from reconciler.requests.asked import Asked
 from reconciler.requests.checks import INVALID, KINDS
 from reconciler.requests.contents import Usage
+from reconciler.requests.join import MAX_LISTED
 from reconciler.text.plural import pluralize
 
 MAX_SHOWN_REASONS: Final = 3
 """Reasons of failed requests in the summary, the most frequent first."""
-MAX_LISTED: Final = 20
-"""Maximum number of custom_ids in a list of a summary."""
 
 Files: TypeAlias = Mapping[str, Fetched | None]
 """Files by our names; None for one that the provider no longer has."""

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.documents.result_summary import WorkSummary
+from reconciler.documents.result_summary import NAME, ResultSummary, WorkSummary, decode
+from reconciler.outputs.paths import job_folder
 from reconciler.outputs.store import ResultStore
-from reconciler.outputs.summaries import results_file, schemas_of
+from reconciler.outputs.summaries import results_file
+from reconciler.requests import asked
 from reconciler.tables import columns
 from reconciler.tables.columns import Column
 from reconciler.tables.rows import read_rows
@@ -39,7 +41,17 @@ class ResultsTable:
                 yield {"name": it.name, **row.values(fields, body=body)}
 
     def _fields(self) -> tuple[Column, ...]:
-        return columns.field_columns(schema for it in self.found for schema in schemas_of(self.store, it))
+        return columns.field_columns(schema for it in self.found for schema in self._schemas(it))
+
+    def _schemas(self, summary: WorkSummary) -> Iterator[Any]:
+        """Yield the JSON schemas that the requests of a name's results ask for."""
+        for job_id in summary.jobs:
+            folder = job_folder(summary.name, job_id)
+            job = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
+            for doc in job.files if job else ():
+                if doc.path == asked.NAME:
+                    index = asked.load(self.store.fetch(f"{folder}/{doc.path}", doc.bytes))
+                    yield from index.head["schemas"] if index else ()
 
     def _has_bodies(self) -> bool:
         return any(it.endpoint not in columns.TEXT_ENDPOINTS for it in self.found)

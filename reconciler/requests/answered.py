@@ -17,14 +17,12 @@ from reconciler.requests import answers
 from reconciler.requests.asked import Asked
 from reconciler.requests.checks import KINDS, VALID, Checker
 from reconciler.requests.contents import Contents, Usage, read_contents
-from reconciler.requests.index_file import numbers, read_index, write_index
+from reconciler.requests.index_file import read_index, write_index
 from reconciler.requests.lines import blocks
 
 NAME: Final = "answers.idx"
 FILES: Final = ("output.jsonl", "errors.jsonl")
 """The provider's files: answers, and failed requests."""
-NOWHERE: Final = 0
-"""The file of a request without a line; others are 1 plus a position in `FILES`."""
 MAX_REASONS: Final = 1000
 """Different reasons of failed requests that are counted."""
 _NO_REASON: Final = 0xFFFF
@@ -37,6 +35,7 @@ class Answered:
     kinds: list[str] = field(default_factory=lambda: [answers.OK])
     """Kinds of outcomes; the columns have positions in this list."""
     file: bytearray = field(default_factory=bytearray)
+    """0 for a request without a line, otherwise 1 plus a position in `FILES`."""
     kind: array[int] = field(default_factory=lambda: array("H"))
     verdict: bytearray = field(default_factory=bytearray)
     """Positions in `checks.KINDS`."""
@@ -228,6 +227,6 @@ def load(path: Path) -> AnswersIndex | None:
         return None
     head, it = found
     start, length, kind = (
-        numbers(code, it[name]) for code, name in zip("QIH", ("start", "length", "kind"), strict=True)
+        array(code, it[name]) for code, name in zip("QIH", ("start", "length", "kind"), strict=True)
     )
     return AnswersIndex(head, head["kinds"], start, length, kind, it["file"], it["verdict"])

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler import file_access
+from reconciler.requests.answers import DECODE_ERRORS, decode_line
 from reconciler.requests.index_file import read_index, write_index
 from reconciler.requests.keys import KEY_BYTES, identify
 from reconciler.requests.lines import blocks
@@ -100,13 +101,9 @@ def _lines(inputs: Sequence[Path], longest: int, heartbeat: Callable[[], None]) 
 
 def _custom_id(line: bytes) -> str | None:
     try:
-        return msgspec.json.decode(line, type=_Request).custom_id
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return decode_line(line).custom_id
+    except DECODE_ERRORS:
         return None
-
-
-class _Request(msgspec.Struct, gc=False):
-    custom_id: str
 
 
 def _form(wanted: Any, asked: Asked, known: dict[bytes, int]) -> int:  # noqa: ANN401 - any JSON

@@ -27,7 +27,7 @@ MAX_HEAD_BYTES: Final = 16_000_000
 def write_index(
     path: Path, head: Mapping[str, Any], columns: Mapping[str, bytes | bytearray | array[int]]
 ) -> None:
-    """Write an index. Numbers are little-endian.
+    """Write an index. Numbers are in the byte order of the machine, which the first line names.
 
     Args:
         path: the file; until it is complete, it has another name.
@@ -37,12 +37,11 @@ def write_index(
     Raises:
         OSError: it cannot be written.
     """
-    parts = {name: _little(each) for name, each in columns.items()}
-    sizes = {name: memoryview(each).nbytes for name, each in parts.items()}
+    sizes = {name: memoryview(each).nbytes for name, each in columns.items()}
     part = path.with_name(path.name + PART)
     with file_access.recreate(part) as file:
-        file.write(msgspec.json.encode({"v": VERSION, **head, _PLACE: sizes}) + b"\n")
-        for each in parts.values():
+        file.write(msgspec.json.encode({"v": VERSION, "order": sys.byteorder, **head, _PLACE: sizes}) + b"\n")
+        for each in columns.values():
             file.write(each)
         file.flush()
         os.fsync(file.fileno())
@@ -50,7 +49,7 @@ def write_index(
 
 
 def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
-    """Return an index's first line and columns; None if there is none, it is damaged or of another version.
+    """Return an index's first line and columns; None if there is none, or it is damaged or of another form.
 
     Raises:
         OSError: it cannot be read.
@@ -62,29 +61,6 @@ def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
             columns = {name: file.read(size) for name, size in sizes.items()}
     except (FileNotFoundError, KeyError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    whole = head.get("v") == VERSION and all(len(columns[name]) == size for name, size in sizes.items())
-    return (head, columns) if whole else None
-
-
-def read_head(path: Path) -> dict[str, Any]:
-    """Return an index's first line, {} if there is none."""
-    try:
-        with file_access.open_to_read(path) as file:
-            return msgspec.json.decode(file.readline(MAX_HEAD_BYTES), type=dict[str, Any])
-    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
-        return {}
-
-
-def numbers(code: str, data: bytes) -> array[int]:
-    """Return a column of numbers; `code` is that of `array`."""
-    found = array(code, data)
-    if sys.byteorder == "big":
-        found.byteswap()
-    return found
-
-
-def _little(column: bytes | bytearray | array[int]) -> bytes | bytearray | array[int]:
-    if sys.byteorder == "big" and isinstance(column, array):
-        column = column[:]
-        column.byteswap()
-    return column
+    known = (head.get("v"), head.get("order")) == (VERSION, sys.byteorder)
+    whole = all(len(columns[name]) == size for name, size in sizes.items())
+    return (head, columns) if known and whole else None

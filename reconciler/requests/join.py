@@ -47,8 +47,6 @@ class Joined:
     """Answers by verdict."""
     first: dict[str, list[str]] = field(default_factory=lambda: {"failed": [], "missing": [], "invalid": []})
     """The first custom_ids of those kinds, at most `MAX_LISTED`."""
-    jobs: Counter[str] = field(default_factory=Counter)
-    """Outcomes by job id."""
 
     def note(self, custom_id: bytes, what: str) -> None:
         """Add a custom_id to a list."""
@@ -116,7 +114,6 @@ class _Source:
     def __init__(self, part: Part, order: AskedIndex, stack: ExitStack) -> None:
         self.answered = part.answered
         self._job = msgspec.json.encode(part.job_id)
-        self._job_id = part.job_id
         self._files: dict[int, BinaryIO] = {
             number: stack.enter_context(file_access.open_to_read(path, buffering=0))
             for number, path in part.files.items()
@@ -137,7 +134,6 @@ class _Source:
         stream.seek(index.start[place])
         data = stream.read(index.length[place])
         joined.kinds[kind] += 1
-        joined.jobs[self._job_id] += 1
         if kind == answers.OK:
             verdict = index.verdict[place]
             joined.verdicts[verdict] += 1

@@ -32,11 +32,7 @@ _ASTRAL: Final = re.compile(rb"[\xf0-\xf4]")
 _HIGH: Final = re.compile(rb"[\xee\xef]")
 """RFC 8785 sorts keys by UTF-16 code units. That is the order of code points, unless one key has a character beyond
 U+FFFF and another one from U+E000 on."""
-_REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
-
-
-class _RepeatedKeyError(ValueError):
-    """An object has a key twice."""
+_REFUSED: Final = (msgspec.MsgspecError, RecursionError, ValueError)
 
 
 @lru_cache(1024)
@@ -46,11 +42,6 @@ def _float(text: str) -> msgspec.Raw:
 
 _decode: Final = msgspec.json.Decoder(float_hook=_float).decode
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
-
-
-def request_key(line: bytes, model: str | None) -> bytes:
-    """Return the key of a request, `KEY_BYTES` long. The arguments are those of `identify`."""
-    return identify(line, model)[1]
 
 
 def identify(line: bytes, model: str | None) -> tuple[dict[str, Any] | None, bytes]:
@@ -83,7 +74,7 @@ def _canonical(line: bytes, model: str | None) -> tuple[dict[str, Any], bytes]:
     row = _decode(line)
     whole: bytes = _encode(row)
     if whole.count(b'"') != line.count(b'"'):
-        raise _RepeatedKeyError
+        raise ValueError("a key is there twice")
     request = _request(row, model)
     written: bytes = whole if request is row else _encode(request)
     if not written.isascii() and _ASTRAL.search(written) and _HIGH.search(written):
@@ -109,7 +100,7 @@ def _slowly(line: bytes, model: str | None) -> tuple[dict[str, Any], bytes]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _RepeatedKeyError
+        raise ValueError("a key is there twice")
     return found
 
 

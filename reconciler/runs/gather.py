@@ -19,7 +19,7 @@ from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.outputs.paths import naming
 from reconciler.outputs.place import local_folder
-from reconciler.outputs.received import with_received
+from reconciler.outputs.summaries import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput

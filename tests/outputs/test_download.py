@@ -14,7 +14,7 @@ from reconciler.api.client import Reader
 from reconciler.api.errors import ApiError, NotFoundError, OutcomeUnknownError
 from reconciler.outputs.digest import Fetched
 from reconciler.outputs.download import MAX_BYTES, ContradictionError, fetch
-from reconciler.outputs.heartbeat import StoppedError
+from reconciler.outputs.leases import StoppedError
 from tests.api.stage import BASE_URL, FILE_ID, SECRET, Clock, file, retrier
 
 WHOLE = b"".join(b'{"custom_id":"r%d"}\n' % number for number in range(100))

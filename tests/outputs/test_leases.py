@@ -98,7 +98,7 @@ def test_a_holder_that_works_renews_its_claim(site: Site) -> None:
     claim = claimed(site.manager("first", host="there"))
     for _ in range(20):
         site.now += RENEW_SECONDS
-        claim.renew()
+        claim.beat()
     assert isinstance(site.manager("second").acquire(HERE), Holder)
 
 

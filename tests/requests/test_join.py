@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.outputs.heartbeat import StoppedError
+from reconciler.outputs.leases import StoppedError
 from reconciler.requests import answered, answers
 from reconciler.requests.answers import Outcome, joined_line
 from reconciler.requests.contents import Usage, read_contents
