@@ -8,7 +8,7 @@ A push adds one file, in the folder of its month, and changes no other file. So 
 names of files show whether the past was changed.
 
 The work tree is not touched, and a shallow clone is enough. Everything is done with the git command line. These
-commands write, and so create lock files (`ledger.git_lock`): `fetch` and `update-ref` in this clone, `push` in the
+commands write, and so create lock files: `fetch` and `update-ref` in this clone, `push` in the
 remote's repository. A commit is made with a temporary index. FETCH_HEAD and git's settings are not written, and `fetch`
 starts no maintenance.
 """
@@ -27,9 +27,8 @@ from typing import Final
 
 from reconciler import file_access
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_calls, git_files, git_history, git_push
+from reconciler.ledger import git_files, git_history, git_push
 from reconciler.ledger.git_calls import UNREADABLE, LedgerGit
-from reconciler.ledger.git_lock import Lock, LockedError
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode_block
 
@@ -232,10 +231,5 @@ class SharedLedger:
         if not done.returncode:
             return
         output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-        if lock := git_calls.lock_in_the_way(self.git, errors):
-            raise LockedError("the ledger cannot be pushed", lock)
-        raise git_push.explain(output, errors, ref=self.ref)
-
-    def locks(self) -> tuple[Lock, ...]:
-        """Return the lock files of git that would make this ledger's commands fail."""
-        return git_calls.find_locks(self.git, ours=_LOCAL, theirs=self.ref)
+        locked = self.git.locked("the ledger cannot be pushed", errors)
+        raise locked or git_push.explain(output, errors, ref=self.ref)
