@@ -27,7 +27,7 @@ from typing import Final
 
 from reconciler import file_access
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_files, git_history, git_push
+from reconciler.ledger import git_files, git_push
 from reconciler.ledger.git_calls import UNREADABLE, LedgerGit
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode_block
@@ -113,7 +113,7 @@ class SharedLedger:
     def _continues(self, tip: str, before: str) -> bool:
         """Whether a commit has the history and the lines of the one before."""
         inside = self.contains(tip, before)
-        return inside and not git_history.changed_past(self.git, tip, self.folder, since=before)
+        return inside and not git_files.changed_past(self.git, tip, self.folder, since=before)
 
     def _fetch(self) -> str:
         """Fetch the branch whole, also into a clone that left out other branches, commits or files."""
@@ -141,7 +141,7 @@ class SharedLedger:
 
     def contains(self, tip: str, commit: str) -> bool:
         """Return whether a commit is `tip` or in its past; False also if this clone does not have it."""
-        return git_history.contains(self.git, tip, commit)
+        return git_files.contains(self.git, tip, commit)
 
     def missed(self, *below: str) -> tuple[str, ...]:
         """Return the commits that this clone knew and that the branch, or some of its lines, lost since."""
@@ -176,7 +176,7 @@ class SharedLedger:
         path, since = self.state / VERIFIED, ""
         with suppress(OSError):
             since = file_access.read(path).decode(errors="replace")
-        changed = git_history.changed_past(self.git, tip, self.folder, since=since)
+        changed = git_files.changed_past(self.git, tip, self.folder, since=since)
         if not changed:
             with suppress(OSError):  # the next time begins earlier
                 file_access.make_folder(self.state)

@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from reconciler.errors import LedgerError
@@ -85,7 +86,7 @@ class LedgerGit:
             return None
         if match[1]:
             return LockedError(
-                f"{why}: git's lock file {match[2]} of the remote {self.remote} is in the way",
+                f"{why}: git's lock file {Path(match[2])} of the remote {self.remote} is in the way",
                 hint=f"if no git command is running in the repository of {self.remote}, delete the file there, or ask "
                 "its administrator to delete it",
             )
