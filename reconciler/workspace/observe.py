@@ -123,11 +123,9 @@ def sort_out(
     perhaps_ours = {
         row.job.id: it for row in odd if (it := _perhaps_ours(row, watched.project, known)) is not None
     }
-    foreign = [row.job for row in odd if row.job.id not in perhaps_ours]
-    jobs = (
-        *jobs,
-        *(replace(job, phase=Phase.UNKNOWN) for job in foreign),
-    )  # a spec may adopt one: its end is unknown
+    # a spec may adopt a foreign job: its end is unknown
+    foreign = (replace(row.job, phase=Phase.UNKNOWN) for row in odd if row.job.id not in perhaps_ours)
+    jobs = (*jobs, *foreign)
     owned: list[OwnedJob] = []
     unreadable: list[Unreadable] = list(perhaps_ours.values())
     elsewhere: list[OtherProjectJob] = []
