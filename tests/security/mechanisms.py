@@ -81,7 +81,7 @@ SWITCHES: Final = (
         "git may come from the checkout",
         GIT,
         ("run code through git",),
-        (("if Path(entry).is_absolute() and outside(entry)]", "if entry or outside(entry)]"),),
+        (("if Path(entry).is_absolute() and not _around(entry) & away]", "if entry or away]"),),
     ),
     Switch(
         "one way to run git",
