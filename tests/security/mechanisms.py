@@ -366,14 +366,14 @@ SWITCHES: Final = (
     Switch(
         "the ledger's branch",
         "commits that remove lines are sound",
-        "reconciler/ledger/git_history.py",
+        "reconciler/ledger/git_files.py",
         ("take lines out of the shared ledger by a commit on top",),
         (("return any(not rows(parent) <= kept for parent in parents)", "return not parents"),),
     ),
     Switch(
         "the ledger's branch",
         "a merge is compared with no parent",
-        "reconciler/ledger/git_history.py",
+        "reconciler/ledger/git_files.py",
         ("take lines out of the shared ledger by a commit on top",),
         (('"--stdin", "-r", "-m",', '"--stdin", "-r",'),),
     ),
