@@ -328,5 +328,5 @@ def serving(hub: Hub) -> Iterator[Hub]:
 def new_hub(folder: Path, default: str = "main") -> Hub:
     """Return a hub with an empty repository."""
     hub = Hub(folder, default)
-    git(folder, "init", "--quiet", "--bare", f"--initial-branch={default}", str(hub.origin))
+    git(folder, "init", "--quiet", "--template=", "--bare", f"--initial-branch={default}", str(hub.origin))
     return hub

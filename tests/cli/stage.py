@@ -231,12 +231,12 @@ class Stage:
         if build not in self._prepared:
             build(self)
             kept = Path(tempfile.mkdtemp(dir=self.root.parent))
-            shutil.copytree(self.root, kept, dirs_exist_ok=True)
+            shutil.copytree(self.root, kept, symlinks=True, dirs_exist_ok=True)
             self._prepared[build] = (kept, self.clock, self._ids, self.random.getstate())
             return
         kept, self.clock, self._ids, state = self._prepared[build]
         self.random.setstate(state)
-        shutil.copytree(kept, self.root, dirs_exist_ok=True)
+        shutil.copytree(kept, self.root, symlinks=True, dirs_exist_ok=True)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -306,15 +306,15 @@ class Stage:
             "GIT_CONFIG_SYSTEM": os.devnull,
             **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in WHO.items()},
         }
-        command = ["git", *argv]
+        command = ["git", "-c", "maintenance.auto=false", *argv]
         done = subprocess.run(command, cwd=self.root, env=environ, capture_output=True, check=True, text=True)
         return done.stdout.strip()
 
     def commit(self, message: str) -> str:
         """Commit everything and return the commit."""
         if not (self.root / ".git").exists():
-            self.git("init", "--quiet", "--initial-branch=main")
-            (self.root / ".git/info/exclude").write_text(".reconciler/\n")
+            self.git("init", "--quiet", "--template=", "--initial-branch=main")
+            self.write(".git/info/exclude", ".reconciler/\n")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
         return self.git("rev-parse", "HEAD")

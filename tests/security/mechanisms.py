@@ -322,6 +322,13 @@ SWITCHES: Final = (
         (('job.environ.get("RECONCILER_APPROVED") == "true"', "True"),),
     ),
     Switch(
+        "the limit without an approval",
+        "no job waits for an approval",
+        ".github/workflows/apply.yml",
+        ("submit more than a reviewer may approve",),
+        (("    environment: reconciler # requires", "    # requires"),),
+    ),
+    Switch(
         "agreement to the ledger's word",
         "no plan has to be agreed to",
         "reconciler/plans/agreement.py",
