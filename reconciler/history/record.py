@@ -1,7 +1,11 @@
-"""One job, merged from all sources."""
+"""One job, merged from all sources, and which of them to show."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import translate
 from typing import Final
 
 import msgspec
@@ -116,3 +120,32 @@ def span(begin: int | None, end: int | None) -> int | None:
 def source_of(line: CreateIntended | CancelIntended) -> dict[str, str | None]:
     """Return the commit, actor and CI run of an intent; None if one is unknown."""
     return {"commit": line.commit or None, "actor": line.actor or None, "run_url": line.run_url or None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFilter:
+    """The conditions on a record; an empty one always holds."""
+
+    names: tuple[str, ...] = ()
+    """Globs; the name must match one."""
+    statuses: tuple[str, ...] = ()
+    """The API's statuses, in any case; the status must be one of them. `?` means an unknown status."""
+    since: float | None = None
+    """Unix seconds: created at that time or later."""
+    until: float | None = None
+    """Unix seconds: created before that time."""
+
+
+def filter_records(records: Iterable[Record], wanted: HistoryFilter) -> tuple[Record, ...]:
+    """Return the records that match the filter, in their order."""
+    fits = re.compile("|".join(map(translate, wanted.names)) or ".*").match
+    words = {word.upper() for word in wanted.statuses}
+    since, until = wanted.since, wanted.until
+    return tuple(
+        it
+        for it in records
+        if fits(it.name)
+        and (not words or (it.status or "?").upper() in words)
+        and (since is None or (it.created_at is not None and it.created_at >= since))
+        and (until is None or (it.created_at is not None and it.created_at < until))
+    )

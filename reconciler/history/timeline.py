@@ -77,7 +77,10 @@ def timeline_entries(
         lines: the whole ledger.
         commits: those that changed the spec's file.
     """
-    found = [_committed(commit) for commit in commits]
+    found = [
+        EntryDoc(at=it.at, what="committed", source="git", detail=it.subject, commit=it.id, actor=it.author)
+        for it in commits
+    ]
     mine = [record for record in records if record.name == name or (record.work or "") in works]
     for record in mine:
         found += _of_job(name, record)
@@ -85,11 +88,6 @@ def timeline_entries(
     return tuple(
         sorted(found, key=lambda it: (it.at, get_args(What).index(it.what), it.job_id or "", it.detail))
     )
-
-
-def _committed(commit: Commit) -> EntryDoc:
-    about = {"detail": commit.subject, "commit": commit.id, "actor": commit.author}
-    return EntryDoc(at=commit.at, what="committed", source="git", **about)
 
 
 def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 from reconciler import file_access
 from reconciler.errors import LedgerError
@@ -74,7 +73,7 @@ class FileLedger:
     def _blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks of whole lines."""
         try:
-            with self._open() as file:
+            with file_access.open_to_read(self.path) as file:
                 while data := file.read(BLOCK) + file.readline():
                     yield data
         except FileNotFoundError:
@@ -110,9 +109,6 @@ class FileLedger:
 
     def publish(self) -> None:
         """Do nothing: other runners on this host read the same file."""
-
-    def _open(self) -> BinaryIO:
-        return file_access.open_to_read(self.path)
 
     def _write(self, data: bytes) -> None:
         file_access.make_folder(self.path.parent)

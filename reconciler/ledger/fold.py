@@ -54,7 +54,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
             case CreateUnknown():
                 given_up[line.op] = max(given_up.get(line.op, -1.0), line.at)
             case CreateRefused() | NotificationLine() | NewerLine():
-                pass  # they say nothing about a job; notifications: `ledger.notifications`
+                pass  # they say nothing about a job; notifications: `notifications.due`
             case _:
                 assert_never(line)
         if isinstance(line, CreateConfirmed | CreateRefused):

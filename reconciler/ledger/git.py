@@ -8,7 +8,7 @@ A push adds one file, in the folder of its month, and changes no other file. So 
 names of files show whether the past was changed.
 
 The work tree is not touched, and a shallow clone is enough. Everything is done with the git command line. These
-commands write, and so create lock files (`ledger.git_lock`): `fetch` and `update-ref` in this clone, `push` in the
+commands write, and so create lock files: `fetch` and `update-ref` in this clone, `push` in the
 remote's repository. A commit is made with a temporary index. FETCH_HEAD and git's settings are not written, and `fetch`
 starts no maintenance.
 """
@@ -27,9 +27,8 @@ from typing import Final
 
 from reconciler import file_access
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_calls, git_files, git_history, git_push
+from reconciler.ledger import git_files, git_push
 from reconciler.ledger.git_calls import UNREADABLE, LedgerGit
-from reconciler.ledger.git_lock import Lock, LockedError
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode_block
 
@@ -114,7 +113,7 @@ class SharedLedger:
     def _continues(self, tip: str, before: str) -> bool:
         """Whether a commit has the history and the lines of the one before."""
         inside = self.contains(tip, before)
-        return inside and not git_history.changed_past(self.git, tip, self.folder, since=before)
+        return inside and not git_files.changed_past(self.git, tip, self.folder, since=before)
 
     def _fetch(self) -> str:
         """Fetch the branch whole, also into a clone that left out other branches, commits or files."""
@@ -142,7 +141,7 @@ class SharedLedger:
 
     def contains(self, tip: str, commit: str) -> bool:
         """Return whether a commit is `tip` or in its past; False also if this clone does not have it."""
-        return git_history.contains(self.git, tip, commit)
+        return git_files.contains(self.git, tip, commit)
 
     def missed(self, *below: str) -> tuple[str, ...]:
         """Return the commits that this clone knew and that the branch, or some of its lines, lost since."""
@@ -177,7 +176,7 @@ class SharedLedger:
         path, since = self.state / VERIFIED, ""
         with suppress(OSError):
             since = file_access.read(path).decode(errors="replace")
-        changed = git_history.changed_past(self.git, tip, self.folder, since=since)
+        changed = git_files.changed_past(self.git, tip, self.folder, since=since)
         if not changed:
             with suppress(OSError):  # the next time begins earlier
                 file_access.make_folder(self.state)
@@ -232,10 +231,5 @@ class SharedLedger:
         if not done.returncode:
             return
         output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-        if lock := git_calls.lock_in_the_way(self.git, errors):
-            raise LockedError("the ledger cannot be pushed", lock)
-        raise git_push.explain(output, errors, ref=self.ref)
-
-    def locks(self) -> tuple[Lock, ...]:
-        """Return the lock files of git that would make this ledger's commands fail."""
-        return git_calls.find_locks(self.git, ours=_LOCAL, theirs=self.ref)
+        locked = self.git.locked("the ledger cannot be pushed", errors)
+        raise locked or git_push.explain(output, errors, ref=self.ref)

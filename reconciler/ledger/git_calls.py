@@ -1,4 +1,4 @@
-"""Runs git for the shared ledger, and finds the lock files that make it fail.
+"""Runs git for the shared ledger.
 
 Every failure is a `LedgerError` that says what to do.
 """
@@ -6,6 +6,7 @@ Every failure is a `LedgerError` that says what to do.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,21 @@ from typing import Final
 
 from reconciler.errors import LedgerError
 from reconciler.ledger import git_push
-from reconciler.ledger.git_lock import Lock, LockedError
 from reconciler.vcs.git_process import Answer, GitUnavailableError, Repository, reason
 
 TIMEOUT_SECONDS: Final = 120
 UNREADABLE: Final = "the shared ledger is unreadable"
 UNWRITABLE: Final = "the ledger cannot be written"
-_BESIDE_REFS: Final = ("packed-refs.lock", "shallow.lock")
-"""Lock files other than those of single refs: they make only some commands fail."""
 _IN_THE_WAY: Final = re.compile(r"(remote: )?.*Unable to create '(.+\.lock)': File exists")
+
+
+class LockedError(LedgerError):
+    """Git cannot write, because of a lock file.
+
+    Git creates `<file>.lock` before it writes a file. While the lock exists, every other git that writes the same file
+    fails. A git that is killed leaves it behind. This tool never deletes one: a git that still needs it may run in
+    another container, or on another host that shares the folder.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,57 +76,24 @@ class LedgerGit:
     def error(self, why: str, done: Answer) -> LedgerError:
         """Return the error for a command that failed."""
         errors = done.stderr.decode("utf-8", "replace")
-        if lock := lock_in_the_way(self, errors):
-            return LockedError(why, lock)
-        return git_push.failure(why, reason(errors) or f"git ended with {done.returncode}")
+        failure = git_push.failure(why, reason(errors) or f"git ended with {done.returncode}")
+        return self.locked(why, errors) or failure
 
-
-def lock_in_the_way(git: LedgerGit, errors: str) -> Lock | None:
-    """Return the lock file that git names as the reason for its failure; None if it names none."""
-    match = _IN_THE_WAY.search(errors)
-    if match is None:
-        return None
-    if not match[1]:
-        return _look(git, git.repository.folder / match[2])
-    if _remote_folder(git) is None:
-        return Lock(path=Path(match[2]), name=match[2], remote=git.remote, here=False)
-    return _look(git, Path(match[2]), remote=git.remote)
-
-
-def find_locks(git: LedgerGit, *, ours: str, theirs: str) -> tuple[Lock, ...]:
-    """Return the lock files that exist, as far as this machine can see them.
-
-    Args:
-        git: runs git in the clone.
-        ours: a folder of refs in this clone.
-        theirs: a ref of the remote.
-    """
-    asked = (word for name in (ours, *_BESIDE_REFS) for word in ("--git-path", name))
-    paths = git.run("rev-parse", *asked).stdout.decode("utf-8", "replace")  # in a linked worktree too
-    places = [git.repository.folder / line for line in paths.splitlines()]
-    inside = (path for place in places for path in (place.rglob("*.lock") if place.is_dir() else (place,)))
-    locks = [_look(git, path) for path in inside]
-    if there := _remote_folder(git):
-        bare = there / ".git" if (there / ".git").is_dir() else there
-        locks += [_look(git, bare / name, remote=git.remote) for name in (f"{theirs}.lock", *_BESIDE_REFS)]
-    return tuple(sorted((lock for lock in locks if lock.seconds is not None), key=lambda it: it.name))
-
-
-def _remote_folder(git: LedgerGit) -> Path | None:
-    """Return the remote's repository if it is a folder of this machine."""
-    done = git.run("remote", "get-url", git.remote)
-    if done.returncode:
-        return None
-    url = done.stdout.decode("utf-8", "replace").strip()
-    folder = git.repository.folder / url.removeprefix("file://")
-    return folder if folder.is_dir() else None
-
-
-def _look(git: LedgerGit, path: Path, *, remote: str = "") -> Lock:
-    root = git.repository.folder
-    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-    try:
-        seconds = max(0.0, git.now() - path.stat().st_mtime)
-    except OSError:
-        return Lock(path=path, name=name, remote=remote)
-    return Lock(path=path, name=name, remote=remote, seconds=seconds)
+    def locked(self, why: str, errors: str) -> LockedError | None:
+        """Return the error for a lock file, if git's stderr names one as the reason."""
+        match = _IN_THE_WAY.search(errors)
+        if match is None:
+            return None
+        if match[1]:
+            return LockedError(
+                f"{why}: git's lock file {Path(match[2])} of the remote {self.remote} is in the way",
+                hint=f"if no git command is running in the repository of {self.remote}, delete the file there, or ask "
+                "its administrator to delete it",
+            )
+        root = self.repository.folder
+        path = root / match[2]
+        name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        return LockedError(
+            f"{why}: git's lock file {name} is in the way",
+            hint=f"if no git command is running, delete it: rm {shlex.quote(str(path))}",
+        )

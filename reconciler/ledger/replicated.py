@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
-from reconciler.ledger.git_lock import LockedError
+from reconciler.ledger.git_calls import LockedError
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, decode_block, encode
 from reconciler.text.plural import pluralize
@@ -172,15 +172,13 @@ class ReplicatedLedger:
         """Call `do`; try again while a git that may still be running has locked the file.
 
         Raises:
-            LockedError: the lock file is too old for that, or still exists after the last try.
+            LockedError: the lock file still exists after the last try.
         """
         for attempt in range(1, MAX_TRIES):
             try:
                 return do()
-            except LockedError as error:
-                if not error.may_pass:
-                    raise
-            self.sleep(LOCK_PAUSE_SECONDS * attempt)
+            except LockedError:
+                self.sleep(LOCK_PAUSE_SECONDS * attempt)
         return do()
 
 

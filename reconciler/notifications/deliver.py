@@ -17,7 +17,6 @@ import msgspec
 from reconciler.api.client import Writer
 from reconciler.context import RunContext
 from reconciler.errors import LedgerError
-from reconciler.ledger import notifications
 from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDelivered, NotificationsEnabled
 from reconciler.model import OwnedJob
 from reconciler.notifications import due
@@ -61,12 +60,11 @@ class Notifier:
         for _ in range(MAX_ROUNDS):
             now = self.run.env.now()
             latest = latest_end(self.run)
-            lines = (known for it in self.run.env.ledger.read() if (known := within(it, latest)) is not None)
-            notified = notifications.read_notifications(lines)
+            lines = (believed for it in self.run.env.ledger.read() if (believed := within(it, latest)))
+            notified = due.read_notifications(lines)
             untried = [owned for owned in jobs if owned.job.id not in tried]
-            pending = due.pending_notifications(untried, notified, since=self.since, now=now)[
-                :MAX_CLAIMED_TOGETHER
-            ]
+            waiting = due.pending_notifications(untried, notified, since=self.since, now=now)
+            pending = waiting[:MAX_CLAIMED_TOGETHER]
             first: list[Line] = []
             if notified.since is None:
                 first.append(NotificationsEnabled(at=self.since, run_id=self.run.env.run_id))
@@ -87,10 +85,8 @@ class Notifier:
                 if self.run.env.stop.is_set() or in_a_row >= MAX_CONSECUTIVE_FAILURES:
                     return written
                 tried.add(owned.job.id)
-                failures = (
-                    notified.deliveries[owned.job.id].failures if owned.job.id in notified.deliveries else 0
-                )
-                in_a_row = in_a_row + 1 if self._deliver_one(owned, failures) else 0
+                known = notified.deliveries.get(owned.job.id, due.DeliveryState())
+                in_a_row = in_a_row + 1 if self._deliver_one(owned, known.failures) else 0
         return written
 
     def _deliver_one(self, owned: OwnedJob, failures: int) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _WAITING_CONNECTIONS = 128
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.01
 
 
 class _QuietHandler(WSGIRequestHandler):

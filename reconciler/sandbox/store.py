@@ -144,7 +144,8 @@ class Store:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
         connection.create_function("job_status", 2, _job_status, deterministic=True)
-        for pragma in ("foreign_keys = ON", "synchronous = NORMAL", "journal_mode = WAL"):
+        # OFF: a power cut may damage the state, which `sandbox reset` deletes; the end of a process does not.
+        for pragma in ("foreign_keys = ON", "synchronous = OFF", "journal_mode = WAL"):
             connection.execute(f"PRAGMA {pragma}")
         with self.write() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()

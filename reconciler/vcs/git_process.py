@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -49,13 +50,16 @@ def search_path(top: Path) -> list[str]:
     with suppress(OSError):  # the current folder was deleted
         away.add(Path(os.path.realpath(Path.cwd())))
 
-    def outside(entry: str) -> bool:
-        path = Path(os.path.realpath(entry))
-        around = {path, *path.parents} - {Path(path.anchor)}  # in the root of a file system is everything
-        return not around & away
-
     entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return [entry for entry in entries if Path(entry).is_absolute() and outside(entry)]
+    return [entry for entry in entries if Path(entry).is_absolute() and not _around(entry) & away]
+
+
+@cache
+def _around(entry: str) -> frozenset[Path]:
+    path = Path(os.path.realpath(entry))
+    return frozenset(
+        {path, *path.parents} - {Path(path.anchor)}
+    )  # in the root of a file system is everything
 
 
 def program(folders: Iterable[str]) -> str:

@@ -123,7 +123,9 @@ def sort_out(
     perhaps_ours = {
         row.job.id: it for row in odd if (it := _perhaps_ours(row, watched.project, known)) is not None
     }
-    jobs = (*jobs, *(_of_others(row) for row in odd if row.job.id not in perhaps_ours))
+    # a spec may adopt a foreign job: its end is unknown
+    foreign = (replace(row.job, phase=Phase.UNKNOWN) for row in odd if row.job.id not in perhaps_ours)
+    jobs = (*jobs, *foreign)
     owned: list[OwnedJob] = []
     unreadable: list[Unreadable] = list(perhaps_ours.values())
     elsewhere: list[OtherProjectJob] = []
@@ -183,11 +185,6 @@ def _perhaps_ours(row: OddRow, project: str, known: Mapping[str, Remembered]) ->
 
 def _unreadable(job: Job, name: str | None, run_key: RunKey | None, problem: str = "") -> Unreadable:
     return Unreadable(job=job, name=name, run_key=run_key, from_newer_version=False, problem=problem)
-
-
-def _of_others(row: OddRow) -> Job:
-    """Return a foreign job. If a spec adopts it, its end is not known."""
-    return replace(row.job, phase=Phase.UNKNOWN)
 
 
 def _tampered_with(job: Job, remembered: Remembered) -> Unreadable:

@@ -315,7 +315,7 @@ def serving(hub: Hub) -> Iterator[Hub]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     hub.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
     thread.start()
     try:
         yield hub
@@ -328,5 +328,5 @@ def serving(hub: Hub) -> Iterator[Hub]:
 def new_hub(folder: Path, default: str = "main") -> Hub:
     """Return a hub with an empty repository."""
     hub = Hub(folder, default)
-    git(folder, "init", "--quiet", "--bare", f"--initial-branch={default}", str(hub.origin))
+    git(folder, "init", "--quiet", "--template=", "--bare", f"--initial-branch={default}", str(hub.origin))
     return hub

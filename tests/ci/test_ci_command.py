@@ -515,10 +515,9 @@ def test_apply_fetches_results_to_where_the_input_says_and_nowhere_else(stage: S
     assert re.fullmatch("::[0-9a-f]{32}::", last), "what is printed about results is no command"
 
 
-@pytest.fixture
-def project(stage: Stage) -> Stage:
+def make_project(stage: Stage) -> None:
     """Two specs, one of which has its input beside the spec folder, a link, and files that no spec names."""
-    stage.git("init", "--quiet", "--initial-branch=trunk")
+    stage.git("init", "--quiet", "--template=", "--initial-branch=trunk")
     stage.spec("one")
     stage.lines("data/far.jsonl", 2)
     stage.lines("vendor/real.jsonl", 2, text="real")
@@ -529,6 +528,12 @@ def project(stage: Stage) -> Stage:
     stage.write("README.md", "# Batches\n")
     stage.write("src/app.py", "print()\n")
     stage.commit("base")
+
+
+@pytest.fixture
+def project(stage: Stage) -> Stage:
+    """What `make_project` makes."""
+    stage.prepare(make_project)
     return stage
 
 

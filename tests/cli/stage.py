@@ -10,7 +10,9 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -172,6 +174,7 @@ class Stage:
 
     forgetful: ClassVar[bool] = False
     """Whether the ledger is deleted after every command."""
+    _prepared: ClassVar[dict[Callable[[Stage], None], tuple[Path, float, int, Any]]] = {}
 
     def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = root
@@ -196,14 +199,12 @@ class Stage:
 
     def lines(self, path: str, count: int, text: str = "hello") -> Path:
         """Write an input file of `count` chat requests."""
-        rows = [
-            {
-                "custom_id": f"r{number}",
-                "body": {"messages": [{"role": "user", "content": f"{text} {number}"}]},
-            }
+        said = json.dumps(text)[:-1]
+        rows = (
+            f'{{"custom_id": "r{number}", "body": {{"messages": [{{"role": "user", "content": {said} {number}"}}]}}}}\n'
             for number in range(count)
-        ]
-        return self.write(path, "".join(json.dumps(row) + "\n" for row in rows))
+        )
+        return self.write(path, "".join(rows))
 
     def passages(self, path: str, count: int, text: str = "text") -> Path:
         """Write an input file of `count` texts to embed."""
@@ -224,6 +225,18 @@ class Stage:
         }
         text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in body.items() if value is not None)
         return self.write(f"specs/{file or name}.yaml", text)
+
+    def prepare(self, build: Callable[[Stage], None]) -> None:
+        """Bring a new stage to where `build` brings it. That runs once; the next stages get copies of its files."""
+        if build not in self._prepared:
+            build(self)
+            kept = Path(tempfile.mkdtemp(dir=self.root.parent))
+            shutil.copytree(self.root, kept, symlinks=True, dirs_exist_ok=True)
+            self._prepared[build] = (kept, self.clock, self._ids, self.random.getstate())
+            return
+        kept, self.clock, self._ids, state = self._prepared[build]
+        self.random.setstate(state)
+        shutil.copytree(kept, self.root, symlinks=True, dirs_exist_ok=True)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -293,15 +306,15 @@ class Stage:
             "GIT_CONFIG_SYSTEM": os.devnull,
             **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in WHO.items()},
         }
-        command = ["git", *argv]
+        command = ["git", "-c", "maintenance.auto=false", *argv]
         done = subprocess.run(command, cwd=self.root, env=environ, capture_output=True, check=True, text=True)
         return done.stdout.strip()
 
     def commit(self, message: str) -> str:
         """Commit everything and return the commit."""
         if not (self.root / ".git").exists():
-            self.git("init", "--quiet", "--initial-branch=main")
-            (self.root / ".git/info/exclude").write_text(".reconciler/\n")
+            self.git("init", "--quiet", "--template=", "--initial-branch=main")
+            self.write(".git/info/exclude", ".reconciler/\n")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
         return self.git("rev-parse", "HEAD")

@@ -145,7 +145,7 @@ NEEDS_LEDGER = pytest.mark.needs_ledger("a wrong key looks like an empty workspa
 )
 def case(request: pytest.FixtureRequest, stage: Stage) -> tuple[str, str, tuple[str, ...]]:
     prepare, message, override = CASES[request.param]
-    prepare(stage)
+    stage.prepare(prepare)
     return str(request.param).partition(" ")[0], message, override
 
 

@@ -211,12 +211,10 @@ def test_tokens_are_those_of_pulled_results(stage: Stage) -> None:
 def test_filters(stage: Stage) -> None:
     stage.spec("nightly-a")
     stage.spec("nightly-b", model="sandbox-unknown-x")
-    first = stage.commit("two")
+    stage.commit("two")
     stage.run("apply", "--yes")
     stage.advance(86_400 * 3)
     stage.spec("weekly")
-    second = stage.commit("three")
-    stage.environ["USER"] = "grace"
     stage.run("apply", "--yes", "--wait")
 
     def named(*argv: str) -> list[str]:
@@ -228,12 +226,8 @@ def test_filters(stage: Stage) -> None:
     assert named("--since", "2d") == ["weekly"]
     assert named("--until", "2026-09-23") == ["nightly-a", "nightly-b"]
     assert named("--since", "2026-09", "--until", "2026-09-22T00:00:00+02:00") == ["nightly-a", "nightly-b"]
-    assert named("--commit", first[:8]) == ["nightly-a", "nightly-b"]
-    assert named("--commit", second) == ["weekly"]
-    assert named("--actor", "Grace") == ["weekly"]
-    assert named("--actor", "nobody") == []
     assert stage.run("history", "--since", "yesterday").code == 64
-    assert stage.run("history", "weekly", "--actor", "ada").code == 64
+    assert stage.run("history", "weekly", "--since", "2d").code == 64
 
 
 def test_json_lines_are_the_records_and_conform(stage: Stage) -> None:

@@ -25,14 +25,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def make_repository(stage: Stage) -> None:
+    stage.spec("tickets")
+    stage.commit("begin")
+
+
 @pytest.fixture
 def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
     """A project in a repository, beside a file with a key."""
     (tmp_path / "project").mkdir()
     (tmp_path / "KEY").write_text(f"{KEY}\n")
     stage = Stage(tmp_path / "project", capsys)
-    stage.spec("tickets")
-    stage.commit("begin")
+    stage.prepare(make_repository)
     return stage
 
 

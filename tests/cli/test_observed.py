@@ -34,8 +34,7 @@ def remove(stage: Stage, name: str) -> None:
     (stage.root / f"specs/data/{name}.jsonl").unlink()
 
 
-@pytest.fixture
-def seen(stage: Stage) -> Stage:
+def make_seen(stage: Stage) -> None:
     """Three live jobs and a job of another project, in a snapshot; then one spec changes, one goes, one comes."""
     stage.write("reconciler.yaml", "project: other\n")
     stage.spec("theirs", requests=400, metadata={"pair": SECRETS[1]})
@@ -52,6 +51,12 @@ def seen(stage: Stage) -> Stage:
     stage.spec("changing", requests=501, metadata={"pair": SECRETS[0]})
     stage.spec("coming", requests=500)
     remove(stage, "going")
+
+
+@pytest.fixture
+def seen(stage: Stage) -> Stage:
+    """What `make_seen` makes."""
+    stage.prepare(make_seen)
     return stage
 
 

@@ -51,8 +51,7 @@ def altered(stage: Stage, change: Callable[[dict[str, Any]], None]) -> None:
     (stage.root / "plan.json").write_bytes(sealed(plan))
 
 
-@pytest.fixture
-def busy(stage: Stage) -> Stage:
+def make_busy(stage: Stage) -> None:
     """Three live jobs; then one input changes, one spec goes, one comes, and that is saved as a plan."""
     for name in ("changing", "going", "staying"):
         stage.spec(name, requests=500)
@@ -63,6 +62,12 @@ def busy(stage: Stage) -> Stage:
     remove(stage, "going")
     saved = stage.run("plan", "-o", "plan.json")
     assert saved.out.endswith("Saved. To apply exactly this plan: reconciler apply plan.json\n")
+
+
+@pytest.fixture
+def busy(stage: Stage) -> Stage:
+    """What `make_busy` makes."""
+    stage.prepare(make_busy)
     return stage
 
 

@@ -7,7 +7,6 @@ of the two has an attack that the other lacks.
 # ruff: noqa: E501 - an attack a line
 from __future__ import annotations
 
-import ast
 import glob
 import json
 import re
@@ -351,9 +350,7 @@ def test_every_claim_of_the_page_names_tests_that_exist() -> None:
     named = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE))
     assert len(named) > 30
     for path, name in sorted(named):
-        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-        found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        assert name in found, f"{path}::{name}"
+        assert f"\ndef {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{name}"
     titles = (
         "A pull request",
         "A person who may push",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,12 +29,30 @@ def validator(event: str) -> Draft202012Validator:
     return Draft202012Validator(schemas()[event])
 
 
+CHECKED: set[tuple[object, ...]] = set()
+"""Shapes of lines that conform. A schema asks for the level, the form of the time, and keys and types."""
+
+
+def kind(key: str, value: object) -> object:
+    """Return the type of a value, those of a list's items, and the form of the time."""
+    if key == "at":
+        return re.sub("[0-9]", "0", str(value))
+    return (list, *sorted({str(type(item)) for item in value})) if isinstance(value, list) else type(value)
+
+
 def check_line(line: str) -> dict[str, Any]:
     """Return a line as a value, after holding it to the schema."""
     reported: dict[str, Any] = json.loads(line)
     assert reported.get("event") in EVENTS, f"not in the catalogue: {line}"
-    wrong = [error.message for error in validator(reported["event"]).iter_errors(reported)]
-    assert not wrong, f"{'; '.join(wrong)}: {line}"
+    shape = (
+        reported["event"],
+        reported.get("level"),
+        *((key, kind(key, it)) for key, it in reported.items()),
+    )
+    if shape not in CHECKED:
+        wrong = [error.message for error in validator(reported["event"]).iter_errors(reported)]
+        assert not wrong, f"{'; '.join(wrong)}: {line}"
+        CHECKED.add(shape)
     return reported
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_history
+from reconciler.ledger import git_files
 from tests.helpers.thorough import thorough
 from tests.ledger.remote import REF, Remote
 
@@ -119,7 +119,7 @@ def test_a_project_in_a_folder_of_the_repository_reads_what_it_wrote(remote: Rem
     assert rows(remote, folder) == [b"line 0", b"line 1"]
     tip = remote.ledger.fetch()
     bad = rewrite(remote, tip, names(remote, tip)[1], None)
-    assert git_history.changed_past(remote.ledger_in(folder).git, bad, "target", since="") == bad
+    assert git_files.changed_past(remote.ledger_in(folder).git, bad, "target", since="") == bad
 
 
 def test_a_branch_of_that_name_that_is_no_ledger_is_refused_and_kept(remote: Remote) -> None:

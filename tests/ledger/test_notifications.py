@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDelivered, NotificationsEnabled
-from reconciler.ledger.notifications import DeliveryState, read_notifications
+from reconciler.notifications.due import DeliveryState, read_notifications
 
 
 def claimed(run_id: str, at: float, lease: float = 60) -> NotificationClaimed:

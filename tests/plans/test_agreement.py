@@ -1,29 +1,256 @@
-"""What a run may submit without an agreed plan: each row is a plan with a create that rests on the ledger."""
+"""What an unattended run may do: parts of agreed plans, what continues them, and what the ledger alone asks for."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.model import Checkout, Job, JobSpec, Target
-from reconciler.planning.actions import Create, Hold, Plan, Reason
+from reconciler.planning.actions import Cancel, Create, Hold, Plan, Reason
 from reconciler.planning.planner import plan
 from reconciler.planning.standing import Standing
-from reconciler.plans.agreement import hold_unagreed
+from reconciler.plans.agreement import AgreedPlan, AgreedResult, hold_unagreed, restrict_to_agreed
+from reconciler.plans.approval import NamedWork
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.plan_file import decode, encode, plan_document
-from tests.helpers.make import CANCELLED, NOW, PROJECT, declared, job, memory, reported, seen, spec, stopped
+from tests.helpers.make import (
+    CANCELLED,
+    FAILED,
+    NOW,
+    PROJECT,
+    SUCCEEDED,
+    declared,
+    job,
+    memory,
+    reported,
+    retrying,
+    seen,
+    spec,
+    stopped,
+)
+from tests.helpers.worlds import World, after, worlds
+from tests.plans.test_staleness import saved
 
-A, OLD, B = spec("a"), spec("a", "w0"), spec("b", "w2")
+A, B = spec("a"), spec("b", "w9")
+CHANGED = spec("a", "w2")
+NIGHTLY = structs.replace(spec("a", rerun="2026-11-29"), period="day")
+LAST_NIGHT = structs.replace(NIGHTLY, rerun="2026-11-28")
+
+
+def agreed(*worlds: World) -> tuple[AgreedPlan, ...]:
+    return tuple(AgreedPlan(saved(it), f"plan {at}") for at, it in enumerate(worlds, start=1))
+
+
+def left(now: World, *before: World) -> AgreedResult:
+    """What is left of the plan of `now`, if the plans of these worlds were agreed to."""
+    return restrict_to_agreed(agreed(*before), now.plan(), now.observed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A situation, the situations in which plans were agreed to, and what is done about each name."""
+
+    now: World
+    before: tuple[World, ...] = ()
+    done: dict[str, tuple[str, ...]]
+    guards: tuple[str, ...] = ()
+    """The guards that hold something back."""
+
+
+def world(*jobs: object, specs: tuple[JobSpec, ...] = (A,)) -> World:
+    return World(specs=specs, jobs=jobs)  # type: ignore[arg-type]
+
+
+NOT_AGREED, STALE = ("not_agreed",), ("stale_plan",)
+TABLE = {
+    "nothing was agreed to": Row(now=world(), done={"a": ("hold - not_agreed!",)}, guards=NOT_AGREED),
+    "there is nothing to do": Row(now=world(job(A)), done={"a": ("keep j1 running",)}),
+    "the plan contains it": Row(now=world(), before=(world(),), done={"a": ("create new 1",)}),
+    "of two plans each is done": Row(
+        now=world(specs=(A, B)),
+        before=(world(), world(specs=(B,))),
+        done={"a": ("create new 1",), "b": ("create new 1",)},
+    ),
+    "another name is declared beside it": Row(
+        now=world(specs=(A, B)),
+        before=(world(),),
+        done={"a": ("create new 1",), "b": ("hold - not_agreed!",)},
+        guards=NOT_AGREED,
+    ),
+    "the input grew after the review": Row(
+        now=world(specs=(CHANGED,)), before=(world(),), done={"a": ("hold - not_agreed!",)}, guards=STALE
+    ),
+    "a plan that no longer holds stops its other names too": Row(
+        now=world(specs=(CHANGED, B)),
+        before=(world(specs=(A, B)),),
+        done={"a": ("hold - not_agreed!",), "b": ("hold - not_agreed!",)},
+        guards=STALE,
+    ),
+    "a plan that no longer holds stops no other plan": Row(
+        now=world(specs=(CHANGED, B)),
+        before=(world(), world(specs=(B,))),
+        done={"a": ("hold - not_agreed!",), "b": ("create new 1",)},
+        guards=STALE,
+    ),
+    "it is no longer declared": Row(
+        now=world(specs=(B,)), before=(world(), world(specs=(B,))), done={"b": ("create new 1",)}
+    ),
+    "a later plan of the name takes its place": Row(
+        now=world(specs=(CHANGED,)), before=(world(), world(specs=(CHANGED,))), done={"a": ("create new 1",)}
+    ),
+    "a later plan without a change of the name does not": Row(
+        now=world(specs=(A, B)),
+        before=(world(), world(job(A), specs=(A, B))),
+        done={"a": ("create new 1",), "b": ("create new 1",)},
+    ),
+    "it was applied, and changed since": Row(
+        now=world(job(A), specs=(CHANGED,)),
+        before=(world(),),
+        done={"a": ("hold - not_agreed!", "keep j1 running")},
+        guards=NOT_AGREED,
+    ),
+    "a replacement that the plan contains": Row(
+        now=world(job(A), specs=(CHANGED,)),
+        before=(world(job(A), specs=(CHANGED,)),),
+        done={"a": ("create changed 1", "cancel j1 superseded")},
+    ),
+    "a cancel that the plan contains": Row(
+        now=world(job(A), specs=()), before=(world(job(A), specs=()),), done={"a": ("cancel j1 removed",)}
+    ),
+    "a cancel of another job of the name": Row(
+        now=world(job(A, "j2"), specs=()),
+        before=(world(job(A), specs=()),),
+        done={"a": ("keep j2 running!",)},
+        guards=NOT_AGREED,
+    ),
+    "a removal without a review": Row(
+        now=world(job(A), specs=()), done={"a": ("keep j1 running!",)}, guards=NOT_AGREED
+    ),
+    "a duplicate": Row(
+        now=world(job(A), job(A, "j2", age=50)), done={"a": ("keep j1 running", "cancel j2 duplicate")}
+    ),
+    "a further attempt": Row(
+        now=world(job(A, "j1", FAILED), specs=(spec("a", retry=retrying(2)),)),
+        done={"a": ("create retry 2",)},
+    ),
+    "the next night": Row(
+        now=world(job(LAST_NIGHT, "j1", SUCCEEDED), specs=(NIGHTLY,)), done={"a": ("create rerun 1",)}
+    ),
+    "the first night": Row(
+        now=world(specs=(NIGHTLY,)), done={"a": ("hold - not_agreed!",)}, guards=NOT_AGREED
+    ),
+    "the next night with another input": Row(
+        now=world(job(structs.replace(LAST_NIGHT, inputs=CHANGED.inputs), "j1", SUCCEEDED), specs=(NIGHTLY,)),
+        done={"a": ("hold - not_agreed!",)},
+        guards=NOT_AGREED,
+    ),
+    "every day instead of every month": Row(
+        now=world(
+            job(structs.replace(NIGHTLY, rerun="2026-10", period="month"), "j1", SUCCEEDED), specs=(NIGHTLY,)
+        ),
+        done={"a": ("hold - not_agreed!",)},
+        guards=NOT_AGREED,
+    ),
+    "a create that waited for another job of the name": Row(
+        now=world(job(A, "j1", SUCCEEDED), specs=(spec("a", "w2", on_change="finish"),)),
+        before=(world(job(A), specs=(spec("a", "w2", on_change="finish"),)),),
+        done={"a": ("create changed 1",)},
+    ),
+    "work that a person stopped": Row(
+        now=world(job(A, "j1", CANCELLED)), before=(world(),), done={"a": ("hold j1 cancelled!",)}
+    ),
+}
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+def test_what_an_unattended_run_does(row: Row) -> None:
+    result = left(row.now, *row.before)
+    assert reported(result.plan) == row.done
+    assert tuple(it.guard for it in result.refusals) == row.guards
+
+
+def writes(plan: Plan) -> set[tuple[str, ...]]:
+    """What a plan would write: its creates and its cancels."""
+    return {
+        (decision.name, *action.spec.run_key)
+        if isinstance(action, Create)
+        else (decision.name, action.owned.job.id)
+        for decision in plan.decisions
+        for action in decision.actions
+        if isinstance(action, Create | Cancel)
+    }
+
+
+@given(worlds(), worlds(), worlds())
+def test_what_is_done_is_planned_and_agreed_to_or_continues_earlier_work(
+    now: World, first: World, second: World
+) -> None:
+    fresh, result = now.plan(), left(now, first, second)
+    assert writes(result.plan) <= writes(fresh)
+    known = {NamedWork(it.tags.name, it.tags.run_key) for it in now.observed.owned}
+    agreed_to = writes(first.plan()) | writes(second.plan())
+    for decision in result.plan.decisions:
+        for create in decision.of(Create):
+            work = NamedWork(decision.name, create.spec.run_key)
+            waited = any(
+                it.name == decision.name and it.run_key == work.run_key
+                for w in (first, second)
+                for it in w.specs
+            )
+            assert (decision.name, *work.run_key) in agreed_to or work in known or waited
+        for cancel in decision.of(Cancel):
+            assert cancel.duplicate_of or (decision.name, cancel.owned.job.id) in agreed_to
+
+
+@given(worlds())
+def test_the_plan_itself_is_done_whole(now: World) -> None:
+    result = left(now, now)
+    assert result.plan == now.plan()
+    assert result.refusals == ()
+
+
+@given(worlds())
+def test_what_was_applied_is_agreed_to_and_asks_for_nothing(now: World) -> None:
+    # A job whose name has its new work from another spec's job is cancelled a plan later: that needs another review.
+    assume(all(it.reason is not Reason.SAME_WORK for it in now.plan().of(Hold)))
+    then = after(now, now.plan())
+    result = left(then, now)
+    assert result.refusals == ()
+    assert result.plan == then.plan()
+
+
+@given(worlds(), worlds())
+def test_everything_that_is_held_back_is_reported(now: World, before: World) -> None:
+    result = left(now, before)
+    assert bool(result.refusals) or writes(result.plan) == writes(now.plan())
+
+
+@given(worlds(), worlds(), st.booleans())
+def test_another_agreed_plan_never_takes_away_what_it_does_not_mention(
+    now: World, before: World, first: bool
+) -> None:
+    other = World(specs=(spec("z"),))
+    plans = (other, before) if first else (before, other)
+    assume(all(it.name != "z" for it in now.specs))
+    both, one = left(now, *plans), left(now, before)
+    assert writes(both.plan) == writes(one.plan)
+
+
+C, OLD = spec("b", "w2"), spec("a", "w0")
 BY_US = stopped("j1", "removed", run_id="4711")
 
 
-def planned(*specs: JobSpec, jobs: tuple[Job, ...] = ()) -> Plan:
+def doubted(*specs: JobSpec, jobs: tuple[Job, ...] = ()) -> Plan:
+    """A plan with a create of `a` that rests on the ledger."""
     observed = seen(specs, job(A, "j1", CANCELLED), *jobs)
     return plan(declared(*specs), observed, memory(*BY_US), now=NOW)
 
 
-def saved(made: Plan) -> PlanDoc:
+def kept(made: Plan) -> PlanDoc:
     """A plan as it is read from the file that holds it."""
     document = plan_document(
         made, target=Target(base_url="https://api.mistral.ai", project=PROJECT), checkout=Checkout(),
@@ -33,7 +260,7 @@ def saved(made: Plan) -> PlanDoc:
 
 
 def test_without_an_agreed_plan_it_is_held_with_the_way_out_and_the_rest_goes_on() -> None:
-    held = hold_unagreed(planned(A, B))
+    held = hold_unagreed(doubted(A, C))
     assert reported(held) == {"a": ("hold - not_agreed!",), "b": ("create new 1",)}
     (hold,) = held.of(Hold)
     assert hold.detail == "only by the ledger: cancelled by unknown, run 4711"
@@ -42,20 +269,20 @@ def test_without_an_agreed_plan_it_is_held_with_the_way_out_and_the_rest_goes_on
 
 
 def test_the_job_that_it_would_replace_stays_and_of_twins_the_oldest() -> None:
-    held = hold_unagreed(planned(A, jobs=(job(OLD, "j2", age=9), job(OLD, "j3", age=8))))
+    held = hold_unagreed(doubted(A, jobs=(job(OLD, "j2", age=9), job(OLD, "j3", age=8))))
     assert reported(held) == {"a": ("hold - not_agreed!", "keep j2 running", "cancel j3 duplicate")}
 
 
 def test_a_saved_plan_that_says_so_is_an_agreement() -> None:
-    made = planned(A, B)
-    assert hold_unagreed(made, saved(made)) == made
+    made = doubted(A, C)
+    assert hold_unagreed(made, kept(made)) == made
 
 
 @pytest.mark.parametrize("other", ["another name", "no doubt", "another run key"])
 def test_a_saved_plan_that_says_something_else_is_none(other: str) -> None:
-    made = planned(A)
+    made = doubted(A)
     agreed = {
-        "another name": planned(spec("x", "w1")),
+        "another name": doubted(spec("x", "w1")),
         "no doubt": plan(declared(A), seen((A,)), memory(), now=NOW),
         "another run key": structs.replace(
             made,
@@ -70,4 +297,4 @@ def test_a_saved_plan_that_says_something_else_is_none(other: str) -> None:
             ),
         ),
     }[other]
-    assert {it.reason for it in hold_unagreed(made, saved(agreed)).of(Hold)} == {Reason.NOT_AGREED}
+    assert {it.reason for it in hold_unagreed(made, kept(agreed)).of(Hold)} == {Reason.NOT_AGREED}

@@ -81,7 +81,7 @@ SWITCHES: Final = (
         "git may come from the checkout",
         GIT,
         ("run code through git",),
-        (("if Path(entry).is_absolute() and outside(entry)]", "if entry or outside(entry)]"),),
+        (("if Path(entry).is_absolute() and not _around(entry) & away]", "if entry or away]"),),
     ),
     Switch(
         "one way to run git",
@@ -322,6 +322,13 @@ SWITCHES: Final = (
         (('job.environ.get("RECONCILER_APPROVED") == "true"', "True"),),
     ),
     Switch(
+        "the limit without an approval",
+        "no job waits for an approval",
+        ".github/workflows/apply.yml",
+        ("submit more than a reviewer may approve",),
+        (("    environment: reconciler # requires", "    # requires"),),
+    ),
+    Switch(
         "agreement to the ledger's word",
         "no plan has to be agreed to",
         "reconciler/plans/agreement.py",
@@ -366,14 +373,14 @@ SWITCHES: Final = (
     Switch(
         "the ledger's branch",
         "commits that remove lines are sound",
-        "reconciler/ledger/git_history.py",
+        "reconciler/ledger/git_files.py",
         ("take lines out of the shared ledger by a commit on top",),
         (("return any(not rows(parent) <= kept for parent in parents)", "return not parents"),),
     ),
     Switch(
         "the ledger's branch",
         "a merge is compared with no parent",
-        "reconciler/ledger/git_history.py",
+        "reconciler/ledger/git_files.py",
         ("take lines out of the shared ledger by a commit on top",),
         (('"--stdin", "-r", "-m",', '"--stdin", "-r",'),),
     ),

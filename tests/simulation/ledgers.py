@@ -6,12 +6,11 @@ Pauses are outside of the real ledger's lock, so that no thread waits for the lo
 from __future__ import annotations
 
 import errno
-import io
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
@@ -58,8 +57,9 @@ class _File(FileLedger):
         self._process = process
         self._full = full
 
-    def _open(self) -> BinaryIO:
-        return io.BytesIO(self._disk.data)
+    def _blocks(self) -> Iterator[bytes]:
+        if self._disk.data:
+            yield self._disk.data
 
     def _write(self, data: bytes) -> None:
         def torn() -> None:

@@ -7,17 +7,15 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
-import reconciler
 from reconciler.telemetry.events import BOUND, EVENTS, HEAD
 from tests.helpers.events import check_line
+from tests.helpers.source import calls
 from tools.generate import event_pages
 
-PACKAGE = Path(reconciler.__file__).parent
 STARTED = {
     "at": "2025-11-21T12:00:00.000Z",
     "level": "info",
@@ -39,23 +37,18 @@ class LogCall:
     """False where `**facts` hides some fields."""
 
 
-def calls() -> Iterator[LogCall]:
+def log_calls() -> Iterator[LogCall]:
     """Find every call of something named `log`, and within the log itself of `self`."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        within = ("log", "self") if path.name == "logs.py" else ("log",)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and _name(node.func) in within and node.args:
-                words = [it.value for it in ast.walk(node.args[0]) if isinstance(it, ast.Constant)]
-                yield LogCall(
-                    where=f"{path.relative_to(PACKAGE.parent).as_posix()}:{node.lineno}",
-                    events=tuple(word for word in words if isinstance(word, str)),
-                    fields=frozenset(keyword.arg for keyword in node.keywords if keyword.arg),
-                    whole=all(keyword.arg for keyword in node.keywords),
-                )
-
-
-def _name(function: ast.expr) -> str:
-    return str(getattr(function, "id", getattr(function, "attr", "")))
+    for module, name, node in calls():
+        within = ("log", "self") if module.endswith("/logs.py") else ("log",)
+        if name in within and node.args:
+            words = [it.value for it in ast.walk(node.args[0]) if isinstance(it, ast.Constant)]
+            yield LogCall(
+                where=f"{module}:{node.lineno}",
+                events=tuple(word for word in words if isinstance(word, str)),
+                fields=frozenset(keyword.arg for keyword in node.keywords if keyword.arg),
+                whole=all(keyword.arg for keyword in node.keywords),
+            )
 
 
 def wrong(reported: LogCall) -> Iterator[str]:
@@ -71,13 +64,13 @@ def wrong(reported: LogCall) -> Iterator[str]:
 
 
 def test_every_call_names_constant_events_of_the_catalogue_with_their_fields() -> None:
-    found = list(calls())
+    found = list(log_calls())
     assert len(found) > 10
     assert [line for reported in found for line in wrong(reported)] == []
 
 
 def test_every_event_of_the_catalogue_is_reported_somewhere() -> None:
-    reported = {event for call in calls() for event in call.events}
+    reported = {event for call in log_calls() for event in call.events}
     assert EVENTS.keys() == reported
 
 

@@ -14,7 +14,7 @@ from reconciler.child_environment import child_environment
 from reconciler.vcs.git import Git
 from reconciler.vcs.git_process import GitUnavailableError, Repository, search_path
 from tests.cli.stage import Stage
-from tests.helpers.source import nodes
+from tests.helpers.source import calls, nodes
 
 STARTERS = {
     "vcs/git_process.py": "run",
@@ -38,7 +38,7 @@ def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Stage:
 
 
 def test_no_other_code_starts_a_process() -> None:
-    calls = []
+    starts = []
     for path, node in nodes():
         match node:
             case ast.Import(names=names):
@@ -54,17 +54,17 @@ def test_no_other_code_starts_a_process() -> None:
                 given = {word.arg for word in words}
                 assert "env" in given, f"{path}: the child would get every variable"
                 assert "shell" not in given, path
-                calls.append((path, name))
+                starts.append((path, name))
                 continue
             case _:
                 continue
         assert not imported & OTHER_MODULES, path
         assert "subprocess" not in imported or path in STARTERS, path
-    assert sorted(calls) == sorted(STARTERS.items()), "each module has one call"
+    assert sorted(starts) == sorted(STARTERS.items()), "each module has one call"
 
 
 def callers(name: str) -> list[str]:
-    return [path for path, node in nodes() if isinstance(node, ast.Call) and ast.unparse(node.func) == name]
+    return [path for path, last, node in calls() if last == name and ast.unparse(node.func) == name]
 
 
 def test_the_shared_ledger_is_opened_where_its_remote_is_checked() -> None:

@@ -15,7 +15,7 @@ from reconciler.ledger.memory import Memory
 from reconciler.model import Job, JobSpec, Observed, Phase, Target
 from reconciler.planning.actions import Plan
 from reconciler.planning.planner import plan
-from reconciler.workspace import snapshot
+from reconciler.workspace import take_snapshot
 from reconciler.workspace.listing import whole
 from reconciler.workspace.observe import Watched, with_remembered
 from tests.helpers.fakes import Api, Stage, run
@@ -136,7 +136,7 @@ def test_a_snapshot_counts_an_odd_job_of_somebody_else_and_its_requests() -> Non
     other = row(job(B, "j1", project="other")) | {"errors": None, "total_requests": 500}
     listed = whole(run(Shown(page(row(job(A, "j2")), other))))
     target = Target(base_url="https://api.mistral.ai", project=PROJECT)
-    taken = snapshot.of(listed.jobs, (), target=target, now=NOW, odd=listed.odd)
+    taken = take_snapshot.make(listed.jobs, (), target=target, now=NOW, odd=listed.odd)
     assert (len(taken.jobs), taken.other_jobs, taken.other_pending) == (1, 1, 500)
 
 

@@ -16,7 +16,7 @@ from reconciler.planning.guards import refusals
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans.plan_file import plan_document
 from reconciler.settings import Guards
-from reconciler.workspace import observe, snapshot
+from reconciler.workspace import observe, snapshot, take_snapshot
 from tests.helpers.make import ACTIVE, NOW, PROJECT, SUCCEEDED, created, declared, ended, intended, job, spec
 from tests.helpers.worlds import World, worlds
 
@@ -27,7 +27,7 @@ LATER = st.sampled_from((NOW, NOW + 59, NOW + 3600, NOW + 2 * 86_400))
 def taken(jobs: tuple[Job, ...], lines: tuple[Line, ...], now: float, *specs: JobSpec) -> snapshot.Snapshot:
     """Return what another machine reads of a snapshot."""
     adopted = frozenset(it.adopt.job for it in specs if it.adopt)
-    document = snapshot.of(jobs, lines, target=TARGET, now=now, adopted=adopted)
+    document = take_snapshot.make(jobs, lines, target=TARGET, now=now, adopted=adopted)
     return snapshot.decode(snapshot.encode(document), TARGET)
 
 
@@ -85,7 +85,7 @@ def summary(plan: Plan) -> list[object]:
 
 def test_a_snapshot_has_no_job_of_another_project_and_no_name_of_theirs() -> None:
     theirs = job(spec("their-secret-name"), "x1", SUCCEEDED, altered={tags.PROJECT: "lab"})
-    document = snapshot.of((job(spec("a"), "j1"), theirs), (), target=TARGET, now=NOW)
+    document = take_snapshot.make((job(spec("a"), "j1"), theirs), (), target=TARGET, now=NOW)
     assert [it.id for it in document.jobs] == ["j1"]
     assert document.other_jobs == 1
     assert "their-secret-name" not in snapshot.encode(document).decode()
@@ -96,7 +96,7 @@ def test_a_snapshot_names_no_person_and_no_ci_run() -> None:
     made = job(spec("a"), "j1", ACTIVE)
     source = "commit=c0ffee root=services/search actor=ada run=https://ci.example.org/5 approver=grace"
     made = structs.replace(made, metadata={**made.metadata, tags.SOURCE: source})
-    (it,) = snapshot.of((made,), (), target=TARGET, now=NOW).jobs
+    (it,) = take_snapshot.make((made,), (), target=TARGET, now=NOW).jobs
     assert (it.metadata or {})[tags.SOURCE] == "commit=c0ffee root=services/search"
 
 

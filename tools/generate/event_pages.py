@@ -71,7 +71,7 @@ def page() -> str:
         ),
         *(part for name, event in EVENTS.items() for part in _section(name, event)),
         _RECIPES,
-        source="`reconciler/telemetry/events/`",
+        source="`reconciler/telemetry/events.json`",
     )
 
 

@@ -43,7 +43,7 @@ def doctor(env: Environment, *, form: str, common: options.Common) -> int:
 
 
 def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[FindingDoc]:
-    """Check git, leftover git lock files, pushes of the shared ledger, and the specs."""
+    """Check git, pushes of the shared ledger, and the specs."""
 
     def specs() -> Iterator[FindingDoc]:
         loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic)
@@ -52,10 +52,6 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Find
         yield FindingDoc("specs", "ok", result)
 
     shared = shared_ledger(common, run.project, run.target, run.env)
-
-    def locks() -> Iterator[FindingDoc]:
-        for lock in shared.locks() if shared else ():
-            yield FindingDoc("git lock", "warning", lock.description, lock.hint)
 
     def push() -> Iterator[FindingDoc]:
         if shared and run.checkout.commit:
@@ -85,7 +81,6 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Find
     else:
         state = "uncommitted changes" if checkout.dirty else "clean"
         yield FindingDoc("git", "ok", f"{checkout.commit[:7]}, {state}")
-    yield from checks.guarded("git lock", locks)
     yield from checks.guarded("ledger push", push)
     yield from checks.guarded("specs", specs)
 

@@ -16,7 +16,7 @@ from reconciler.cli.session.target import local_ledger, shared_ledger
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.history import timeline
-from reconciler.history.filters import HistoryFilter, filter_records
+from reconciler.history.record import HistoryFilter, filter_records
 from reconciler.runs.history import HistorySources, verified
 from reconciler.text.suggest import nearest
 
@@ -70,13 +70,6 @@ offline = click.option(
         help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
     ),
     click.option("--until", type=moment, metavar="WHEN", help="Only jobs created before this time."),
-    click.option(
-        "--commit",
-        default="",
-        metavar="COMMIT",
-        help="Only jobs created from this commit; a prefix is enough.",
-    ),
-    click.option("--actor", default="", metavar="WHO", help="Only jobs created by this person or machine."),
 )
 @click.option(
     "--metadata",

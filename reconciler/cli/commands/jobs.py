@@ -28,8 +28,8 @@ from reconciler.specs.load import load
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.suggest import nearest
-from reconciler.workspace import listing
-from reconciler.workspace import snapshot as snapshots
+from reconciler.workspace import listing, take_snapshot
+from reconciler.workspace.snapshot import encode
 
 
 @click.group()
@@ -86,10 +86,10 @@ def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
         ledger = tuple(run.env.ledger.read())
         found = listing.whole(run)
         adopted = adopted_here(run)
-        document = snapshots.of(
+        document = take_snapshot.make(
             found.jobs, ledger, target=run.target, now=run.env.now(), adopted=adopted, odd=found.odd
         )
-    save(env.cwd / file, snapshots.encode(document))
+    save(env.cwd / file, encode(document))
     write_stdout(f"{pluralize(len(document.jobs), 'job')} of {len(found.jobs):,} saved\n")
     return ExitCode.OK
 
