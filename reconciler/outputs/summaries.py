@@ -30,7 +30,7 @@ def work_summaries(store: ResultStore) -> Iterator[WorkSummary]:
         OSError: the store cannot be listed.
     """
     for folder in store.names(""):
-        if (summary := _read(store, folder, WorkSummary)) is not None:
+        if (summary := read_summary(store, folder, WorkSummary)) is not None:
             yield summary
 
 
@@ -67,7 +67,7 @@ def job_summaries(store: ResultStore) -> dict[str, ResultSummary]:
     Raises:
         OSError: the store cannot be listed.
     """
-    found = (_read(store, folder, ResultSummary) for folder in sorted(store.jobs().values()))
+    found = (read_summary(store, folder, ResultSummary) for folder in sorted(store.jobs().values()))
     return {summary.job_id: summary for summary in found if summary}
 
 
@@ -99,7 +99,7 @@ def with_received(
 def _with_results(owned: OwnedJob, store: FolderStore, names: Collection[str]) -> OwnedJob:
     """Return a job with what its results hold, unless they were not pulled, or a part of them was gone."""
     for name in names:
-        summary = _read(store, job_folder(name, owned.job.id), ResultSummary)
+        summary = read_summary(store, job_folder(name, owned.job.id), ResultSummary)
         if summary is not None and any(file.path in (OUTPUT, ERRORS) for file in summary.files):
             if any(file.state == "gone" for file in summary.files):
                 return owned
@@ -108,7 +108,8 @@ def _with_results(owned: OwnedJob, store: FolderStore, names: Collection[str]) -
     return owned
 
 
-def _read(store: ResultStore, folder: str, kind: type[SummaryT]) -> SummaryT | None:
+def read_summary(store: ResultStore, folder: str, kind: type[SummaryT]) -> SummaryT | None:
+    """Return the summary in a folder; None if there is none that can be read."""
     try:
         return decode(store.read(f"{folder}/{NAME}"), kind)
     except OSError:

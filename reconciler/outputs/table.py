@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.documents.result_summary import NAME, ResultSummary, WorkSummary, decode
+from reconciler.documents.result_summary import ResultSummary, WorkSummary
 from reconciler.outputs.paths import job_folder
 from reconciler.outputs.store import ResultStore
-from reconciler.outputs.summaries import results_file
+from reconciler.outputs.summaries import read_summary, results_file
 from reconciler.requests import asked
+from reconciler.requests.index_file import read_head
 from reconciler.tables import columns
 from reconciler.tables.columns import Column
 from reconciler.tables.rows import read_rows
@@ -44,14 +45,14 @@ class ResultsTable:
         return columns.field_columns(schema for it in self.found for schema in self._schemas(it))
 
     def _schemas(self, summary: WorkSummary) -> Iterator[Any]:
-        """Yield the JSON schemas that the requests of a name's results ask for."""
+        """Yield the JSON schemas that the requests of a name's results ask for. Raises `OSError`."""
         for job_id in summary.jobs:
             folder = job_folder(summary.name, job_id)
-            job = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
+            job = read_summary(self.store, folder, ResultSummary)
             for doc in job.files if job else ():
                 if doc.path == asked.NAME:
-                    index = asked.load(self.store.fetch(f"{folder}/{doc.path}", doc.bytes))
-                    yield from index.head["schemas"] if index else ()
+                    head = read_head(self.store.fetch(f"{folder}/{doc.path}", doc.bytes))
+                    yield from head.get("schemas", ())
 
     def _has_bodies(self) -> bool:
         return any(it.endpoint not in columns.TEXT_ENDPOINTS for it in self.found)

@@ -48,6 +48,19 @@ def write_index(
     part.replace(path)
 
 
+def read_head(path: Path) -> dict[str, Any]:
+    """Return an index's first line alone, {} if there is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        with file_access.open_to_read(path) as file:
+            return msgspec.json.decode(file.readline(MAX_HEAD_BYTES), type=dict[str, Any])
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
 def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     """Return an index's first line and columns; None if there is none, or it is damaged or of another form.
 

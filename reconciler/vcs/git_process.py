@@ -56,10 +56,9 @@ def search_path(top: Path) -> list[str]:
 
 @cache
 def _around(entry: str) -> frozenset[Path]:
+    """Return a folder and those that it is in, except the root of the file system, which has everything in it."""
     path = Path(os.path.realpath(entry))
-    return frozenset(
-        {path, *path.parents} - {Path(path.anchor)}
-    )  # in the root of a file system is everything
+    return frozenset({path, *path.parents} - {Path(path.anchor)})
 
 
 def program(folders: Iterable[str]) -> str:

@@ -18,9 +18,7 @@ from msgspec import Meta, Struct, structs
 from reconciler.api import wire
 from reconciler.errors import ReconcilerError
 from reconciler.ledger import lines
-from reconciler.ledger.lines import (
-    Line,
-)
+from reconciler.ledger.lines import Line
 from reconciler.ledger.memory import Memory
 from reconciler.model import (
     Job,

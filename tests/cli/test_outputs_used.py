@@ -76,6 +76,20 @@ def test_a_table_of_several_names_names_them_and_has_bodies(shop: Stage) -> None
     assert all(body["data"] for body in bodies)
 
 
+@pytest.mark.parametrize("loss", ["summary.json", "asked.idx"])
+def test_a_table_without_the_files_of_its_job_has_every_request_and_no_fields(shop: Stage, loss: str) -> None:
+    (path,) = shop.root.glob(f"outputs/ticket-classes/jobs/*/{loss}")
+    if loss == "summary.json":
+        path.unlink()
+    else:
+        path.write_bytes(b"no index")
+    done = shop.run("outputs", "export", "ticket-classes", "--format", "jsonl", "-o", "out.jsonl")
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in (shop.root / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["ok"] for row in rows] == [True, False, True]
+    assert all("queue" not in row for row in rows)
+
+
 def test_an_unknown_name_and_a_missing_folder_are_mistakes_with_a_hint(shop: Stage) -> None:
     for argv in (("export", "ticket-clases", "--format", "csv", "-o", "x.csv"), ("path", "ticket-clases")):
         wrong = shop.run("outputs", *argv)

@@ -68,9 +68,8 @@ def other_root(case: Case) -> Actions:
     folder = owned.tags.source.root or "."
     where = "the repository's root, or outside of git" if folder == "." else folder
     hint = f"give each folder its own `project`; after a move, set `moved_from: [{folder}]`"
-    active = (
-        it for it in case.own_jobs if it.phase is Phase.ACTIVE
-    )  # the owner of shared work decides about its jobs
+    # the owner of shared work decides about its jobs
+    active = (it for it in case.own_jobs if it.phase is Phase.ACTIVE)
     ours = (it for it in active if it.job.id not in case.doomed and not case.from_elsewhere(it))
     held = Hold(
         job=owned.job, reason=Reason.OTHER_ROOT, detail=f"submitted from {where}", hint=hint, attention=True
