@@ -138,13 +138,14 @@ NEWER: dict[str, tuple[dict[str, str], float]] = {
 
 
 PULLS = [
-    ("not created", ("--current",)),
-    ("running", ()),
-    ("failed", ()),
-    thorough("not created", ()),
-    thorough("running", ("--current",)),
-    thorough("failed", ("--current",)),
+    ("not created", "--current"),
+    ("running", ""),
+    ("failed", ""),
+    thorough(("not created", "")),
+    thorough(("running", "--current")),
+    thorough(("failed", "--current")),
 ]
+"""The newer work, and an option of `outputs pull`."""
 
 
 def read(stage: Stage, title: str) -> str:
@@ -160,19 +161,19 @@ def of_earlier_work(text: str) -> str:
 
 @pytest.mark.needs_ledger("every run reports the same ends again")
 @pytest.mark.skipif(sys.platform == "win32", reason="the recipes use ls and sh")
-@pytest.mark.parametrize(("newer", "selected"), PULLS)
+@pytest.mark.parametrize("case", PULLS)
 @pytest.mark.parametrize("title", READERS)
 def test_every_recipe_reads_the_old_run_until_the_new_one_has_answers_and_then_only_that(
     title: str,
-    newer: str,
-    selected: tuple[str, ...],
+    case: tuple[str, str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A person improves a prompt, adds two tickets and three texts, and runs again."""
     stage = stage_for(title, tmp_path / "both", capsys, monkeypatch)
-    pull = ("outputs", "pull", "--sandbox", *selected)
+    newer, option = case
+    pull = ("outputs", "pull", "--sandbox", *filter(None, [option]))
     declare(stage, "an earlier prompt, with many more words", ids=(TICKETS[0], TICKETS[2]), texts=2)
     assert stage.run("apply", "--yes", "--sandbox").code == 0
     stage.advance(60)
