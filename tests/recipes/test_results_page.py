@@ -129,14 +129,12 @@ def test_a_recipe_does_what_it_says(
 
 READERS = [title for title in DATA if DATA[title][0] is pulled]
 """The sections that read pulled results."""
-NEWER: dict[str, tuple[dict[str, str], float]] = {
-    "not created": ({}, -1),
-    "running": ({}, 0),
-    "failed": ({"model": "sandbox-unknown-chat", "embed": "sandbox-unknown-embed"}, 60),
+NEWER = {
+    "not created": ("mistral-small-latest", "mistral-embed", -1),
+    "running": ("mistral-small-latest", "mistral-embed", 0),
+    "failed": ("sandbox-unknown-chat", "sandbox-unknown-embed", 60),
 }
-"""The newer work of the names, which has no answers, and for how many seconds its jobs exist."""
-
-
+"""Models of the newer work of the names, which has no answers, and for how many seconds its jobs exist."""
 PULLS = [
     ("not created", "--current"),
     ("running", ""),
@@ -180,8 +178,8 @@ def test_every_recipe_reads_the_old_run_until_the_new_one_has_answers_and_then_o
     assert stage.run(*pull).code == 0
     old = read(stage, title)
 
-    models, seconds = NEWER[newer]
-    declare(stage, **models)
+    model, embed, seconds = NEWER[newer]
+    declare(stage, model=model, embed=embed)
     if seconds >= 0:
         assert stage.run("apply", "--yes", "--sandbox").code == 0
         stage.advance(seconds)
