@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from pathlib import PurePosixPath
+from itertools import accumulate
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -158,7 +158,7 @@ class Checkout(Struct, frozen=True, kw_only=True):
 def not_committed(files: Iterable[str], uncommitted: frozenset[str]) -> tuple[str, ...]:
     """Return the files that are uncommitted. Of a submodule, git names only the folder: all its files count."""
     return tuple(
-        path for path in files if not uncommitted.isdisjoint((path, *map(str, PurePosixPath(path).parents)))
+        path for path in files if not uncommitted.isdisjoint(accumulate(path.split("/"), "{}/{}".format))
     )
 
 
