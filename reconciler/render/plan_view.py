@@ -30,7 +30,7 @@ REASON_WORDS: Final = {
     "newer_tool": "written by a newer version",
     "cancelled": "",
     "stopping": "it is being cancelled",
-    "unsettled": "a create was sent and its outcome is not known yet",
+    "unsettled": "a create may have been sent, and its outcome is not known yet",
     "failed": "",
     "partial": "",
     "not_agreed": "needs an agreed plan",
