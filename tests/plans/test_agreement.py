@@ -72,7 +72,8 @@ def waiting(attempts: int) -> JobSpec:
 
 TWICE, OFTEN = spec("a", retry=retrying(2)), spec("a", retry=retrying(5))
 NOT_AGREED, STALE = ("not_agreed",), ("stale_plan",)
-HELD, RETRIED = {"a": ("hold - not_agreed!",)}, {"a": ("create retry 2",)}
+HELD: dict[str, tuple[str, ...]] = {"a": ("hold - not_agreed!",)}
+RETRIED: dict[str, tuple[str, ...]] = {"a": ("create retry 2",)}
 TABLE = {
     "nothing was agreed to": Row(now=world(), done={"a": ("hold - not_agreed!",)}, guards=NOT_AGREED),
     "there is nothing to do": Row(now=world(job(A)), done={"a": ("keep j1 running",)}),
