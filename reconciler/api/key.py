@@ -132,7 +132,7 @@ def read_key(
     """
     headers = read_headers(environ.get(HEADERS, ""))
     if file is None:
-        if run and KEY_COMMAND in environ and not environ.get(VARIABLE):
+        if run and environ.get(KEY_COMMAND) and not environ.get(VARIABLE):
             return ApiKey(_line(run()), source=f"the output of {KEY_COMMAND}", headers=headers)
         if VARIABLE not in environ:
             raise ApiKeyError("no API key", hint=f"{_HOW}; --sandbox needs no key")

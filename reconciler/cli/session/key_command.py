@@ -35,6 +35,7 @@ def key_from_command(
     command = _split(environ[KEY_COMMAND])
     program = _program(command[0], folders, top)
     given = {name: value for name, value in environ.items() if not name.startswith("RECONCILER_")}
+    failure, done = "", None
     try:
         done = subprocess.run(  # noqa: S603  no shell; only the environment names the command
             [program, *command[1:]],
@@ -46,13 +47,14 @@ def key_from_command(
             timeout=timeout_seconds,
             check=False,
         )
-        code, failure = done.returncode, ""
     except subprocess.TimeoutExpired:
-        code, failure = 0, f"did not end within {timeout_seconds:g} s"
+        failure = f"did not end within {timeout_seconds:g} s"
     except (OSError, ValueError) as error:  # the latter for a NUL in an argument
-        code, failure = 0, f"cannot be run: {getattr(error, 'strerror', None) or error}"
-    if code or failure:  # outside of `except`: an error must not keep the output
-        raise _error(failure or f"ended with exit code {code}", f"run it yourself to see why: {command[0]} …")
+        failure = f"cannot be run: {getattr(error, 'strerror', None) or error}"
+    if done and done.returncode:
+        failure = f"ended with exit code {done.returncode}"
+    if done is None or failure:  # outside of `except`: an error must not keep the output
+        raise _error(failure, f"run it yourself to see why: {command[0]} …")
     return done.stdout.decode("latin-1")
 
 
