@@ -76,12 +76,7 @@ def name_of(spec: Document) -> str:
 
 
 def choose(file: SettingsFile, document: Document, name: str) -> tuple[Settings, Overlay]:
-    """Return the settings of one environment, and what it sets in specs.
-
-    Args:
-        file: the settings file.
-        document: the same with positions.
-        name: the environment; "" if none was chosen.
+    """Return the settings of the environment `name`, "" if none was chosen, and what it sets in specs.
 
     Raises:
         SpecError: the file does not have the environment, has environments and none was chosen, or has two with

@@ -56,14 +56,9 @@ class Edit:
 def edit(
     project: Project, specs: Sequence[JobSpec], later: Collection[str], name: str, to: str | None
 ) -> Edit:
-    """Return the edited file of a spec. Writes nothing.
+    """Return the edited file of the spec of a job. Writes nothing.
 
-    Args:
-        project: the project of the spec.
-        specs: all declared specs.
-        later: names whose first period has not begun.
-        name: the job to submit again.
-        to: the new value; None for the old number plus one.
+    `later` has the names whose first period has not begun; `to` is None for the old number plus one.
 
     Raises:
         UsageError: no declared job has this name, or it is in a family, or its `rerun` is a period, or there is no

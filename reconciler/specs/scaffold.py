@@ -96,11 +96,9 @@ def settings(name: str, *, specs: str, shared: bool, results: str = "", branch: 
 
 
 def example(folder: str, project: str) -> tuple[Wanted, ...]:
-    """Return a spec and its data.
+    """Return a spec in a folder, relative to the project's, and its data.
 
-    Args:
-        folder: the spec root, relative to the project's root.
-        project: named in the requests: two projects of a workspace would share the work otherwise.
+    The requests name the project: two projects of a workspace would share the work otherwise.
     """
     up = "../" * len(Path(folder).parts)
     spec = (
@@ -144,12 +142,7 @@ def schema(name: str) -> Wanted:
 
 
 def workflows(package: str, branch: str) -> Iterator[Wanted]:
-    """Yield the workflows, their action and its dependencies.
-
-    Args:
-        package: the source that they install.
-        branch: the default branch, of which a push is applied.
-    """
+    """Yield the workflows, which apply a push to `branch`, and their action, which installs `package`."""
     pinned, pushed = f"package: {package}\n", f"branches: [{json.dumps(branch, ensure_ascii=False)}] "
     for path in WORKFLOWS:
         text = normalized(carried(path)).replace(b"package: .\n", pinned.encode())
