@@ -199,7 +199,7 @@ ENVIRONMENTS: Final = """\
 ## Environments
 
 In place of `project`, the file can have environments. Each is a project of its own with the same specs, in which it can
-replace fields. `--env dev` or `RECONCILER_ENV=dev` chooses one; without a choice, only `validate` works, and checks
+replace fields. It can also replace single values of `guards` and `apply`. `--env dev` or `RECONCILER_ENV=dev` chooses one; without a choice, only `validate` works, and checks
 all. The plan names the environment, and its results are in a folder of its name below `results`. The API key is always
 in `MISTRAL_API_KEY`, so set that for each environment too.
 

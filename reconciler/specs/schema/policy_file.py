@@ -12,11 +12,13 @@ from reconciler.specs.schema.job_fields import optional_fields
 from reconciler.specs.schema.types import MetadataKey
 
 if TYPE_CHECKING:
+    from reconciler.settings import ApplyFrom as RequiredApply
     from reconciler.settings import Guards as MaxGuards
     from reconciler.settings import Limits as MaxLimits
 else:
     MaxGuards = optional_fields("MaxGuards", of=settings.Guards)
     MaxLimits = optional_fields("MaxLimits", of=settings.Limits)
+    RequiredApply = optional_fields("RequiredApply", of=settings.ApplyFrom)
 
 Globs = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
 
@@ -61,3 +63,11 @@ class PolicyFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = MaxGuards()
     max_limits: Annotated[MaxLimits, about("The largest value of each limit.")] = MaxLimits()
+    required_apply: Annotated[
+        RequiredApply,
+        about(
+            "Rules about the checkout that `apply` in the settings has at least; with `only_from`, globs that it may "
+            "choose from. A rule forbids its `allow_…`, unless `max_guards` allows that.",
+            {"only_from": ["main"], "clean": True, "pushed": True},
+        ),
+    ] = RequiredApply()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.constraints import NAME_PATTERN, NAME_RULE, about, matching
-from reconciler.settings import Guards, ProjectName, Settings
+from reconciler.settings import ApplyFrom, Guards, ProjectName, Settings
 from reconciler.specs.schema.job_fields import optional_fields
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class EnvironmentFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         ),
     ] = {}
     guards: Annotated[Guards, about("Guards that differ from those of the file.")] = Guards()
+    apply: Annotated[ApplyFrom, about("Rules about the checkout that differ from those of the file.")] = (
+        ApplyFrom()
+    )
 
 
 class SettingsFile(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
