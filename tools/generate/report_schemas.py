@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final
@@ -77,10 +77,13 @@ def schema(name: str) -> Callable[[], str]:
 def _text(name: str) -> str:
     shapes = SHAPES[name]
     tops, definitions = msgspec.json.schema_components(shapes, ref_template="#/$defs/{name}")
-    explained = {key: docs for module in _MODULES for key, docs in _field_docs(Path(module)).items()}
+    classes = [it for module in _MODULES for it in _classes(Path(module))]
+    explained = {it.name: _field_docs(it) for it in classes}
+    parents = {it.name: [base.id for base in it.bases if isinstance(base, ast.Name)] for it in classes}
     for title, definition in definitions.items():
-        for field, meaning in explained.get(title, {}).items():
-            definition["properties"][field].setdefault("description", meaning)
+        for each in (title, *_bases(title, parents)):
+            for field, meaning in explained.get(each, {}).items():
+                definition["properties"][field].setdefault("description", meaning)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": TITLES.get(name, f"What `reconciler {name}` writes as JSON"),
@@ -104,20 +107,24 @@ _MODULES: Final = (
 """The modules that define the types of documents."""
 
 
-def _field_docs(module: Path) -> dict[str, dict[str, str]]:
-    """Return the docstrings below the fields of each class, which Python does not keep."""
-    classes = (
-        it for it in ast.parse(module.read_text(encoding="utf-8")).body if isinstance(it, ast.ClassDef)
-    )
+def _classes(module: Path) -> list[ast.ClassDef]:
+    return [it for it in ast.parse(module.read_text(encoding="utf-8")).body if isinstance(it, ast.ClassDef)]
+
+
+def _bases(name: str, parents: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for parent in parents.get(name, ()):
+        yield parent
+        yield from _bases(parent, parents)
+
+
+def _field_docs(shape: ast.ClassDef) -> dict[str, str]:
+    """Return the docstrings below the fields of a class, which Python does not keep."""
     return {
-        shape.name: {
-            field.target.id: text.value.value
-            for field, text in pairwise(shape.body)
-            if isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(text, ast.Expr)
-            and isinstance(text.value, ast.Constant)
-            and isinstance(text.value.value, str)
-        }
-        for shape in classes
+        field.target.id: text.value.value
+        for field, text in pairwise(shape.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
     }
