@@ -17,7 +17,7 @@ from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
 from reconciler.model import RunKey
 from reconciler.outputs import summary
-from reconciler.outputs.current import WorkResults, seen
+from reconciler.outputs.current import WorkResults
 from reconciler.outputs.digest import read
 from reconciler.outputs.leases import Lease, LeaseManager
 from reconciler.outputs.store import FolderStore, ResultStore
@@ -124,7 +124,7 @@ def join(store: ResultStore, wanted: RunKey | None = None) -> WorkSummary:
     results = WorkResults(store=store, wanted={"tickets": [wanted]} if wanted else {}, newest={})
     folders = sorted(store.jobs().values())
     before = results.summary("tickets")
-    if before is not None and before.seen == seen(folders):
+    if before is not None and results.is_newest(before, folders):
         return before
     pid = next(RUNS)
     env = Environment(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
 import msgspec
@@ -19,6 +16,7 @@ from reconciler.plans import document
 from reconciler.plans.document import PlanDoc
 from reconciler.workspace import snapshot
 from reconciler.workspace.snapshot import SnapshotDoc
+from tools.generate.field_docs import field_docs
 
 
 class PlanFile(Struct, frozen=True, kw_only=True):
@@ -77,13 +75,10 @@ def schema(name: str) -> Callable[[], str]:
 def _text(name: str) -> str:
     shapes = SHAPES[name]
     tops, definitions = msgspec.json.schema_components(shapes, ref_template="#/$defs/{name}")
-    classes = [it for module in _MODULES for it in _classes(Path(module))]
-    explained = {it.name: _field_docs(it) for it in classes}
-    parents = {it.name: [base.id for base in it.bases if isinstance(base, ast.Name)] for it in classes}
+    explained = field_docs(_MODULES)
     for title, definition in definitions.items():
-        for each in (title, *_bases(title, parents)):
-            for field, meaning in explained.get(each, {}).items():
-                definition["properties"][field].setdefault("description", meaning)
+        for field, meaning in explained.get(title, {}).items():
+            definition["properties"][field].setdefault("description", meaning)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": TITLES.get(name, f"What `reconciler {name}` writes as JSON"),
@@ -95,9 +90,9 @@ def _text(name: str) -> str:
 
 _MODULES: Final = (
     document.__file__,
+    result_summary.__file__,
     reports.__file__,
     snapshot.__file__,
-    result_summary.__file__,
     wire.__file__,
     __file__,
     record.__file__,
@@ -105,26 +100,3 @@ _MODULES: Final = (
     audit.__file__,
 )
 """The modules that define the types of documents."""
-
-
-def _classes(module: Path) -> list[ast.ClassDef]:
-    return [it for it in ast.parse(module.read_text(encoding="utf-8")).body if isinstance(it, ast.ClassDef)]
-
-
-def _bases(name: str, parents: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    for parent in parents.get(name, ()):
-        yield parent
-        yield from _bases(parent, parents)
-
-
-def _field_docs(shape: ast.ClassDef) -> dict[str, str]:
-    """Return the docstrings below the fields of a class, which Python does not keep."""
-    return {
-        field.target.id: text.value.value
-        for field, text in pairwise(shape.body)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
