@@ -67,7 +67,7 @@ def head_of(job_id: str, inputs: str, origin: str) -> dict[str, Any]:
     Args:
         job_id: the job.
         inputs: the digest of its inputs.
-        origin: where they are from: `local`, `uploaded`, or `none`.
+        origin: their source: `local`, `uploaded`, or `none`.
     """
     return {"job": job_id, "inputs": inputs, "ordered": origin != "none", "origin": origin}
 
