@@ -12,7 +12,6 @@ from reconciler.errors import Problem
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
-from reconciler.specs.schema.json_schema import defaults_schema
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import Document, Fields, Path
 
@@ -31,7 +30,7 @@ _MODEL: Final = defaults_model()
 
 def check(document: Document) -> list[Problem]:
     """Return the problems of a `_defaults.yaml`."""
-    accepted = convert_or_explain(document, _MODEL, defaults_schema, _MISPLACED)
+    accepted = convert_or_explain(document, _MODEL, "defaults", _MISPLACED)
     return [*document.problems, *(accepted if isinstance(accepted, list) else ())]
 
 

@@ -21,7 +21,6 @@ from reconciler.specs.inputs.paths import uploaded_id
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
-from reconciler.specs.schema.json_schema import job_schema
 from reconciler.specs.yaml import reader
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.text.plural import pluralize
@@ -173,6 +172,6 @@ def _refused(text: str) -> str:
     """Return why a document is not a valid spec, "" if it is."""
     documents, problems = reader.read(SourceFile("spec.yaml", text), Limits())
     for document in documents[:1]:
-        accepted = convert_or_explain(document, JobFields, job_schema, MISPLACED_FIELD_HINTS)
+        accepted = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
         problems += [*document.problems, *(accepted if isinstance(accepted, list) else ())]
     return "; ".join(problem.message for problem in problems)

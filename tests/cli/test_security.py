@@ -322,7 +322,7 @@ ELSEWHERE = (
     "run code of the checkout in place of pip or of this tool",
     "apply an unreviewed branch",
     "get past the required check with broken specs, or with a plan that failed or did not run",
-    "submit what no review has seen: a direct push, a plan that expired, an input that grew, a repeated old run",
+    "submit what no review has seen: a direct push, a plan that expired, an input that grew, more attempts, a repeated old run",
     "submit more than a reviewer may approve",
     "go beyond a policy of the organization",
     "forge the ledger, or the cache of input files",

@@ -18,7 +18,7 @@ from reconciler.settings import Guards, Limits, Settings
 from reconciler.specs import load
 from reconciler.specs.policy import RULES, Policy
 from reconciler.specs.project import _only_document, read_policy
-from reconciler.specs.schema.json_schema import policy_schema
+from reconciler.specs.schema import json_schema
 from reconciler.specs.schema.policy_file import PolicyFile
 from reconciler.specs.yaml.reader import read
 from reconciler.specs.yaml.source import SourceFile
@@ -113,7 +113,7 @@ REFUSED: Final = (
 
 def policy(text: str) -> Policy:
     source = SourceFile("policy.yaml", text or "{}")
-    return Policy(*_only_document(source, PolicyFile, policy_schema, ""), "0" * 64, "demo")
+    return Policy(*_only_document(source, PolicyFile, "policy", ""), "0" * 64, "demo")
 
 
 def found(root: Path, rules: str, lines: str) -> tuple[Problem, ...]:
@@ -188,7 +188,7 @@ def test_every_guard_and_limit_has_a_ceiling_that_no_policy_raises(group: str, n
     bound = policy(yaml.safe_dump({f"max_{group}": {name: lower}}))
     capped = getattr(getattr(bound.capped(Settings(project="demo")), group), name)
     assert capped == lower
-    schema = policy_schema()["$defs"][f"Max{group.title()}"]["properties"][name]
+    schema = json_schema.schema("policy")["$defs"][f"Max{group.title()}"]["properties"][name]
     if "maximum" in schema:
         with pytest.raises(SpecError):
             policy(yaml.safe_dump({f"max_{group}": {name: schema["maximum"] * 2}}))

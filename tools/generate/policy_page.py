@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.specs.schema.json_schema import policy_schema
-from tools.generate import reference
+from tools.generate import reference, spec_schemas
 
 EXAMPLE: Final = """\
 message: Ask in the channel batch-platform.
@@ -82,7 +81,7 @@ export RECONCILER_POLICY="$HOME/policy/policy.yaml"
 
 def page() -> str:
     """Return `docs/policy.md`."""
-    schema = policy_schema()
+    schema = spec_schemas.schema("policy")
     blocks = [HEAD, f"```yaml\n{EXAMPLE}```", TEXT, *reference.fields(schema, schema)]
     blocks += [block for name in ("max_guards", "max_limits") for block in reference.inner(name, schema)]
     return "\n\n".join(blocks) + "\n"
