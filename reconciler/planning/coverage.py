@@ -97,7 +97,7 @@ class Coverage(Struct, frozen=True, kw_only=True):
     worth: bytes = b""
     """For each request the `WORTH` of its answer, 0 without one."""
     kinds: tuple[str, ...] = ("",)
-    """Kinds of failures; the first stands for none."""
+    """Kinds of failures; the first one means none."""
     kind: Sequence[int] = ()
     """For each request a position in `kinds`: its last failure."""
     attempts: bytes = b""

@@ -12,7 +12,7 @@ from reconciler.planning.coverage import MISSING, UNASKED, Account
 
 
 class Results(StrEnum):
-    """What is known of a job's result files."""
+    """How far a job's result files are read."""
 
     READ = "read"
     """All that the job names are here, whole."""
@@ -38,7 +38,7 @@ def account(job: Job, results: Results, count: Count, *, now: float, late_second
 
     Args:
         job: the job.
-        results: what is known of its files; READ also if it names none.
+        results: how far its files are read; READ also if it names none.
         count: its numbers.
         now: Unix seconds.
         late_seconds: how long after a job's end its files may still appear.

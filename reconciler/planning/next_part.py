@@ -28,7 +28,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     """What a spec and the limits say about the next part."""
 
     retry_on: tuple[str, ...]
-    """Kinds of failures that are retried; `http_5xx` and `http_4xx` stand for a hundred statuses."""
+    """Kinds of failures that are retried; `http_5xx` and `http_4xx` mean a hundred statuses each."""
     max_attempts: int
     """How often one request may fail."""
     canary: int = 0

@@ -89,7 +89,7 @@ TABLE = (
     Row("late beats gone", (known("1", "ab", Account.GONE), known("2", "a", Account.LATE)), "lGN"),
     Row("gone beats failed", (known("1", "a", Account.GONE), ended("2", {"a": "missing"})), "GNN"),
     Row("gone, answered since", (known("1", "ab", Account.GONE), ended("2", {"a": ""})), "AGN"),
-    Row("gone, of what nobody wants", (known("1", "xyz", Account.GONE),), "NNN"),
+    Row("gone, of what is not wanted", (known("1", "xyz", Account.GONE),), "NNN"),
     Row("results that were not read", (known("1", "ab", Account.UNREAD),), "UUN"),
     Row("a success, by its counts", (known("1", "ab", Account.ANSWERED),), "AAN"),
     Row("stopped by a person", (person("1", {"a": "", "b": "cancelled"}),), "ASN"),
@@ -314,7 +314,7 @@ def donors_of_any_kind(draw: st.DrawFn) -> tuple[Donor, ...]:
 
 
 def outcomes_of(donor: Donor) -> dict[bytes, str]:
-    """Return what became of each request that a job was asked, as far as it is known."""
+    """Return the outcome of each request that a job was asked, as far as it is known."""
     asked = [donor.asked[at : at + 16] for at in range(0, len(donor.asked), 16)]
     if donor.outcomes is None:
         return dict.fromkeys(asked, "" if donor.account is Account.ANSWERED else "?")
