@@ -201,7 +201,7 @@ def test_a_request_without_a_line_has_the_kind_of_the_end(phase: Phase, kind: st
 # What comes next.
 
 
-def rules(**changed: object) -> Rules:
+def rules_of(**changed: object) -> Rules:
     """Return rules with the defaults of a spec."""
     return Rules(**({"retry_on": RETRY_ON, "max_attempts": 2} | changed))  # type: ignore[arg-type]
 
@@ -213,15 +213,15 @@ class Next(NamedTuple):
     donors: tuple[Donor, ...]
     verdict: Verdict
     places: list[int] = []  # noqa: RUF012 - a default that nothing changes
-    rules: Rules = rules()
+    rules: Rules = rules_of()
     kind: str = "new"
     held: int = 0
     check: str = ""
 
 
 A = {"a": "", "b": "", "c": "", "d": ""}
-CANARY = rules(canary=2)
-ALLOWS = rules(canary=2, checks=Checks(failed=0.5))
+CANARY = rules_of(canary=2)
+ALLOWS = rules_of(canary=2, checks=Checks(failed=0.5))
 PARTS = (
     Next("nothing was submitted", (), Verdict.SUBMIT, [0, 1, 2, 3]),
     Next("everything is answered", (ended("1", A),), Verdict.COMPLETE, kind="retry"),
@@ -229,11 +229,11 @@ PARTS = (
     Next("one may be retried", (ended("1", A | {"b": "http_503"}),), Verdict.SUBMIT, [1], kind="retry"),
     Next("one may not", (ended("1", A | {"b": "http_400"}),), Verdict.INCOMPLETE, kind="retry"),
     Next("unless the spec asks for it", (ended("1", A | {"b": "http_400"}),), Verdict.SUBMIT, [1],
-         rules(retry_on=("http_4xx",)), kind="retry"),
+         rules_of(retry_on=("http_4xx",)), kind="retry"),
     Next("no attempt is left", (ended("1", A | {"b": "missing"}), ended("2", {"b": "missing"})), Verdict.INCOMPLETE,
          kind="retry"),
     Next("another attempt is allowed", (ended("1", A | {"b": "missing"}), ended("2", {"b": "missing"})), Verdict.SUBMIT,
-         [1], rules(max_attempts=3), kind="retry"),
+         [1], rules_of(max_attempts=3), kind="retry"),
     Next("late results hold all", (ended("1", {"a": "missing"}), known("2", "b", Account.LATE)), Verdict.LATE,
          [0, 2, 3]),
     Next("lost answers hold all", (known("2", "b", Account.GONE),), Verdict.GONE, [0, 2, 3]),
@@ -253,14 +253,14 @@ PARTS = (
     Next("invalid answers stop it", (ended("1", {"a": "", "b": "invalid"}),), Verdict.CANARY_FAILED, [], CANARY,
          kind="canary", held=2, check="1 of 2 answers are invalid (checks.invalid: at most 0)"),
     Next("answers that were cut off stop it if asked", (ended("1", {"a": "", "b": "truncated"}),),
-         Verdict.CANARY_FAILED, [], rules(canary=2, checks=Checks(truncated=0.4)), kind="canary", held=2,
+         Verdict.CANARY_FAILED, [], rules_of(canary=2, checks=Checks(truncated=0.4)), kind="canary", held=2,
          check="1 of 2 answers were cut off (checks.truncated: at most 0.4)"),
-    Next("a canary of everything", (), Verdict.SUBMIT, [0, 1, 2, 3], rules(canary=9), kind="canary"),
+    Next("a canary of everything", (), Verdict.SUBMIT, [0, 1, 2, 3], rules_of(canary=9), kind="canary"),
     Next("a failed canary holds nothing that is not there", (ended("1", A | {"b": "http_400"}),), Verdict.INCOMPLETE,
          rules=CANARY, kind="retry"),
-    Next("what fits into one job", (), Verdict.SUBMIT, [0, 1, 2], rules(max_requests=3), held=1),
-    Next("by its bytes", (), Verdict.SUBMIT, [0, 1], rules(max_bytes=25), held=2),
-    Next("one too large goes alone, for the check to name it", (), Verdict.SUBMIT, [0], rules(max_bytes=5), held=3),
+    Next("what fits into one job", (), Verdict.SUBMIT, [0, 1, 2], rules_of(max_requests=3), held=1),
+    Next("by its bytes", (), Verdict.SUBMIT, [0, 1], rules_of(max_bytes=25), held=2),
+    Next("one too large goes alone, for the check to name it", (), Verdict.SUBMIT, [0], rules_of(max_bytes=5), held=3),
 )  # fmt: skip
 
 
@@ -327,7 +327,7 @@ def test_every_request_is_in_one_state_and_what_is_answered_is_never_submitted(
 ) -> None:
     letters = "".join(sorted(wanted))
     coverage = cover(keys(letters), donors, cap=cap)
-    part = next_part(coverage, rules(max_attempts=cap))
+    part = next_part(coverage, rules_of(max_attempts=cap))
     submitted = {letters[place] for place in part.places}
     assert sum(coverage.count().values()) == len(letters)
     for letter in letters:
@@ -351,7 +351,7 @@ def test_a_canary_never_submits_more_new_requests_than_it_asks_for(
     donors: tuple[Donor, ...], canary: int, cap: int
 ) -> None:
     coverage = cover(keys(LETTERS), donors, cap=cap)
-    part = next_part(coverage, rules(canary=canary, max_attempts=cap))
+    part = next_part(coverage, rules_of(canary=canary, max_attempts=cap))
     outcomes = sum(coverage.outcome_known(at) for at in range(len(LETTERS)))
     fresh = [place for place in part.places if coverage.states[place] == State.NEW]
     if part.kind == "canary":
