@@ -123,7 +123,7 @@ class Server:
     def answered(self, job_id: str) -> int:
         """Return how many requests of a job on record were answered by now."""
         course = self._course(job_id)
-        return 0 if course is None else lifecycle.state(course, self._now()).succeeded
+        return 0 if course is None else lifecycle.state(course, self._now()).succeeded_requests
 
     def doom(self, job_id: str) -> None:
         """Let a job fail when it is validated."""
