@@ -179,7 +179,7 @@ class Exchange:
 
     def _signed(self, request: httpx.Request) -> httpx.Request:
         """Add the key at the last moment, so that no object of ours holds a header with it."""
-        request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
+        request.headers.update(self._key.headers())
         return request
 
     def _request(self, call: Call) -> httpx.Request:
