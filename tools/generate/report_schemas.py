@@ -111,7 +111,7 @@ def _field_docs(module: Path) -> dict[str, dict[str, str]]:
     )
     return {
         shape.name: {
-            field.target.id: text.value.value
+            _name(field, field.target.id): text.value.value
             for field, text in pairwise(shape.body)
             if isinstance(field, ast.AnnAssign)
             and isinstance(field.target, ast.Name)
@@ -121,3 +121,9 @@ def _field_docs(module: Path) -> dict[str, dict[str, str]]:
         }
         for shape in classes
     }
+
+
+def _name(field: ast.AnnAssign, attribute: str) -> str:
+    """Return the name of a field in JSON: that of its attribute, unless the field says otherwise."""
+    words = field.value.keywords if isinstance(field.value, ast.Call) else []
+    return next((str(ast.literal_eval(word.value)) for word in words if word.arg == "name"), attribute)
