@@ -79,7 +79,8 @@ def _text(name: str) -> str:
     tops, definitions = msgspec.json.schema_components(shapes, ref_template="#/$defs/{name}")
     explained = {key: docs for module in _MODULES for key, docs in _field_docs(Path(module)).items()}
     for title, definition in definitions.items():
-        for field, meaning in explained.get(title, {}).items():
+        inherited = explained["HistoryPart"] if title in _OF_HISTORY else {}
+        for field, meaning in (explained.get(title, {}) | inherited).items():
             definition["properties"][field].setdefault("description", meaning)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -102,6 +103,7 @@ _MODULES: Final = (
     audit.__file__,
 )
 """The modules that define the types of documents."""
+_OF_HISTORY: Final = {it.__name__ for it in record.HistoryPart.__subclasses__()}
 
 
 def _field_docs(module: Path) -> dict[str, dict[str, str]]:
