@@ -124,7 +124,7 @@ def write_outcomes(
         write_stdout(outcomes_markdown(outcomes, rows))
     elif outcomes:
         write_stdout(outcomes_text(outcomes, rows, colour=env.colour("stdout")))
-    elif document.pending:
+    elif document.pending or document.guards:
         write_stdout("Nothing was done.\n")
 
 
