@@ -1,4 +1,4 @@
-"""Constraints and descriptions of the fields that people write: in `reconciler.yaml` and in specs."""
+"""Constraints and examples of the fields that people write: in `reconciler.yaml` and in specs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,99}" + END
 NAME_RULE: Final = "1 to 100 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit"
 
 
-def about(text: str, *examples: object) -> Meta:
-    """Return the description of a field."""
-    return Meta(description=text, examples=list(examples) or None)
+def such_as(*examples: object) -> Meta:
+    """Return examples of a field."""
+    return Meta(examples=list(examples))
 
 
 def matching(pattern: str, message: str, hint: str, *, end: str = END) -> Meta:
@@ -23,6 +23,6 @@ def matching(pattern: str, message: str, hint: str, *, end: str = END) -> Meta:
     return Meta(pattern=pattern + end, extra_json_schema={"errorMessage": message, "x-hint": hint})
 
 
-def up_to(ceiling: int, text: str) -> Meta:
+def up_to(ceiling: int) -> Meta:
     """Return the constraint of a limit that protects this machine: the file may come from a pull request."""
-    return Meta(ge=1, le=ceiling, description=text)
+    return Meta(ge=1, le=ceiling)

@@ -89,9 +89,11 @@ def unlinked(path: FilePath) -> Path:
     return Path(whole)
 
 
-def make_folder(path: FilePath) -> None:
-    """Create a folder and those above it, unless it exists."""
-    unlinked(path).mkdir(parents=True, exist_ok=True)
+def make_folder(path: FilePath) -> Path:
+    """Create a folder and those above it, unless it exists. Return its absolute path."""
+    folder = unlinked(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def create(path: FilePath, *, mode: int = OWNER_ONLY) -> BinaryIO:

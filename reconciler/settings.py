@@ -1,8 +1,8 @@
 """The fields of `reconciler.yaml`: the project's name, the spec folder, and every limit.
 
 The provider's documentation contradicts itself on several limits and states others nowhere, so each one is a
-setting, and its description says where the default comes from. The JSON Schema of the file and its part of the
-reference page are generated from these classes.
+setting, and the text below it says where the default comes from. The JSON Schema of the file and its part of the
+reference page are generated from these classes and texts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from reconciler.constraints import NAME_PATTERN, NAME_RULE, about, matching, up_to
+from reconciler.constraints import NAME_PATTERN, NAME_RULE, matching, up_to
 
 API: Final = "https://api.mistral.ai"
 """The host that gets the key, unless `--base-url` or `MISTRAL_BASE_URL` names another. No setting does."""
@@ -42,200 +42,128 @@ _Webhook = Annotated[
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits on sizes, counts and times."""
 
-    file_bytes: Annotated[
-        int, up_to(2_000_000_000, "Bytes of one input file. The API's documentation: 512 MB.")
-    ] = 512_000_000
-    line_bytes: Annotated[
-        int,
-        up_to(256_000_000, "Bytes of one line of an input file. Tool default: a scanned document is one."),
-    ] = 96_000_000
-    requests_per_job: Annotated[
-        int,
-        up_to(10_000_000, "Requests in one job. The API's documentation: 1,000,000 (another page: 100,000)."),
-    ] = 1_000_000
-    inline_requests: Annotated[
-        int, up_to(100_000, "Requests written in the spec itself. The API's OpenAPI description: 10,000.")
-    ] = 10_000
-    jobs_per_spec: Annotated[
-        int, up_to(100_000, "Jobs that `for_each` and `matrix` of one spec may make. Tool default.")
-    ] = 10_000
-    max_workspace_pending: Annotated[
-        Count,
-        about(
-            "Requests that a workspace may have pending. The API's documentation: 1,000,000. A create "
-            "that does not fit is held for a later apply."
-        ),
-    ] = 1_000_000
-    max_pending: Annotated[
-        Count | None,
-        about(
-            "Requests that this project may have pending, so that other projects have capacity; null "
-            "for no limit."
-        ),
-    ] = None
-    in_flight: Annotated[
-        _Workers, about("Concurrent writes to the API. Tool default: it stays below usual rate limits.")
-    ] = 8
-    reads_in_flight: Annotated[
-        _Workers, about("Concurrent reads from the API. Tool default: it reads a long list 12 times faster.")
-    ] = 16
-    downloads_in_flight: Annotated[
-        _Workers, about("Jobs downloaded concurrently. Tool default: more do not increase throughput.")
-    ] = 4
-    timeout_seconds: Annotated[
-        float,
-        Meta(
-            gt=0,
-            le=3600,
-            description="Seconds that one call to the API may take; a file may take longer at 32 KiB/s. Tool default.",
-        ),
-    ] = 60.0
-    deadline_seconds: Annotated[
-        _Seconds, about("Seconds that all waits and retries of one run may take. Tool default.")
-    ] = 900.0
-    settle_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=86_400,
-            description="Seconds after a lost response during which the job may still appear in the list; until "
-            "then its absence proves nothing. Tool default: the API documents no bound.",
-        ),
-    ] = 60.0
-    spec_bytes: Annotated[
-        int,
-        up_to(10_000_000, "Bytes of one YAML file. Tool default: a larger file is unlikely to be a spec."),
-    ] = 1_000_000
-    spec_depth: Annotated[
-        int,
-        up_to(200, "Levels of nesting in a YAML file. Tool default: a limit against hostile files."),
-    ] = 64
-    spec_nodes: Annotated[
-        int, up_to(1_000_000, "Values in one YAML file, aliases expanded. Tool default, for the same reason.")
-    ] = 100_000
+    file_bytes: Annotated[int, up_to(2_000_000_000)] = 512_000_000
+    """Bytes of one input file. The API's documentation: 512 MB."""
+    line_bytes: Annotated[int, up_to(256_000_000)] = 96_000_000
+    """Bytes of one line of an input file. Tool default: a scanned document is one."""
+    requests_per_job: Annotated[int, up_to(10_000_000)] = 1_000_000
+    """Requests in one job. The API's documentation: 1,000,000 (another page: 100,000)."""
+    inline_requests: Annotated[int, up_to(100_000)] = 10_000
+    """Requests written in the spec itself. The API's OpenAPI description: 10,000."""
+    jobs_per_spec: Annotated[int, up_to(100_000)] = 10_000
+    """Jobs that `for_each` and `matrix` of one spec may make. Tool default."""
+    max_workspace_pending: Count = 1_000_000
+    """Requests that a workspace may have pending. The API's documentation: 1,000,000. A create that does not fit is
+    held for a later apply."""
+    max_pending: Count | None = None
+    """Requests that this project may have pending, so that other projects have capacity; null for no limit."""
+    in_flight: _Workers = 8
+    """Concurrent writes to the API. Tool default: it stays below usual rate limits."""
+    reads_in_flight: _Workers = 16
+    """Concurrent reads from the API. Tool default: it reads a long list 12 times faster."""
+    downloads_in_flight: _Workers = 4
+    """Jobs downloaded concurrently. Tool default: more do not increase throughput."""
+    timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    """Seconds that one call to the API may take; a file may take longer at 32 KiB/s. Tool default."""
+    deadline_seconds: _Seconds = 900.0
+    """Seconds that all waits and retries of one run may take. Tool default."""
+    settle_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    """Seconds after a lost response during which the job may still appear in the list; until then its absence proves
+    nothing. Tool default: the API documents no bound."""
+    spec_bytes: Annotated[int, up_to(10_000_000)] = 1_000_000
+    """Bytes of one YAML file. Tool default: a larger file is unlikely to be a spec."""
+    spec_depth: Annotated[int, up_to(200)] = 64
+    """Levels of nesting in a YAML file. Tool default: a limit against hostile files."""
+    spec_nodes: Annotated[int, up_to(1_000_000)] = 100_000
+    """Values in one YAML file, aliases expanded. Tool default, for the same reason."""
 
 
 class UploadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How input files are kept in the workspace."""
 
-    expiry_hours: Annotated[
-        Count | None,
-        about(
-            "Hours after which the API deletes an upload; null leaves that to the API (30 days). "
-            "Must be more than `reuse_hours`, unless `reuse` is false."
-        ),
-    ] = None
-    visibility: Annotated[
-        Literal["workspace", "user"] | None,
-        about("Who can see an upload; null leaves that to the API (the workspace)."),
-    ] = None
-    reuse: Annotated[bool, about("Whether to reuse an existing upload with the same content.")] = True
-    verify: Annotated[
-        bool,
-        about(
-            "Whether to read back and hash an upload of an earlier run before reusing it. Otherwise "
-            "its name (the SHA-256 of its content), size and line count are trusted; anyone who can write to the "
-            "workspace can fake them."
-        ),
-    ] = False
-    reuse_hours: Annotated[
-        _Natural,
-        about("Hours that an upload must have left to be reused. Tool default: the longest timeout."),
-    ] = 168
+    expiry_hours: Count | None = None
+    """Hours after which the API deletes an upload; null leaves that to the API (30 days). Must be more than
+    `reuse_hours`, unless `reuse` is false."""
+    visibility: Literal["workspace", "user"] | None = None
+    """Who can see an upload; null leaves that to the API (the workspace)."""
+    reuse: bool = True
+    """Whether to reuse an existing upload with the same content."""
+    verify: bool = False
+    """Whether to read back and hash an upload of an earlier run before reusing it. Otherwise its name (the SHA-256 of
+    its content), size and line count are trusted; anyone who can write to the workspace can fake them."""
+    reuse_hours: _Natural = 168
+    """Hours that an upload must have left to be reused. Tool default: the longest timeout."""
 
 
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits above which actions of a plan are held back. Each has an override on the command line."""
 
-    max_cancels: Annotated[_Natural, about("Cancels in one plan; duplicates do not count.")] = 10
-    max_cancel_share: Annotated[
-        float,
-        Meta(ge=0, le=1, description="Share of the active jobs that one plan may cancel, from 3 cancels on."),
-    ] = 0.5
-    max_new_requests: Annotated[
-        _Natural | None, about("Requests that one plan may submit; null for no budget.")
-    ] = None
-    max_requests_per_day: Annotated[
-        _Natural | None,
-        about(
-            "Requests that this project may submit within 24 hours, counted from its jobs in the "
-            "workspace: a stop for specs that keep changing. null for no limit."
-        ),
-    ] = None
-    max_lost_answers: Annotated[
-        _Natural, about("Answers of running jobs that the cancels of one plan may discard.")
-    ] = 10_000
-    allow_empty: Annotated[
-        bool, about("Whether a plan may cancel every job because no spec is declared.")
-    ] = False
-    allow_other_workspace: Annotated[
-        bool, about("Whether to go on if the workspace shows none of the jobs in the ledger.")
-    ] = False
-    allow_created_elsewhere: Annotated[
-        bool, about("Whether to submit work that another project of the workspace has submitted.")
-    ] = False
-    allow_other_branch: Annotated[
-        bool, about("Whether to create jobs from a branch that `apply.only_from` does not name.")
-    ] = False
-    allow_dirty: Annotated[
-        bool, about("Whether to create jobs from files with uncommitted changes, with `apply.clean`.")
-    ] = False
-    allow_unpushed: Annotated[
-        bool, about("Whether to create jobs from a commit that was not pushed, with `apply.pushed`.")
-    ] = False
+    max_cancels: _Natural = 10
+    """Cancels in one plan; duplicates do not count."""
+    max_cancel_share: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """Share of the active jobs that one plan may cancel, from 3 cancels on."""
+    max_new_requests: _Natural | None = None
+    """Requests that one plan may submit; null for no budget."""
+    max_requests_per_day: _Natural | None = None
+    """Requests that this project may submit within 24 hours, counted from its jobs in the workspace: a stop for specs
+    that keep changing. null for no limit."""
+    max_lost_answers: _Natural = 10_000
+    """Answers of running jobs that the cancels of one plan may discard."""
+    allow_empty: bool = False
+    """Whether a plan may cancel every job because no spec is declared."""
+    allow_other_workspace: bool = False
+    """Whether to go on if the workspace shows none of the jobs in the ledger."""
+    allow_created_elsewhere: bool = False
+    """Whether to submit work that another project of the workspace has submitted."""
+    allow_other_branch: bool = False
+    """Whether to create jobs from a branch that `apply.only_from` does not name."""
+    allow_dirty: bool = False
+    """Whether to create jobs from files with uncommitted changes, with `apply.clean`."""
+    allow_unpushed: bool = False
+    """Whether to create jobs from a commit that was not pushed, with `apply.pushed`."""
 
 
 class ApplyFrom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The checkouts from which jobs may be created, except in the sandbox. Each rule has an override in `guards`."""
 
-    only_from: Annotated[
-        tuple[Annotated[str, Meta(min_length=1)], ...],
-        about("Globs of the branches from which jobs may be created; empty for every branch."),
-    ] = ()
-    clean: Annotated[bool, about("Whether the files of a new job must be committed.")] = False
-    pushed: Annotated[
-        bool, about("Whether a remote-tracking branch must contain the commit, as far as the clone knows.")
-    ] = False
+    only_from: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    """Globs of the branches from which jobs may be created; empty for every branch."""
+    clean: bool = False
+    """Whether the files of a new job must be committed."""
+    pushed: bool = False
+    """Whether a remote-tracking branch must contain the commit, as far as the clone knows."""
 
 
 class ApproveAbove(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The size of a plan from which the GitHub workflow waits for an approval."""
 
-    requests: Annotated[_Natural, about("Requests that one plan may submit without an approval.")]
+    requests: _Natural
+    """Requests that one plan may submit without an approval."""
 
 
 class OnEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A command or a webhook that `apply` notifies once when a job has ended."""
 
-    command: Annotated[
-        Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None,
-        about(
-            "A program and its arguments, run in the folder of this file without a shell. It gets HOME, PATH, "
-            "the like, and what `environment` names, never the API key. It receives JSON on standard input; exit "
-            "code 0 means that it was delivered."
-        ),
-    ] = None
-    environment: Annotated[
-        tuple[
-            Annotated[
-                str,
-                matching(
-                    r"^(?!(?:MISTRAL_API_KEY|RECONCILER_.*|GIT_CONFIG.*)$)[A-Za-z_][A-Za-z0-9_]{0,99}",
-                    "not a variable that a command may get",
-                    "the name of an environment variable; the API key, RECONCILER_* and GIT_CONFIG* stay in the tool",
-                ),
-            ],
-            ...,
+    command: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] | None = None
+    """A program and its arguments, run in the folder of this file without a shell. It gets HOME, PATH, the like, and
+    what `environment` names, never the API key. It receives JSON on standard input; exit code 0 means that it was
+    delivered."""
+    environment: tuple[
+        Annotated[
+            str,
+            matching(
+                r"^(?!(?:MISTRAL_API_KEY|RECONCILER_.*|GIT_CONFIG.*)$)[A-Za-z_][A-Za-z0-9_]{0,99}",
+                "not a variable that a command may get",
+                "the name of an environment variable; the API key, RECONCILER_* and GIT_CONFIG* stay in the tool",
+            ),
         ],
-        about("Environment variables that the command gets, such as SLACK_TOKEN."),
+        ...,
     ] = ()
-    webhook: Annotated[
-        _Webhook | None,
-        about("A URL that receives the JSON as a POST; a 2xx response means that it was delivered."),
-    ] = None
-    timeout_seconds: Annotated[
-        float, Meta(gt=0, le=600, description="Seconds that one delivery may take. Tool default.")
-    ] = 30.0
+    """Environment variables that the command gets, such as SLACK_TOKEN."""
+    webhook: _Webhook | None = None
+    """A URL that receives the JSON as a POST; a 2xx response means that it was delivered."""
+    timeout_seconds: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    """Seconds that one delivery may take. Tool default."""
 
 
 ProjectName = Annotated[str, matching(NAME_PATTERN, "not a project name", NAME_RULE, end="")]
@@ -245,75 +173,49 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of one project: those of `reconciler.yaml`, or of one of its environments."""
 
     project: ProjectName
-    moved_from: Annotated[
-        tuple[Annotated[str, Meta(min_length=1)], ...],
-        about(
-            "The folders in the repository that this file was in before, `.` for the repository's root. Jobs that "
-            "the project submitted there are its own; jobs from any other folder are held."
-        ),
-    ] = ()
+    moved_from: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    """The folders in the repository that this file was in before, `.` for the repository's root. Jobs that the project
+    submitted there are its own; jobs from any other folder are held."""
     specs: Annotated[
-        Annotated[
-            str, matching(r"^[^\x00-\x1f\x7f]+", "not a folder", "name a folder below that of this file")
-        ],
-        about("The folder of the specs, relative to this file and beneath it."),
+        str, matching(r"^[^\x00-\x1f\x7f]+", "not a folder", "name a folder below that of this file")
     ] = "specs"
+    """The folder of the specs, relative to this file and beneath it."""
     results: Annotated[
-        Annotated[
-            str,
-            matching(
-                rf"^(?:(?!.*://)[^\x00-\x1f\x7f]{{1,500}}|{RESULTS_URL})",
-                "not a place for results",
-                "a folder, or a URL such as s3://bucket/outputs, gs://… or az://…",
-            ),
-        ],
-        about(
-            "The place of results: a folder below this one, or the URL of an object store. The variable "
-            "RECONCILER_RESULTS overrides it."
+        str,
+        matching(
+            rf"^(?:(?!.*://)[^\x00-\x1f\x7f]{{1,500}}|{RESULTS_URL})",
+            "not a place for results",
+            "a folder, or a URL such as s3://bucket/outputs, gs://… or az://…",
         ),
     ] = "outputs"
-    ledger: Annotated[
-        Literal["local", "git"],
-        about(
-            "Where to keep the record of intended actions and their outcomes: on this host, or also in "
-            "the branch `reconciler-ledger/<project>` of the repository's remote, which every runner and every "
-            "fresh clone can read."
-        ),
-    ] = "local"
+    """The place of results: a folder below this one, or the URL of an object store. The variable RECONCILER_RESULTS
+    overrides it."""
+    ledger: Literal["local", "git"] = "local"
+    """Where to keep the record of intended actions and their outcomes: on this host, or also in the branch
+    `reconciler-ledger/<project>` of the repository's remote, which every runner and every fresh clone can read."""
     ledger_remote: Annotated[
-        Annotated[
-            str,
-            matching(
-                r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "not the name of a git remote", "such as `origin`"
-            ),
-        ],
-        about("The git remote that holds the branch, with `ledger: git`."),
+        str,
+        matching(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "not the name of a git remote", "such as `origin`"),
     ] = "origin"
-    on_end: Annotated[OnEnd, about("Notification sent once per ended job; only `apply` sends it.")] = OnEnd()
-    limits: Annotated[Limits, about("Limits on sizes, counts and times.")] = Limits()
-    uploads: Annotated[UploadSettings, about("How input files are kept in the workspace.")] = UploadSettings()
-    guards: Annotated[Guards, about("Limits above which actions are held back.")] = Guards()
-    apply: Annotated[ApplyFrom, about("The checkouts from which jobs may be created.")] = ApplyFrom()
-    on_attention: Annotated[
-        Literal["fail", "issue"],
-        about(
-            "On GitHub, whether a scheduled run fails if a job needs attention, or only reports it in an issue."
-        ),
-    ] = "fail"
+    """The git remote that holds the branch, with `ledger: git`."""
+    on_end: OnEnd = OnEnd()
+    """Notification sent once per ended job; only `apply` sends it."""
+    limits: Limits = Limits()
+    """Limits on sizes, counts and times."""
+    uploads: UploadSettings = UploadSettings()
+    """How input files are kept in the workspace."""
+    guards: Guards = Guards()
+    """Limits above which actions are held back."""
+    apply: ApplyFrom = ApplyFrom()
+    """The checkouts from which jobs may be created."""
+    on_attention: Literal["fail", "issue"] = "fail"
+    """On GitHub, whether a scheduled run fails if a job needs attention, or only reports it in an issue."""
     agreed_for: Annotated[
-        Annotated[str, matching(r"^[1-9][0-9]{0,2}[hd]", "not a duration", "such as `14d` or `12h`")],
-        about(
-            "On GitHub, how long the plan of a pull request may be applied. What is left then needs a new review."
-        ),
+        str, matching(r"^[1-9][0-9]{0,2}[hd]", "not a duration", "such as `14d` or `12h`")
     ] = "14d"
-    approve_above: Annotated[
-        ApproveAbove | None,
-        about(
-            "On GitHub, the merge of a larger plan waits for the reviewers of the environment `reconciler`; the "
-            "hourly run never submits more. null to wait for no one."
-        ),
-    ] = None
-    snapshot: Annotated[
-        bool,
-        about("On GitHub, whether `ci apply` saves a snapshot of the workspace, for plans without a key."),
-    ] = True
+    """On GitHub, how long the plan of a pull request may be applied. What is left then needs a new review."""
+    approve_above: ApproveAbove | None = None
+    """On GitHub, the merge of a larger plan waits for the reviewers of the environment `reconciler`; the hourly run
+    never submits more. null to wait for no one."""
+    snapshot: bool = True
+    """On GitHub, whether `ci apply` saves a snapshot of the workspace, for plans without a key."""

@@ -19,7 +19,15 @@ from reconciler.vcs.git_process import Answer, GitUnavailableError, Repository, 
 TIMEOUT_SECONDS: Final = 120
 UNREADABLE: Final = "the shared ledger is unreadable"
 UNWRITABLE: Final = "the ledger cannot be written"
+_PASSES: Final = re.compile(
+    r"(?i)could not resolve host|timed out|connection (reset|refused)|failed to connect|unreachable|early eof"
+    r"|hung up unexpectedly|returned error: (429|5\d\d)"
+)
 _IN_THE_WAY: Final = re.compile(r"(remote: )?.*Unable to create '(.+\.lock)': File exists")
+
+
+class UnreachableError(LedgerError):
+    """The remote could not be reached just now, in git's or ssh's words."""
 
 
 class LockedError(LedgerError):
@@ -71,12 +79,15 @@ class LedgerGit:
         try:
             return self.repository.run(*arguments, data=data, extra=extra, timeout_seconds=TIMEOUT_SECONDS)
         except GitUnavailableError as error:
-            raise LedgerError(f"the shared ledger needs git: {error}", hint=error.hint) from error
+            what = f"the shared ledger in the remote {self.remote} needs git: {error}"
+            raise LedgerError(what, hint=error.hint) from error
 
     def error(self, why: str, done: Answer) -> LedgerError:
         """Return the error for a command that failed."""
         errors = done.stderr.decode("utf-8", "replace")
         failure = git_push.failure(why, reason(errors) or f"git ended with {done.returncode}")
+        if _PASSES.search(errors):
+            return UnreachableError(str(failure), hint=failure.hint)
         return self.locked(why, errors) or failure
 
     def locked(self, why: str, errors: str) -> LockedError | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
-from reconciler.ledger.git_calls import LockedError
+from reconciler.ledger.git_calls import LockedError, UnreachableError
 from reconciler.ledger.git_push import ConflictError
 from reconciler.ledger.lines import Line, decode, decode_block, encode
 from reconciler.text.plural import pluralize
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_TRIES: Final = 10
 """How often a push is tried, because others push or fetch at the same time."""
 LOCK_PAUSE_SECONDS: Final = 0.2
+UNREACHABLE_PAUSE_SECONDS: Final = 5.0
 MIN_PAUSE_SECONDS: Final = 0.5
 MAX_PAUSE_SECONDS: Final = 30.0
 
@@ -132,7 +133,11 @@ class ReplicatedLedger:
         )
 
     def _fetch(self) -> None:
-        self._tip = self._unlocked(self.shared.fetch)
+        try:
+            self._tip = self._unlocked(self.shared.fetch)
+        except UnreachableError:  # perhaps for a moment; a fetch is safe to repeat
+            self.sleep(UNREACHABLE_PAUSE_SECONDS)
+            self._tip = self._unlocked(self.shared.fetch)
         self._fetched_at = self.monotonic()
 
     def _lines(self) -> Iterator[Line]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import accumulate
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -152,6 +153,13 @@ class Checkout(Struct, frozen=True, kw_only=True):
     def dirty(self) -> bool:
         """Whether anything differs from the commit."""
         return bool(self.uncommitted)
+
+
+def not_committed(files: Iterable[str], uncommitted: frozenset[str]) -> tuple[str, ...]:
+    """Return the files that are uncommitted. Of a submodule, git names only the folder: all its files count."""
+    return tuple(
+        path for path in files if not uncommitted.isdisjoint(accumulate(path.split("/"), "{}/{}".format))
+    )
 
 
 class Names(Struct, frozen=True, kw_only=True):

@@ -54,6 +54,8 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     settings: str
     attempt: int
     """1 for the first job of a run key; failed jobs before it are counted."""
+    cap: int = 1
+    """The spec's `retry.max_attempts` when the job was created."""
     op: str
     """Identifies the create of this job, so that the job is found if the response was lost."""
     on_remove: Literal["cancel", "keep"]

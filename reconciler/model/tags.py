@@ -53,6 +53,7 @@ def tags_of(
         input_prefixes=frozenset(digest_prefix(part.identity) for part in spec.inputs),
         settings=spec.settings,
         attempt=attempt,
+        cap=spec.retry.max_attempts,
         op=op,
         on_remove=spec.on_remove,
         over=frozenset(over),
@@ -72,6 +73,7 @@ def write(tags: Tags) -> dict[str, str]:
     run = {
         "v": str(VERSION),
         "attempt": str(tags.attempt),
+        "cap": str(tags.cap) if tags.cap > 1 else "",
         "op": tags.op,
         "rerun": tags.run_key.rerun,
         "on_remove": tags.on_remove,
@@ -198,6 +200,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         input_prefixes=parts,
         settings=pairs.get(SETTINGS, ""),
         attempt=int(attempt),
+        cap=_cap(run.get("cap", "")),
         op=run["op"],
         on_remove=on_remove,
         over=frozenset(filter(None, run.get("over", "").split(","))),
@@ -232,6 +235,11 @@ def _source_of(text: str) -> Source:
         event=source.get("event", ""),
         approver=source.get("approver", ""),
     )
+
+
+def _cap(word: str) -> int:
+    """Read a number of attempts. Without one, or if it was altered, there is no retry."""
+    return int(word) if word.isdecimal() and len(word) <= PART_LENGTH else 1
 
 
 def _on_remove(word: str) -> Literal["cancel", "keep"] | None:

@@ -62,6 +62,15 @@ class WorkResults:
         wanted = self.wanted.get(name)
         return run_key in wanted if wanted else self.newest.get(name, run_key) == run_key
 
+    def is_newest(self, summary: WorkSummary, folders: Sequence[str]) -> bool:
+        """Return whether a join of the jobs in these folders would choose the same results. Raises `OSError`."""
+        if summary.seen != seen(folders):
+            return False
+        if self.is_current(summary.name, RunKey(summary.work, summary.rerun)):
+            return True
+        jobs = filter(None, (decode(self.store.read(f"{it}/{NAME}"), ResultSummary) for it in folders))
+        return not any(job.requests.ok and _run_key(job) in self.wanted.get(summary.name, ()) for job in jobs)
+
     def join(self, name: str, folders: Sequence[str], lease: Lease, *, now: float) -> WorkSummary:
         """Join and publish the results of a name.
 

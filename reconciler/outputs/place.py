@@ -11,7 +11,7 @@ from reconciler import file_access
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 from reconciler.outputs.paths import JOBS, RESULTS
-from reconciler.outputs.store import FolderStore, ResultStore
+from reconciler.outputs.store import FolderStore, ObjectStore, ResultStore
 from reconciler.settings import RESULTS_SCHEMES
 from reconciler.specs.project import Project, make_own
 from reconciler.vcs.git import Git
@@ -89,13 +89,12 @@ def open_place(project: Project, environ: Mapping[str, str], *, staging: Path) -
     if "://" not in place:
         return FolderStore(project.root / place, shown=place.rstrip("/\\") or place)
     try:
-        from reconciler.outputs.object_store import ObjectStore  # noqa: PLC0415 - the package is an extra
+        return ObjectStore(place, staging=staging)
     except ModuleNotFoundError as error:
         raise ReconcilerError(
             f"{place} needs the package {error.name}",
             hint='pip install "mistral-batch-reconciler[objects]", and the package for the scheme, such as s3fs',
         ) from error
-    return ObjectStore(place, staging=staging)
 
 
 def make_place(project: Project, environ: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ from reconciler.documents.result_summary import ResultSummary, decode, needs_att
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.file_access import hint_of
 from reconciler.model import OwnedJob, RunKey
-from reconciler.outputs.current import WorkResults, seen
+from reconciler.outputs.current import WorkResults
 from reconciler.outputs.download import ContradictionError
 from reconciler.outputs.job_download import JobDownloader
 from reconciler.outputs.leases import (
@@ -69,8 +69,12 @@ class Puller:
         ends = {end.job_id: end for end in found}
         return tuple(ends.get(owned.job.id) or self._end(owned, "present") for owned in jobs)
 
-    def join(self, pulled: Sequence[PulledJob]) -> tuple[NameResults, ...]:
-        """Join the results of the names of these jobs, unless nothing has changed, and wait for other runners.
+    def join(self, pulled: Sequence[PulledJob], jobs: Sequence[OwnedJob]) -> tuple[NameResults, ...]:
+        """Join the results of the names of jobs, unless nothing has changed, and wait for other runners.
+
+        Args:
+            pulled: what was pulled.
+            jobs: of the names, whether they were pulled or not: what is declared now may be newer than all of them.
 
         Raises:
             OSError: the place of results cannot be read.
@@ -79,7 +83,7 @@ class Puller:
         folders: dict[str, list[str]] = defaultdict(list)
         for folder in self.leases.store.jobs().values():
             folders[folder.partition("/")[0]].append(folder)
-        names = sorted({job.name for job in pulled if folders[safe_name(job.name)]})
+        names = sorted({name for name in map(self.name_of, jobs) if folders[safe_name(name)]})
         return tuple(
             self._each(names, lambda it: self._joined(it, folders[safe_name(it)], again=it in fresh))
         )
@@ -90,10 +94,13 @@ class Puller:
         left: set[str] = set()
         for owned in jobs:
             own, new = safe_name(owned.job.id), self._folder_of(owned)
-            if there.get(own, new) != new:
-                old = there.pop(own)
+            old = there.get(own) or job_folder(owned.tags.name, owned.job.id)
+            if old != new:
+                pulled = there.pop(
+                    own, None
+                )  # otherwise the folder has the index of the requests alone, or nothing
                 left.add(old.partition("/")[0])
-                if store.move(old, new):
+                if store.move(old, new) and pulled:
                     there[own] = new
         for name in left - {folder.partition("/")[0] for folder in there.values()}:
             store.remove(f"{name}/{result_summary.NAME}")
@@ -166,7 +173,7 @@ class Puller:
         def claimed() -> NameResults | Holder:
             before = results.summary(name)
             state = "unchanged"
-            if again or before is None or before.seen != seen(folders):
+            if again or before is None or not results.is_newest(before, folders):
                 claim = self.leases.acquire(safe_name(name), again=True)
                 if not isinstance(claim, Lease):
                     return claim or UNKNOWN_HOLDER

@@ -1,73 +1,30 @@
-"""The interface of a store of results, and its implementation for a folder."""
+"""Stores of results: a folder, or an object store through fsspec and the package that it needs for the scheme.
+
+A store is a tree of files. Paths are relative to its root and have forward slashes. Threads may share it. Every method
+raises `OSError` if the store fails. Both classes have the same methods; `FolderStore` says what each one does.
+
+An object appears completely or not at all, so files are written on this machine and uploaded when they are complete.
+A claim is a conditional create if the store's package supports it (S3 and Google Cloud Storage do). Otherwise fsspec
+checks and then writes, so two runners that start at the same moment may both download a result, with the same bytes.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 from reconciler import file_access
 from reconciler.documents import result_summary
+from reconciler.errors import ReconcilerError
 from reconciler.outputs.paths import JOBS, RESULTS
 
 
-class ResultStore(Protocol):
-    """A tree of files. Paths are relative to its root and have forward slashes. Threads may share it.
-
-    Every method raises `OSError` if the store fails.
-    """
-
-    where: str
-    """The root, as messages show it."""
-
-    def jobs(self) -> dict[str, str]:
-        """Return the folder of every job that has a summary, whose results are complete, by the folder's own name."""
-
-    def read(self, path: str) -> bytes | None:
-        """Return a small file's content, None if it does not exist."""
-
-    def create(self, path: str, data: bytes) -> bool:
-        """Create a small file. Return False, and change nothing, if it exists."""
-
-    def replace(self, path: str, data: bytes) -> None:
-        """Create or replace a small file atomically."""
-
-    def remove(self, path: str) -> None:
-        """Delete a file if it exists."""
-
-    def names(self, folder: str) -> tuple[str, ...]:
-        """Return the names in a folder, none if it does not exist."""
-
-    def staging_dir(self, folder: str) -> Path:
-        """Return a folder of this machine for the incomplete files of that folder. Its files stay for a later run."""
-
-    def publish(self, folder: str, names: Iterable[str]) -> None:
-        """Move complete files from the staging folder to the store."""
-
-    def publish_results(self, folder: str, file: Path, sha256: str) -> str:
-        """Move a complete file to the store as the results of a name. Return its name there."""
-
-    def tidy(self, folder: str, keep: str) -> None:
-        """Delete the results of a name that `publish_results` has replaced."""
-
-    def fetch(self, path: str, size: int) -> Path:
-        """Return a file of the store as one of this machine; the store has that many bytes of it."""
-
-    def move(self, old: str, new: str) -> bool:
-        """Move a job's folder. Return False, and change nothing, if the new one exists."""
-
-    def clear(self, folder: str) -> None:
-        """Delete the published files from the staging folder."""
-
-    def path(self, folder: str) -> str:
-        """Return the path of a folder, as messages show it."""
-        return f"{self.where}/{folder}"
-
-
-class FolderStore(ResultStore):
+class FolderStore:
     """A folder of this machine, or one that several machines mount. Incomplete files are in the same folder.
 
     Args:
@@ -78,9 +35,10 @@ class FolderStore(ResultStore):
     def __init__(self, root: Path, *, shown: str = "") -> None:
         self.root = root
         self.where = shown or str(root)
+        """The root, as messages show it."""
 
     def jobs(self) -> dict[str, str]:
-        """Return the folder of every job that has a summary."""
+        """Return the folder of every job that has a summary, whose results are complete, by the folder's own name."""
         found = self.root.glob(f"*/{JOBS}/*/{result_summary.NAME}")
         return {path.parent.name: path.parent.relative_to(self.root).as_posix() for path in found}
 
@@ -93,7 +51,7 @@ class FolderStore(ResultStore):
             return None
 
     def create(self, path: str, data: bytes) -> bool:
-        """Create a file together with its content: of several runners, one succeeds."""
+        """Create a small file together with its content. Return False, and change nothing, if it exists."""
         place = self._place(path)
         file_access.make_folder(place.parent)
         temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
@@ -114,7 +72,7 @@ class FolderStore(ResultStore):
         return True
 
     def replace(self, path: str, data: bytes) -> None:
-        """Write a temporary file in the same folder, then rename it."""
+        """Create or replace a small file: write a temporary one in the same folder, then rename it."""
         place = self._place(path)
         file_access.make_folder(place.parent)
         file_access.replace(place, data, mode=file_access.SHARED)
@@ -124,40 +82,38 @@ class FolderStore(ResultStore):
         self._place(path).unlink(missing_ok=True)
 
     def names(self, folder: str) -> tuple[str, ...]:
-        """Return the names in a folder."""
+        """Return the names in a folder, none if it does not exist."""
         try:
             return tuple(sorted(entry.name for entry in self._place(folder).iterdir()))
         except FileNotFoundError:
             return ()
 
     def staging_dir(self, folder: str) -> Path:
-        """Return the folder itself: files are renamed when they are complete."""
-        place = self._place(folder)
-        file_access.make_folder(place)
-        return place
+        """Return the place on this machine of a folder's incomplete files, which stay for a later run: here, itself."""
+        return file_access.make_folder(self.root / folder)
 
     def publish(self, folder: str, names: Iterable[str]) -> None:
-        """Do nothing: the files are in their folder."""
+        """Move complete files from the staging folder to the store: nothing to do."""
 
-    def publish_results(self, folder: str, file: Path, sha256: str) -> str:  # noqa: ARG002 - as the protocol has it
-        """Rename the file: a reader has the earlier results or these."""
+    def publish_results(self, folder: str, file: Path, sha256: str) -> str:  # noqa: ARG002 - for an object store
+        """Rename a complete file to the results of a name; a reader has the earlier ones or these. Return its name."""
         file.replace(self._place(f"{folder}/{RESULTS}"))
         return RESULTS
 
     def tidy(self, folder: str, keep: str) -> None:
-        """Delete the results unless they are kept, and folders that are then empty."""
+        """Delete the results of a name unless they are to be kept, and folders that are then empty."""
         if keep != RESULTS:
             self.remove(f"{folder}/{RESULTS}")
             for path in (f"{folder}/{JOBS}", folder):
                 with suppress(OSError):
                     self._place(path).rmdir()
 
-    def fetch(self, path: str, size: int) -> Path:  # noqa: ARG002 - as the protocol has it
-        """Return the file itself."""
+    def fetch(self, path: str, size: int) -> Path:  # noqa: ARG002 - for an object store
+        """Return a file of the store, which has that many bytes, as one of this machine: here, itself."""
         return self._place(path)
 
     def move(self, old: str, new: str) -> bool:
-        """Rename the folder, with its incomplete files."""
+        """Rename a job's folder, with its incomplete files. Return False, and change nothing, if the new one exists."""
         source, target = self._place(old), self._place(new)
         file_access.make_folder(target.parent)
         if target.exists():
@@ -167,8 +123,128 @@ class FolderStore(ResultStore):
         return True
 
     def clear(self, folder: str) -> None:
-        """Do nothing: the staging folder is the store's."""
+        """Delete the published files from the staging folder: nothing to do."""
+
+    def path(self, folder: str) -> str:
+        """Return the path of a folder, as messages show it."""
+        return f"{self.where}/{folder}"
 
     def _place(self, path: str) -> Path:
         """Return where a file or folder is; a link could lead to results that are not ours."""
         return file_access.unlinked(self.root / path)
+
+
+class ObjectStore:
+    """A tree below the URL of an object store.
+
+    Args:
+        url: such as `s3://bucket/outputs`; the store's package finds the credentials.
+        staging: a folder of this machine for incomplete files.
+
+    Raises:
+        ReconcilerError: fsspec does not know the scheme, or its package is not installed.
+        ModuleNotFoundError: fsspec is not installed.
+    """
+
+    def __init__(self, url: str, *, staging: Path) -> None:
+        import fsspec  # noqa: PLC0415 - the package is an extra
+
+        self.where = url.rstrip("/")
+        self._staging = staging
+        try:
+            self._fs, root = fsspec.core.url_to_fs(self.where)
+        except (ImportError, ValueError) as error:
+            raise ReconcilerError(
+                f"{self.where} cannot be opened: {error}",
+                hint="install the package that fsspec needs for the scheme, such as s3fs for s3:// or gcsfs for gs://",
+            ) from error
+        self._root = root.rstrip("/")
+
+    def jobs(self) -> dict[str, str]:
+        """Return the folder of every job that has a summary, with one listing for all."""
+        self._fs.invalidate_cache()
+        found: list[str] = self._fs.glob(f"{self._root}/*/{JOBS}/*/{result_summary.NAME}")
+        folders = ("/".join(path.split("/")[-4:-1]) for path in found)
+        return {folder.rpartition("/")[2]: folder for folder in folders}
+
+    def read(self, path: str) -> bytes | None:
+        """Return a small object's content, None if it does not exist."""
+        try:
+            return bytes(self._fs.cat_file(f"{self._root}/{path}"))
+        except FileNotFoundError:
+            return None
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Create an object. Return False if it exists."""
+        try:
+            self._fs.pipe_file(f"{self._root}/{path}", data, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Create or replace an object."""
+        self._fs.pipe_file(f"{self._root}/{path}", data)
+
+    def remove(self, path: str) -> None:
+        """Delete an object if it exists."""
+        with suppress(FileNotFoundError):
+            self._fs.rm_file(f"{self._root}/{path}")
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Return the names in a folder, without a cache."""
+        self._fs.invalidate_cache()
+        try:
+            found: list[str] = self._fs.ls(f"{self._root}/{folder}", detail=False)
+        except FileNotFoundError:
+            return ()
+        return tuple(sorted(path.rstrip("/").rpartition("/")[2] for path in found))
+
+    def staging_dir(self, folder: str) -> Path:
+        """Return the staging folder on this machine."""
+        return file_access.make_folder(self._staging / folder)
+
+    def publish(self, folder: str, names: Iterable[str]) -> None:
+        """Upload complete files."""
+        for name in names:
+            self._fs.put_file(str(self._staging / folder / name), f"{self._root}/{folder}/{name}")
+
+    def publish_results(self, folder: str, file: Path, sha256: str) -> str:
+        """Upload the file under a name of its own, which the summary then names."""
+        name = f"results-{sha256[:12]}.jsonl"
+        self._fs.put_file(str(file), f"{self._root}/{folder}/{name}")
+        return name
+
+    def tidy(self, folder: str, keep: str) -> None:
+        """Delete the results of a name that its summary no longer names."""
+        for name in self.names(folder):
+            if name.startswith("results-") and name != keep:
+                self.remove(f"{folder}/{name}")
+
+    def fetch(self, path: str, size: int) -> Path:
+        """Download a file, unless it is still in the staging folder."""
+        place = self._staging / path
+        if not place.exists() or place.stat().st_size != size:
+            file_access.make_folder(place.parent)
+            self._fs.get_file(f"{self._root}/{path}", str(place))
+        return place
+
+    def move(self, old: str, new: str) -> bool:
+        """Copy the files of a folder, the summary last, and delete the originals, the summary first."""
+        names = sorted(self.names(old), key=lambda name: name == result_summary.NAME)
+        for name in names:
+            self._fs.cp_file(f"{self._root}/{old}/{name}", f"{self._root}/{new}/{name}")
+        for name in reversed(names):
+            self.remove(f"{old}/{name}")
+        return True
+
+    def clear(self, folder: str) -> None:
+        """Delete the staging folder."""
+        shutil.rmtree(self._staging / folder, ignore_errors=True)
+
+    def path(self, folder: str) -> str:
+        """Return the URL of a folder, as messages show it."""
+        return f"{self.where}/{folder}"
+
+
+ResultStore: TypeAlias = FolderStore | ObjectStore

@@ -23,6 +23,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from reconciler.model import Phase
+from reconciler.model.declared import not_committed
 from reconciler.planning.actions import Create
 from reconciler.planning.budgets import budgets
 from reconciler.planning.guard_input import GuardInput, Refusal, above
@@ -137,7 +138,7 @@ def dirty(it: GuardInput) -> Refusal | None:
         return _from_here("dirty", "no commit contains the specs", fix, it.creating)
     shared = {path for path in changed if path.rpartition("/")[2] in SHARED_FILES}
     specs = [create.spec for create in it.plan.of(Create)]
-    used = {spec.name: shared | changed.intersection(spec.files) for spec in specs}
+    used = {spec.name: shared.union(not_committed(spec.files, changed)) for spec in specs}
     message = f"uncommitted changes in {some(sorted(shared.union(*used.values())))}"
     return _from_here("dirty", message, fix, tuple(name for name, files in used.items() if files))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reconciler.model import JobSpec, OwnedJob, Phase, tags
+from reconciler.model.declared import not_committed
 from reconciler.planning.actions import Action, Cancel, Create, Keep, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.rules.changes import submitted_before
@@ -39,9 +40,8 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
 def _notes_on_create(case: Case, create: Create) -> Iterator[str]:
     """Say what others will not see, where a change was made, and which earlier job did a part of the work."""
     spec, before = create.spec, submitted_before(case)
-    for path in spec.files:
-        if path in case.declared.uncommitted:
-            yield f"{path} has uncommitted changes; other machines will not see them"
+    for path in not_committed(spec.files, case.declared.uncommitted):
+        yield f"{path} has uncommitted changes; other machines will not see them"
     lost = sum(owned.job.answers for owned in case.wanted_in(Phase.CANCELLED))
     if lost and create.reason is Reason.RESTORED:
         yield f"{pluralize(lost, 'answer')} came before the cancel: these requests are submitted again"

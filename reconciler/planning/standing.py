@@ -7,7 +7,7 @@ Exactly one rule (`reconciler.planning.rules`) applies to each name and sets its
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 
 class Readiness(StrEnum):
@@ -67,3 +67,7 @@ class Standing(StrEnum):
     RESTORED = "restored", Readiness.PENDING
     RETRY = "retry", Readiness.PENDING
     NOT_SUBMITTED = "not_submitted", Readiness.PENDING
+
+
+WAITS: Final = frozenset({Standing.NO_ROOM, Standing.WAITING, Standing.STOPPING, Standing.UNSETTLED})
+"""Standings that pass by themselves. Agreement to such a plan includes what follows."""

@@ -6,18 +6,19 @@ A team agrees to a plan by merging the pull request that shows it, or by confirm
 of each name, the plan that was agreed to last counts. A plan that no longer holds is refused as a whole, and the others
 go on. Without another review, a run may also
 
-    create a further attempt, as the spec's `retry` allows       standing RETRY
+    create a further attempt of submitted work                   standing RETRY
     create the work of the next period of `rerun: {every: …}`    if a job of the name did it in an earlier period
     create what an agreed plan held until there is room          or until another job has ended
     cancel a duplicate                                           it loses nothing
 
-Everything else is held, and needs a reviewed plan.
+with no larger `retry.max_attempts` than that of the job or plan which it continues. Everything else is held, and needs
+a reviewed plan.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -27,7 +28,7 @@ from reconciler.model import JobSpec, Observed, RunKey
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.guard_input import Refusal
 from reconciler.planning.hold_back import hold_create
-from reconciler.planning.standing import Standing
+from reconciler.planning.standing import WAITS, Standing
 from reconciler.plans import staleness
 from reconciler.plans.approval import NamedWork
 from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
@@ -37,8 +38,6 @@ LEDGER_HINT: Final = (
     "review and apply a saved plan: reconciler plan -o plan.json, then reconciler apply plan.json"
 )
 HINT: Final = "review a plan that contains it: merge its pull request, or save the plan and apply it"
-WAITS: Final = frozenset({Standing.NO_ROOM, Standing.WAITING, Standing.STOPPING, Standing.UNSETTLED})
-"""Standings that pass by themselves. Agreement to such a plan includes what follows."""
 _PERIODS: Final = {
     "day": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
     "week": re.compile(r"[0-9]{4}-W[0-9]{2}"),
@@ -72,7 +71,10 @@ def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Obser
         for decision in plan.document.decisions
         if decision.pending or decision.standing in WAITS
     }
-    submitted = {NamedWork(owned.tags.name, owned.tags.run_key) for owned in observed.owned}
+    submitted = {
+        NamedWork(owned.tags.name, owned.tags.run_key): owned.tags.cap
+        for owned in sorted(observed.owned, key=lambda owned: owned.job.age_key)
+    }
     pending = {it.name for it in fresh.decisions if it.pending}
 
     def done(key: staleness.ActionKey, action: CreateDoc | CancelDoc) -> bool:
@@ -81,8 +83,8 @@ def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Obser
             and NamedWork(key[1], RunKey(action.work, action.rerun)) in submitted
         )
 
-    allowed: set[staleness.ActionKey] = set()
-    waiting: set[NamedWork] = set()
+    allowed: dict[staleness.ActionKey, CreateDoc | CancelDoc] = {}
+    waiting: dict[NamedWork, int] = {}
     refusals: list[Refusal] = []
     stale: set[str] = set()
     for plan in plans:
@@ -96,21 +98,28 @@ def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Obser
             refusals.append(Refusal("stale_plan", f"{plan.label} no longer holds: {'; '.join(broken)}", HINT))
             stale |= {it.name for it in own}
         else:
-            allowed |= promised.keys()
-            waiting |= {NamedWork(it.name, RunKey(it.work, it.rerun)) for it in own if it.standing in WAITS}
+            allowed |= promised
+            waiting |= {
+                NamedWork(it.name, RunKey(it.work, it.rerun)): it.max_attempts
+                for it in own
+                if it.standing in WAITS
+            }
+
+    def cap(decision: Decision, create: Create) -> int:
+        """Return the largest `max_attempts` that was agreed to for the work of a create, 0 if none was."""
+        work = NamedWork(create.spec.name, create.spec.run_key)
+        promised = allowed.get(staleness.action_key(decision.name, create))
+        retried = submitted.get(work, 0) if decision.standing is Standing.RETRY else 0
+        return max(
+            promised.settings.retry.max_attempts if isinstance(promised, CreateDoc) else 0,
+            waiting.get(work, 0),
+            retried or _earlier_period(create.spec, submitted),
+        )
 
     def agreed_to(decision: Decision, action: Action) -> bool:
         match action:
             case Create(spec=spec):
-                return (
-                    staleness.action_key(decision.name, action) in allowed
-                    or NamedWork(spec.name, spec.run_key) in waiting
-                    or (
-                        decision.standing is Standing.RETRY
-                        and NamedWork(spec.name, spec.run_key) in submitted
-                    )
-                    or _next_period(spec, submitted)
-                )
+                return spec.retry.max_attempts <= cap(decision, action)
             case Cancel():
                 return (
                     action.duplicate_of is not None or staleness.action_key(decision.name, action) in allowed
@@ -119,26 +128,38 @@ def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Obser
                 return True
 
     held = {it.name for it in fresh.decisions if not all(agreed_to(it, action) for action in it.actions)}
+    raised = {
+        it.name: f"retry.max_attempts was raised from {agreed} to {create.spec.retry.max_attempts}"
+        for it in fresh.decisions
+        for create in it.of(Create)
+        if 0 < (agreed := cap(it, create)) < create.spec.retry.max_attempts
+    }
     if unknown := sorted(held - stale):
         message = f"no agreed plan contains what is declared now for {some(unknown)}"
+        message += "".join(f"; {name}: {raised[name]}" for name in unknown if name in raised)
         refusals.append(Refusal("not_agreed", message, HINT, tuple(unknown)))
-    decisions = tuple(_held(it) if it.name in held else it for it in fresh.decisions)
+    decisions = tuple(_held(it, raised.get(it.name, "")) if it.name in held else it for it in fresh.decisions)
     return AgreedResult(plan=replace(fresh, decisions=decisions), refusals=tuple(refusals))
 
 
-def _next_period(spec: JobSpec, submitted: Collection[NamedWork]) -> bool:
-    """Whether a job of the name did the same work in an earlier period of the same length."""
+def _earlier_period(spec: JobSpec, submitted: Mapping[NamedWork, int]) -> int:
+    """Return the cap of the last job of the name that did the same work in a period of the same length, or 0."""
     works = {key.work for key in spec.run_keys}
-    return bool(spec.period) and any(
-        name == spec.name and key.work in works and _PERIODS[spec.period].fullmatch(key.rerun)
-        for name, key in submitted
-    )
+    caps = [
+        cap
+        for (name, key), cap in submitted.items()
+        if spec.period
+        and name == spec.name
+        and key.work in works
+        and _PERIODS[spec.period].fullmatch(key.rerun)
+    ]
+    return caps[-1] if caps else 0
 
 
-def _held(decision: Decision) -> Decision:
+def _held(decision: Decision, raised: str) -> Decision:
     """Hold everything that a decision would write, except cancels of duplicates."""
     for create in decision.of(Create):
-        detail = f"{create.reason}, and no agreed plan contains it"
+        detail = f"{create.reason}, {f'{raised}, ' if raised else ''}and no agreed plan contains it"
         hold = Hold(reason=Reason.NOT_AGREED, detail=detail, hint=HINT, attention=True)
         return hold_create(decision, hold, Standing.NOT_AGREED, "needs an agreement")
     actions = (

@@ -163,6 +163,8 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     work: str = ""
     """The work that waits for something; "" if nothing is held."""
     rerun: str = ""
+    max_attempts: int = 1
+    """`retry.max_attempts` of the spec, if the work waits for something that passes by itself."""
     notes: tuple[str, ...] = ()
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:

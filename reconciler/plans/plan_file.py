@@ -16,6 +16,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model import Checkout, Declared, Observed, RunKey, Target, digests
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.planning.guard_input import Refusal
+from reconciler.planning.standing import WAITS
 from reconciler.plans import checksum_envelope
 from reconciler.plans.document import (
     FORMAT_VERSION,
@@ -99,6 +100,7 @@ def _decision(decision: Decision) -> DecisionDoc:
         actions=tuple(_action(action) for action in decision.actions),
         work=waiting.work,
         rerun=waiting.rerun,
+        max_attempts=decision.spec.retry.max_attempts if decision.spec and decision.standing in WAITS else 1,
         notes=decision.notes,
     )
 

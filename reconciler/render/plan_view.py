@@ -30,7 +30,7 @@ REASON_WORDS: Final = {
     "newer_tool": "written by a newer version",
     "cancelled": "",
     "stopping": "it is being cancelled",
-    "unsettled": "a create was sent and its outcome is not known yet",
+    "unsettled": "a create may have been sent, and its outcome is not known yet",
     "failed": "",
     "partial": "",
     "not_agreed": "needs an agreed plan",
@@ -133,10 +133,13 @@ def row(decision: DecisionDoc) -> Row | None:
         uploads=clean(_uploads(creates)),
         now=clean(", ".join(now)),
         cancel_before_create=any(cancel.cancel_before_create for cancel in cancels),
-        settings=tuple(
-            clean(f"{it.field}={it.after}")
-            for create in creates
-            for it in create.settings.differences(SettingsDoc())
+        settings=(
+            *(
+                clean(f"{it.field}={it.after}")
+                for create in creates
+                for it in create.settings.differences(SettingsDoc())
+            ),
+            *([f"retry.max_attempts={decision.max_attempts}"] if decision.max_attempts > 1 else []),
         ),
         changes=tuple(
             clean(f"{change.field}: {change.before} -> {change.after}")

@@ -12,7 +12,6 @@ from reconciler.errors import Problem
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
-from reconciler.specs.schema.json_schema import defaults_schema
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import Document, Fields, Path
 
@@ -31,7 +30,7 @@ _MODEL: Final = defaults_model()
 
 def check(document: Document) -> list[Problem]:
     """Return the problems of a `_defaults.yaml`."""
-    accepted = convert_or_explain(document, _MODEL, defaults_schema, _MISPLACED)
+    accepted = convert_or_explain(document, _MODEL, "defaults", _MISPLACED)
     return [*document.problems, *(accepted if isinstance(accepted, list) else ())]
 
 
@@ -81,11 +80,7 @@ def _hidden(value: dict[str, Any]) -> set[str]:
 def apply(found: Mapping[str, Document], document: Document, path: str, root: str) -> Document:
     """Merge a spec with the defaults of its folder and of the folders above, the nearest first.
 
-    Args:
-        found: each folder's defaults, by its absolute path.
-        document: the spec.
-        path: its absolute path.
-        root: the folder of all specs, absolute.
+    `found` has each folder's defaults. `path` is that of the spec, `root` the folder of all specs: all absolute.
     """
     while found and path != root:
         path = os.path.dirname(path)  # noqa: PTH120 - of every spec's path

@@ -21,7 +21,6 @@ from reconciler.specs.inputs.paths import uploaded_id
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
-from reconciler.specs.schema.json_schema import job_schema
 from reconciler.specs.yaml import reader
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.text.plural import pluralize
@@ -57,10 +56,8 @@ def drafts(
 ) -> tuple[tuple[Drafted, ...], tuple[SkippedJob, ...]]:
     """Return a spec for each job, and the jobs that get none.
 
-    Args:
-        jobs: the jobs to adopt.
-        declared: the existing specs: their names, work and adopted jobs cannot be used again.
-        schema: the path of the schema for editors, relative to the new specs.
+    Names, work and adopted jobs of `declared` specs cannot be used again. `schema` is the path of the schema for
+    editors, relative to the new specs.
     """
     specs = tuple(declared)
     names = {spec.name.casefold() for spec in specs}
@@ -173,6 +170,6 @@ def _refused(text: str) -> str:
     """Return why a document is not a valid spec, "" if it is."""
     documents, problems = reader.read(SourceFile("spec.yaml", text), Limits())
     for document in documents[:1]:
-        accepted = convert_or_explain(document, JobFields, job_schema, MISPLACED_FIELD_HINTS)
+        accepted = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
         problems += [*document.problems, *(accepted if isinstance(accepted, list) else ())]
     return "; ".join(problem.message for problem in problems)

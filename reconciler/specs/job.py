@@ -24,7 +24,6 @@ from reconciler.specs.policy import Policy
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
-from reconciler.specs.schema.json_schema import job_schema
 from reconciler.specs.schema.types import PeriodFields
 from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.sanitize import NO_WINDOWS_NAME
@@ -61,7 +60,7 @@ def jobs_of_document(
         SpecError: the file has too many errors.
     """
     inputs.budget.check_time()
-    fields = convert_or_explain(document, JobFields, job_schema, MISPLACED_FIELD_HINTS)
+    fields = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
     problems = [*document.problems]
     found: list[Input] = []
     files: list[str] = []

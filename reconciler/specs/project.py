@@ -21,7 +21,6 @@ from reconciler.settings import Limits, Settings
 from reconciler.specs.environments import Overlay, choose
 from reconciler.specs.policy import Policy
 from reconciler.specs.schema.convert import Model, convert_or_explain
-from reconciler.specs.schema.json_schema import Schema, policy_schema, settings_schema
 from reconciler.specs.schema.policy_file import PolicyFile
 from reconciler.specs.schema.settings_file import SettingsFile
 from reconciler.specs.yaml.reader import read
@@ -164,7 +163,7 @@ def read_policy(path: Path, project: Project) -> Policy:
         SpecError: it has mistakes; carries all of them.
     """
     source, data = _source(path, Quote(redact=project.quote.redact))
-    file, document = _only_document(source, PolicyFile, policy_schema, "may_adopt: false")
+    file, document = _only_document(source, PolicyFile, "policy", "may_adopt: false")
     digest = hashlib.sha256(data).hexdigest()
     return Policy(file, document, digest, project.settings.project)
 
@@ -184,11 +183,11 @@ def _source(path: Path, quote: Quote) -> tuple[SourceFile, bytes]:
 
 
 def _settings(path: Path, quote: Quote) -> tuple[SettingsFile, Document]:
-    return _only_document(_source(path, quote)[0], SettingsFile, settings_schema, "project: my-team")
+    return _only_document(_source(path, quote)[0], SettingsFile, "reconciler", "project: my-team")
 
 
 def _only_document(
-    source: SourceFile, model: type[Model], schema: Callable[[], Schema], example: str
+    source: SourceFile, model: type[Model], schema: str, example: str
 ) -> tuple[Model, Document]:
     documents, problems = read(source, Limits())
     if not problems and len(documents) != 1:

@@ -162,16 +162,21 @@ def test_a_run_by_hand_on_another_branch_does_nothing(team: Team) -> None:
     assert requests(team) == {"steady": 4}
 
 
-def test_a_retry_and_the_next_hour_need_no_review_and_a_failed_job_fails_the_scheduled_run(
-    team: Team,
-) -> None:
+def failing(team: Team, attempts: int) -> str:
+    """Push a spec whose jobs fail straight to the default branch, and return the commit."""
     team.write(
         "specs/nightly.yaml",
         "name: nightly\nendpoint: /v1/embeddings\nmodel: sandbox-unknown\ninput_files: [data/nightly.jsonl]\n"
-        "retry: {max_attempts: 2}\n",
+        f"retry: {{max_attempts: {attempts}}}\n",
     )
     team.write("specs/data/nightly.jsonl", '{"custom_id": "1", "body": {"input": ["a"]}}\n')
-    sha = team.commit("a spec that fails")
+    return team.commit("a spec that fails")
+
+
+def test_a_retry_and_the_next_hour_need_no_review_and_a_failed_job_fails_the_scheduled_run(
+    team: Team,
+) -> None:
+    sha = failing(team, 2)
     assert applied(team.confirmed(sha)) == DONE
     team.advance(3600)
     assert applied(team.pushed(sha, "schedule")) == DONE
@@ -182,3 +187,21 @@ def test_a_retry_and_the_next_hour_need_no_review_and_a_failed_job_fails_the_sch
     assert len(team.jobs()) == 2
     (issue,) = open_issues(team)
     assert "nightly" in issue
+
+
+def test_a_cap_raised_by_a_direct_push_submits_nothing_until_a_plan_with_it_is_confirmed(team: Team) -> None:
+    start(team)
+    assert applied(team.confirmed(failing(team, 1))) == DONE
+    raised = failing(team, 5)
+    team.advance(3600)
+    for event in ("push", "schedule", "schedule"):
+        assert applied(team.pushed(raised, event)) == REFUSED
+    assert len(team.jobs()) == 2
+    (issue,) = open_issues(team)
+    assert "nightly: retry.max_attempts was raised from 1 to 5" in issue.replace("\\", "")
+    assert applied(team.confirmed(raised)) == DONE
+    assert len(team.jobs()) == 3
+    # The cap of the newest job counts.
+    team.advance(3600)
+    assert applied(team.pushed(raised, "schedule")) == DONE
+    assert len(team.jobs()) == 4

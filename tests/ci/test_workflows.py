@@ -47,6 +47,8 @@ def test_workflows_and_action_keep_to_their_schemas(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     done = check("github-actions", ACTION)
     assert done.returncode == 0, done.stdout
+    done = check("dependabot", FOLDER / "dependabot.yml")
+    assert done.returncode == 0, done.stdout
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(WORKFLOWS[0].read_text(encoding="utf-8").replace("runs-on:", "runs-at:"))
     assert check("github-workflows", wrong).returncode == 1

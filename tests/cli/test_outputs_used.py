@@ -136,6 +136,23 @@ def test_results_of_a_changed_spec_replace_the_earlier_ones_once_they_are_there(
     assert len({json.loads(line)["job"] for line in path.read_bytes().splitlines()}) == 1
 
 
+def test_a_spec_that_goes_back_has_its_earlier_results_back_without_a_new_job(stage: Stage) -> None:
+    """A person tries another prompt, and then reverts the commit."""
+    found = []
+    for text in ("first", "second", "first"):
+        stage.spec("a")
+        stage.lines("specs/data/a.jsonl", 3, text=text)
+        assert stage.run("apply", "--yes").code == 0
+        stage.advance(60)
+        assert stage.run("outputs", "pull").code == 0
+        summary = json.loads((stage.root / "outputs/a/summary.json").read_text())
+        found.append(((stage.root / "outputs/a/results.jsonl").read_bytes(), summary["current"]))
+    assert found[0] == found[2] != found[1]
+    assert all(current for _, current in found)
+    again = stage.run("outputs", "pull")
+    assert again.out.startswith("Nothing to pull.")
+
+
 def test_answers_that_break_their_schema_are_counted_everywhere(
     stage: Stage, golden: Callable[..., None]
 ) -> None:

@@ -535,3 +535,21 @@ def test_plan_file_with_anything_anywhere_gives_no_traceback(busy: Stage, data: 
         assert busy.run("show", "plan.json", "--format", form).code in (0, 1)
     result = busy.run("apply", "plan.json", env=lambda env: env)
     assert result.code in (0, 1, 4)
+
+
+def test_a_plan_shows_how_often_what_waits_may_be_submitted_and_an_unattended_run_keeps_to_that(
+    stage: Stage,
+) -> None:
+    stage.write("reconciler.yaml", "project: shop\nlimits: {max_pending: 1000}\n")
+    stage.spec("a", requests=800)
+    stage.run("apply", "--yes")
+    stage.spec("b", requests=800, retry={"max_attempts": 3})
+    assert "settings: retry.max_attempts=3" in stage.run("plan", "-o", "plan.json").out
+    stage.run("wait")
+    stage.spec("b", requests=800, retry={"max_attempts": 5})
+    held = stage.run("apply", "--only-agreed", "plan.json")
+    assert (held.code, held.writes) == (3, [])
+    assert "b: retry.max_attempts was raised from 3 to 5" in held.err
+    stage.spec("b", requests=800, retry={"max_attempts": 3})
+    assert stage.run("apply", "--only-agreed", "plan.json").code == 0
+    assert len(stage.jobs()) == 2

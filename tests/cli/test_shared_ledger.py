@@ -270,6 +270,29 @@ def test_a_remote_that_is_not_there_is_reported_in_gits_own_first_words(team: Te
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for ssh is a shell script")
+@pytest.mark.parametrize(("failures", "code"), [(1, 0), (2, 1)])
+def test_a_remote_that_cannot_be_reached_for_a_moment_is_asked_once_more(
+    team: Team, tmp_path: Path, failures: int, code: int
+) -> None:
+    team.first.spec("tickets")
+    team.publish("one spec")
+    asked, ssh = tmp_path / "asked", tmp_path / "ssh"
+    ssh.write_text(
+        f"#!/bin/sh\necho x >> {asked}\n"
+        f"if [ $(wc -l < {asked}) -le {failures} ]; then\n"
+        "  echo 'ssh: connect to host example.org port 22: Connection timed out' >&2; exit 255\nfi\n"
+        'for last; do :; done\nexec sh -c "$last"\n'
+    )
+    ssh.chmod(0o755)
+    team.first.git("remote", "set-url", "origin", f"ssh://example.org{tmp_path}/origin.git")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_SSH_COMMAND", str(ssh))
+        result = team.first.run("plan")
+    assert (result.code, asked.read_text().count("x")) == (code, 2)
+    assert ("the ledger cannot be fetched from origin: ssh: connect to host" in result.err) is (code == 1)
+
+
 def test_lines_taken_from_the_shared_ledger_are_missed_by_everybody(team: Team) -> None:
     team.first.spec("tickets")
     team.publish("one spec")

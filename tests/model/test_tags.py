@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.model import InputFile, Job, OwnedJob, RunKey, Source, Tags, Unreadable, digests, tags
+from reconciler.model import InputFile, Job, OwnedJob, Retry, RunKey, Source, Tags, Unreadable, digests, tags
 from tests.helpers.make import ACTIVE, HEAD, PROJECT, broken, file_of, hidden, job, newer, sha, spec
 
 KEYS: Final = (
@@ -51,6 +51,7 @@ some_tags: Final = st.builds(
     input_prefixes=st.frozensets(st.from_regex(r"[0-9a-f]{8}", fullmatch=True), max_size=80),
     settings=DIGESTS,
     attempt=st.integers(1, 99_999_999),
+    cap=st.integers(1, 10),
     op=st.from_regex(r"[0-9a-f]{24}", fullmatch=True),
     on_remove=st.sampled_from(("cancel", "keep")),
     source=sources,
@@ -197,6 +198,7 @@ def test_the_pairs_are_pinned() -> None:
         input_prefixes=frozenset({"bbbbbbbb", "aaaaaaaa"}),
         settings=f"v1:{digest}",
         attempt=2,
+        cap=3,
         op="0123456789abcdef01234567",
         on_remove="keep",
         source=Source(commit="c0ffee", actor="ada"),
@@ -207,9 +209,16 @@ def test_the_pairs_are_pinned() -> None:
         "reconciler.work": f"v1:{digest}",
         "reconciler.inputs": f"v1:{digest} requests=12 parts=aaaaaaaa,bbbbbbbb",
         "reconciler.settings": f"v1:{digest}",
-        "reconciler.run": "v=1 attempt=2 op=0123456789abcdef01234567 rerun=2026-11%20b%3D1 on_remove=keep",
+        "reconciler.run": "v=1 attempt=2 cap=3 op=0123456789abcdef01234567 rerun=2026-11%20b%3D1 on_remove=keep",
         "reconciler.source": "commit=c0ffee actor=ada",
     }
+
+
+@pytest.mark.parametrize("word", ["", " cap=", " cap=many", " cap=-3", f" cap={'9' * 5000}"])
+def test_a_job_without_a_readable_cap_has_the_default_one(word: str) -> None:
+    read = tags.read(job(spec(), altered={tags.RUN: RUN + word}))
+    assert isinstance(read, OwnedJob)
+    assert read.tags.cap == Retry().max_attempts
 
 
 # What cannot be understood.

@@ -17,7 +17,7 @@ from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
 from reconciler.model import RunKey
 from reconciler.outputs import summary
-from reconciler.outputs.current import WorkResults, seen
+from reconciler.outputs.current import WorkResults
 from reconciler.outputs.digest import read
 from reconciler.outputs.leases import Lease, LeaseManager
 from reconciler.outputs.store import FolderStore, ResultStore
@@ -65,7 +65,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[int], Resu
     if request.param == "folder":
         return lambda number: FolderStore(tmp_path / f"outputs-{number}")
     pytest.importorskip("fsspec")
-    from reconciler.outputs.object_store import ObjectStore
+    from reconciler.outputs.store import ObjectStore
     from tests.helpers.bucket import install
 
     install()
@@ -124,7 +124,7 @@ def join(store: ResultStore, wanted: RunKey | None = None) -> WorkSummary:
     results = WorkResults(store=store, wanted={"tickets": [wanted]} if wanted else {}, newest={})
     folders = sorted(store.jobs().values())
     before = results.summary("tickets")
-    if before is not None and before.seen == seen(folders):
+    if before is not None and results.is_newest(before, folders):
         return before
     pid = next(RUNS)
     env = Environment(

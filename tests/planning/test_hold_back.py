@@ -93,7 +93,10 @@ def exceeded(it: GuardInput, left: Plan) -> set[str]:
         "dirty": not limits.allow_dirty
         and it.apply_from == STRICT
         and any(
-            it.checkout.uncommitted & {*create.spec.files, "reconciler.yaml"} for create in left.of(Create)
+            f"{path}/".startswith(f"{changed}/")
+            for create in left.of(Create)
+            for path in (*create.spec.files, "reconciler.yaml")
+            for changed in it.checkout.uncommitted
         ),
         "unpushed": not limits.allow_unpushed
         and it.apply_from == STRICT
@@ -246,6 +249,9 @@ SITUATIONS = {
     "dirty": (
         from_checkout("dirty", uncommitted=frozenset({"specs/free.yaml", "README.md"})),
         {"old0", "other", "twin"},
+    ),
+    "dirty submodule": (
+        from_checkout("dirty", uncommitted=frozenset({"specs"})), {"old0", "twin"},
     ),
     "dirty settings": (
         from_checkout("dirty", uncommitted=frozenset({"reconciler.yaml"})), {"old0", "twin"},

@@ -1374,6 +1374,8 @@ def test_what_a_create_reads_and_git_does_not_hold_is_a_note() -> None:
         "a": (f"specs/a.yaml {unseen}", f"data/w1.jsonl {unseen}")
     }
     assert notes(A, jobs=(job(A),), uncommitted=files) == {}
+    # Of a submodule, git names only the folder.
+    assert notes(A, jobs=(), uncommitted=("data", "specs/a")) == {"a": (f"data/w1.jsonl {unseen}",)}
 
 
 def create_of(*specs: JobSpec, jobs: tuple[Job, ...]) -> Create:

@@ -65,7 +65,15 @@ def world(*jobs: object, specs: tuple[JobSpec, ...] = (A,)) -> World:
     return World(specs=specs, jobs=jobs)  # type: ignore[arg-type]
 
 
+def waiting(attempts: int) -> JobSpec:
+    """A spec whose work waits for the job before it."""
+    return spec("a", "w2", on_change="finish", retry=retrying(attempts))
+
+
+TWICE, OFTEN = spec("a", retry=retrying(2)), spec("a", retry=retrying(5))
 NOT_AGREED, STALE = ("not_agreed",), ("stale_plan",)
+HELD: dict[str, tuple[str, ...]] = {"a": ("hold - not_agreed!",)}
+RETRIED: dict[str, tuple[str, ...]] = {"a": ("create retry 2",)}
 TABLE = {
     "nothing was agreed to": Row(now=world(), done={"a": ("hold - not_agreed!",)}, guards=NOT_AGREED),
     "there is nothing to do": Row(now=world(job(A)), done={"a": ("keep j1 running",)}),
@@ -133,12 +141,48 @@ TABLE = {
     "a duplicate": Row(
         now=world(job(A), job(A, "j2", age=50)), done={"a": ("keep j1 running", "cancel j2 duplicate")}
     ),
-    "a further attempt": Row(
-        now=world(job(A, "j1", FAILED), specs=(spec("a", retry=retrying(2)),)),
-        done={"a": ("create retry 2",)},
+    "a further attempt": Row(now=world(job(TWICE, "j1", FAILED), specs=(TWICE,)), done=RETRIED),
+    "a further attempt after the cap was lowered": Row(
+        now=world(job(OFTEN, "j1", FAILED), specs=(TWICE,)), done=RETRIED
+    ),
+    "a further attempt after the cap was raised": Row(
+        now=world(job(A, "j1", FAILED), specs=(TWICE,)), done=HELD, guards=NOT_AGREED
+    ),
+    "an attempt that the old cap allowed, and whose job would have the new one": Row(
+        now=world(job(TWICE, "j1", FAILED), specs=(OFTEN,)), done=HELD, guards=NOT_AGREED
+    ),
+    "a cap that was lowered and raised again": Row(
+        now=world(job(OFTEN, "j1", FAILED, age=900), job(TWICE, "j2", FAILED, attempt=2), specs=(OFTEN,)),
+        done=HELD,
+        guards=NOT_AGREED,
+    ),
+    "the plan contains the further attempt": Row(
+        now=world(job(A, "j1", FAILED), specs=(TWICE,)),
+        before=(world(job(A, "j1", FAILED), specs=(TWICE,)),),
+        done=RETRIED,
+    ),
+    "the cap was raised further than in the plan": Row(
+        now=world(job(A, "j1", FAILED), specs=(OFTEN,)),
+        before=(world(job(A, "j1", FAILED), specs=(TWICE,)),),
+        done=HELD,
+        guards=NOT_AGREED,
     ),
     "the next night": Row(
         now=world(job(LAST_NIGHT, "j1", SUCCEEDED), specs=(NIGHTLY,)), done={"a": ("create rerun 1",)}
+    ),
+    "the next night with a raised cap": Row(
+        now=world(job(LAST_NIGHT, "j1", SUCCEEDED), specs=(structs.replace(NIGHTLY, retry=retrying(5)),)),
+        done=HELD,
+        guards=NOT_AGREED,
+    ),
+    "a further attempt of tonight with a raised cap": Row(
+        now=world(
+            job(structs.replace(LAST_NIGHT, retry=retrying(5)), "j1", SUCCEEDED, age=90_000),
+            job(NIGHTLY, "j2", FAILED),
+            specs=(structs.replace(NIGHTLY, retry=retrying(5)),),
+        ),
+        done=HELD,
+        guards=NOT_AGREED,
     ),
     "the first night": Row(
         now=world(specs=(NIGHTLY,)), done={"a": ("hold - not_agreed!",)}, guards=NOT_AGREED
@@ -160,6 +204,23 @@ TABLE = {
         before=(world(job(A), specs=(spec("a", "w2", on_change="finish"),)),),
         done={"a": ("create changed 1",)},
     ),
+    "a create with a cap that waited": Row(
+        now=world(job(A, "j1", SUCCEEDED), specs=(waiting(3),)),
+        before=(world(job(A), specs=(waiting(3),)),),
+        done={"a": ("create changed 1",)},
+    ),
+    "a create whose cap was raised while it waited": Row(
+        now=world(job(A, "j1", SUCCEEDED), specs=(waiting(5),)),
+        before=(world(job(A), specs=(waiting(3),)),),
+        done=HELD,
+        guards=NOT_AGREED,
+    ),
+    "a further attempt of what waited": Row(
+        now=world(job(waiting(1), "j2", FAILED), specs=(waiting(5),)),
+        before=(world(job(A), specs=(waiting(1),)),),
+        done=HELD,
+        guards=NOT_AGREED,
+    ),
     "work that a person stopped": Row(
         now=world(job(A, "j1", CANCELLED)), before=(world(),), done={"a": ("hold j1 cancelled!",)}
     ),
@@ -171,6 +232,15 @@ def test_what_an_unattended_run_does(row: Row) -> None:
     result = left(row.now, *row.before)
     assert reported(result.plan) == row.done
     assert tuple(it.guard for it in result.refusals) == row.guards
+
+
+def test_a_raised_cap_is_named() -> None:
+    result = left(world(job(A, "j1", FAILED), specs=(OFTEN,)))
+    assert [it.message for it in result.refusals] == [
+        "no agreed plan contains what is declared now for a; a: retry.max_attempts was raised from 1 to 5"
+    ]
+    (hold,) = result.plan.of(Hold)
+    assert hold.detail == "retry, retry.max_attempts was raised from 1 to 5, and no agreed plan contains it"
 
 
 def writes(plan: Plan) -> set[tuple[str, ...]]:
@@ -202,6 +272,17 @@ def test_what_is_done_is_planned_and_agreed_to_or_continues_earlier_work(
                 for it in w.specs
             )
             assert (decision.name, *work.run_key) in agreed_to or work in known or waited
+            caps = [
+                it.retry.max_attempts
+                for w in (first, second)
+                for it in w.specs
+                if (it.name, it.run_key) == (work.name, work.run_key)
+            ] + [
+                it.tags.cap
+                for it in now.observed.owned
+                if (it.tags.name, it.tags.run_key) == (work.name, work.run_key)
+            ]
+            assert max(caps) >= create.spec.retry.max_attempts
         for cancel in decision.of(Cancel):
             assert cancel.duplicate_of or (decision.name, cancel.owned.job.id) in agreed_to
 

@@ -11,12 +11,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.cli.stage import Stage
+from tests.helpers.thorough import thorough
 from tests.readme.test_tour import play
 from tests.recipes.test_recipes import CONSOLE, FILE
 
@@ -24,20 +25,30 @@ PAGE = Path(__file__).parents[2] / "docs/results.md"
 TICKETS = ("t-1", "t-2", "t-3!fail", "t-4")
 
 
-def job_for(stage: Stage, prompt: str = "ticket") -> None:
-    """Two jobs that have ended, one with a failed request."""
+def declare(
+    stage: Stage,
+    prompt: str = "ticket",
+    *,
+    ids: Sequence[str] = TICKETS,
+    texts: int = 5,
+    model: str = "mistral-small-latest",
+    embed: str = "mistral-embed",
+) -> None:
+    """Write the specs of tickets and texts."""
     rows = [
         {"custom_id": each, "body": {"messages": [{"role": "user", "content": f"{prompt} {each}"}]}}
-        for each in TICKETS
+        for each in ids
     ]
     stage.write("specs/tickets.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    stage.passages("specs/texts.jsonl", 5)
-    for name, endpoint, model in (
-        ("tickets", "chat/completions", "mistral-small-latest"),
-        ("texts", "embeddings", "mistral-embed"),
-    ):
-        fields = f"endpoint: /v1/{endpoint}\nmodel: {model}\ninput_files: [{name}.jsonl]\n"
+    stage.passages("specs/texts.jsonl", texts)
+    for name, endpoint, of in (("tickets", "chat/completions", model), ("texts", "embeddings", embed)):
+        fields = f"endpoint: /v1/{endpoint}\nmodel: {of}\ninput_files: [{name}.jsonl]\n"
         stage.write(f"specs/{name}.yaml", f"name: {name}\n{fields}")
+
+
+def job_for(stage: Stage, prompt: str = "ticket") -> None:
+    """Two jobs that have ended, one with a failed request."""
+    declare(stage, prompt)
     assert stage.run("apply", "--yes", "--sandbox").code == 0
     stage.advance(60)
 
@@ -70,6 +81,30 @@ DATA: dict[str, tuple[Callable[[Stage], None], str]] = {
 """What each section begins with, and the program or package that it needs."""
 
 
+def section_of(title: str) -> str:
+    """Return a section of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    start = text.index(f"## {title}\n")
+    return text[start : text.find("\n## ", start) if "\n## " in text[start:] else None]
+
+
+def stage_for(
+    title: str, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Stage:
+    """Return a stage with the files of a section, or skip it if what it needs is not installed."""
+    needed = DATA[title][1]
+    if needed and not shutil.which(needed) and not importlib.util.find_spec(needed):
+        pytest.skip(f"{needed} is not installed")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.setenv("COLUMNS", "120")
+    stage = Stage(root, capsys)
+    stage.environ.pop("RECONCILER_SANDBOX")
+    stage.environ["PATH"] = os.environ["PATH"]
+    for path, content in FILE.findall(section_of(title)):
+        stage.write(path, content)
+    return stage
+
+
 def test_every_section_with_commands_is_known() -> None:
     sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     assert [each.split("\n")[0] for each in sections if "```console" in each] == list(DATA)
@@ -81,21 +116,82 @@ def test_every_section_with_commands_is_known() -> None:
 def test_a_recipe_does_what_it_says(
     title: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare, needed = DATA[title]
-    if needed and not shutil.which(needed) and not importlib.util.find_spec(needed):
-        pytest.skip(f"{needed} is not installed")
+    prepare, _ = DATA[title]
     text = PAGE.read_text(encoding="utf-8")
-    start = text.index(f"## {title}\n")
-    section = text[start : text.find("\n## ", start) if "\n## " in text[start:] else None]
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
-    monkeypatch.setenv("COLUMNS", "120")
-    stage = Stage(tmp_path, capsys)
-    stage.environ.pop("RECONCILER_SANDBOX")
-    stage.environ["PATH"] = os.environ["PATH"]
-    for path, content in FILE.findall(section):
-        stage.write(path, content)
+    section = section_of(title)
+    stage = stage_for(title, tmp_path, capsys, monkeypatch)
     prepare(stage)
     played = CONSOLE.sub(lambda block: f"```console\n{play(stage, block[1])}```", section)
     if os.environ.get("BLESS"):
         PAGE.write_text(text.replace(section, played), encoding="utf-8")
     assert played == section
+
+
+READERS = [title for title in DATA if DATA[title][0] is pulled]
+"""The sections that read pulled results."""
+NEWER = {
+    "not created": ("mistral-small-latest", "mistral-embed", -1),
+    "running": ("mistral-small-latest", "mistral-embed", 0),
+    "failed": ("sandbox-unknown-chat", "sandbox-unknown-embed", 60),
+}
+"""Models of the newer work of the names, which has no answers, and for how many seconds its jobs exist."""
+PULLS = [
+    ("not created", "--current"),
+    ("running", ""),
+    ("failed", ""),
+    thorough(("not created", "")),
+    thorough(("running", "--current")),
+    thorough(("failed", "--current")),
+]
+"""The newer work, and an option of `outputs pull`."""
+
+
+def read(stage: Stage, title: str) -> str:
+    """Read the results by every command of a section, and return what they print."""
+    return "".join(play(stage, block) for block in CONSOLE.findall(section_of(title)))
+
+
+def of_earlier_work(text: str) -> str:
+    """Return what commands print about current results as they print it about those of earlier work."""
+    text = re.sub(r"(?m)^True(?= \[)", "False", text)
+    return re.sub(r"(?m)^(texts|tickets)\ttrue", r"\1\tfalse", text)
+
+
+@pytest.mark.needs_ledger("every run reports the same ends again")
+@pytest.mark.skipif(sys.platform == "win32", reason="the recipes use ls and sh")
+@pytest.mark.parametrize("case", PULLS)
+@pytest.mark.parametrize("title", READERS)
+def test_every_recipe_reads_the_old_run_until_the_new_one_has_answers_and_then_only_that(
+    title: str,
+    case: tuple[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A person improves a prompt, adds two tickets and three texts, and runs again."""
+    stage = stage_for(title, tmp_path / "both", capsys, monkeypatch)
+    newer, option = case
+    pull = ("outputs", "pull", "--sandbox", *filter(None, [option]))
+    declare(stage, "an earlier prompt, with many more words", ids=(TICKETS[0], TICKETS[2]), texts=2)
+    assert stage.run("apply", "--yes", "--sandbox").code == 0
+    stage.advance(60)
+    assert stage.run(*pull).code == 0
+    old = read(stage, title)
+
+    model, embed, seconds = NEWER[newer]
+    declare(stage, model=model, embed=embed)
+    if seconds >= 0:
+        assert stage.run("apply", "--yes", "--sandbox").code == 0
+        stage.advance(seconds)
+    assert stage.run(*pull).code == 0
+    during = read(stage, title)
+    assert during == of_earlier_work(old)
+
+    declare(stage)
+    assert stage.run("apply", "--yes", "--sandbox").code == 0
+    stage.advance(60)
+    assert stage.run(*pull).code == 0
+    alone = stage_for(title, tmp_path / "alone", capsys, monkeypatch)
+    job_for(alone)
+    assert alone.run(*pull).code == 0
+    assert read(stage, title) == read(alone, title) != during

@@ -74,7 +74,7 @@ WORDS = {
     Reason.CHECKOUT_BEHIND: "this checkout is behind",
     Reason.KEPT: "no longer declared, kept by its on_remove",
     Reason.WAITING: "waiting",
-    Reason.UNSETTLED: "a create was sent and its outcome is not known yet",
+    Reason.UNSETTLED: "a create may have been sent, and its outcome is not known yet",
     Reason.STOPPING: "it is being cancelled",
     Reason.CANCELLED: "",
     Reason.PARTIAL: "",

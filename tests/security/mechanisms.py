@@ -57,7 +57,7 @@ HOST: Final = "send the key elsewhere"
 CHILD: Final = "read the key or a token from a program that this tool starts"
 UNREVIEWED: Final = (
     "submit what no review has seen: a direct push, a plan that expired, an input that grew, "
-    "a repeated old run"
+    "more attempts, a repeated old run"
 )
 PIP: Final = "run code of the checkout in place of pip or of this tool"
 FORGED: Final = "write lines into the shared ledger"
@@ -154,8 +154,8 @@ SWITCHES: Final = (
         ("read the key from arguments, logs, files or a core of the log", "print a line of a secret"),
         (
             (
-                "        if len(self._secret) < MIN_SECRET_LENGTH:\n            return data\n",
-                "        if data is not None:\n            return data\n",
+                "    if len(plain) < MIN_SECRET_LENGTH:\n        return data\n",
+                "    if data is not None:\n        return data\n",
             ),
         ),
     ),
@@ -390,6 +390,13 @@ SWITCHES: Final = (
         "reconciler/plans/agreement.py",
         (UNREVIEWED,),
         (("    held = {it.name for it in fresh", "    held = {it.name for it in () and fresh"),),
+    ),
+    Switch(
+        "agreement to plans",
+        "a raised cap counts as agreed",
+        "reconciler/plans/agreement.py",
+        (UNREVIEWED,),
+        (("return spec.retry.max_attempts <= cap(", "return cap("),),
     ),
     Switch(
         "the newest commit",

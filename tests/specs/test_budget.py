@@ -18,7 +18,7 @@ from reconciler.specs.job import jobs_of_document
 from reconciler.specs.load import load
 from reconciler.specs.problems import MAX_ERRORS
 from reconciler.specs.project import load_project
-from reconciler.specs.schema.json_schema import settings_schema
+from reconciler.specs.schema.json_schema import schema
 from reconciler.specs.yaml.source import MAX_PROBLEMS
 from tests.specs.make import LINE, NOW, documents, problems, project, spec
 
@@ -27,7 +27,7 @@ ROOM_ONLY: frozenset[str] = frozenset({"max_workspace_pending", "max_pending"})
 
 
 def limits_of_schema() -> dict[str, dict[str, object]]:
-    properties: dict[str, dict[str, object]] = settings_schema()["$defs"]["Limits"]["properties"]
+    properties: dict[str, dict[str, object]] = schema("reconciler")["$defs"]["Limits"]["properties"]
     return properties
 
 

@@ -13,16 +13,14 @@ from reconciler.specs.load import load
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
-from reconciler.specs.schema.json_schema import defaults_schema, job_schema, settings_schema
+from reconciler.specs.schema.json_schema import schema
 from reconciler.specs.schema.settings_file import EnvironmentFields, SettingsFile
 from tests.specs.make import NOW, document, documents, project
+from tools.generate import reference
 from tools.generate.reference import ENVIRONMENTS_EXAMPLE, EXAMPLE, SETTINGS_EXAMPLE
-from tools.generate.spec_schemas import generated
 
-CLONE = Path(__file__).parents[2]
-
-JOB = Draft202012Validator(job_schema())
-SETTINGS = Draft202012Validator(settings_schema())
+JOB = Draft202012Validator(schema("job"))
+SETTINGS = Draft202012Validator(schema("reconciler"))
 
 GOOD: dict[str, Any] = {
     "name": "one",
@@ -129,7 +127,7 @@ jobs = mutated(GOOD, optional_fields) | near_values
 @example({**GOOD, "rerun": 2.0})
 @example({**GOOD, "metadata": {"a": 1.0, "😀" * 32: "😀" * 512}})
 def test_a_document_is_accepted_exactly_if_the_schema_holds(value: object) -> None:
-    verdict = convert_or_explain(document(value), JobFields, job_schema, MISPLACED_FIELD_HINTS)
+    verdict = convert_or_explain(document(value), JobFields, "job", MISPLACED_FIELD_HINTS)
     assert isinstance(verdict, JobFields) == JOB.is_valid(value)
     if isinstance(verdict, list):
         assert verdict, "what is refused is refused for a reason"
@@ -174,7 +172,7 @@ environments = st.dictionaries(
 @example({"project": "a", "environments": {"dev": {"project": "b"}}})
 @example({"specs": "specs"})
 def test_settings_are_accepted_exactly_if_the_schema_holds(value: object) -> None:
-    verdict = convert_or_explain(document(value), SettingsFile, settings_schema, {})
+    verdict = convert_or_explain(document(value), SettingsFile, "reconciler", {})
     assert isinstance(verdict, SettingsFile) == SETTINGS.is_valid(value)
     assert verdict
 
@@ -198,25 +196,14 @@ def test_a_command_can_be_given_any_variable_but_those_that_stay_here(name: str,
     assert SETTINGS.is_valid({"project": "demo", "on_end": {"environment": [name]}}) == good
 
 
-def test_the_schemas_are_json_schemas() -> None:
-    Draft202012Validator.check_schema(job_schema())
-    Draft202012Validator.check_schema(settings_schema())
-    Draft202012Validator.check_schema(defaults_schema())
-
-
 @given(mutated({"model": "m", "retry": {"max_attempts": 2}}, {"rerun": optional_fields["rerun"]}))
 def test_defaults_are_accepted_exactly_if_the_schema_holds(value: object) -> None:
-    verdict = convert_or_explain(document(value), defaults_model(), defaults_schema, {})
-    assert (not isinstance(verdict, list)) == Draft202012Validator(defaults_schema()).is_valid(value)
-
-
-@pytest.mark.parametrize("path", generated())
-def test_what_is_generated_is_current(path: str) -> None:
-    assert (CLONE / path).read_text(encoding="utf-8") == generated()[path], "run python -m tools.generate"
+    verdict = convert_or_explain(document(value), defaults_model(), "defaults", {})
+    assert (not isinstance(verdict, list)) == Draft202012Validator(schema("defaults")).is_valid(value)
 
 
 def test_the_reference_shows_every_field_and_limit() -> None:
-    page = generated()["docs/spec.md"]
+    page = reference.page()
     for model in (JobFields, SettingsFile, EnvironmentFields):
         assert all(f"| `{field.name}` |" in page for field in msgspec.structs.fields(model))
 
@@ -228,4 +215,4 @@ def test_the_examples_of_the_reference_load(tmp_path: Path) -> None:
     assert spec.name == "ticket-classes"
     for example_text in (SETTINGS_EXAMPLE, ENVIRONMENTS_EXAMPLE):
         (found,), _ = documents(example_text)
-        assert isinstance(convert_or_explain(found, SettingsFile, settings_schema, {}), SettingsFile)
+        assert isinstance(convert_or_explain(found, SettingsFile, "reconciler", {}), SettingsFile)

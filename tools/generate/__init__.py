@@ -10,19 +10,21 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from reconciler.specs.schema.json_schema import SCHEMAS
 from tools.generate import (
     cli_page,
     event_pages,
     exit_code_page,
     layout_page,
     planner_pages,
+    policy_page,
+    reference,
     report_schemas,
+    spec_schemas,
 )
-from tools.generate import spec_schemas as specs
 
 ROOT: Final = Path(__file__).parents[2]
 """The clone."""
@@ -37,24 +39,22 @@ class Generated:
     text: Callable[[], str]
 
 
-def _of_specs(path: str) -> Callable[[], str]:
-    return lambda: specs.generated()[path]
-
-
 GENERATED: Final = (
     Generated("docs/cli.md", cli_page.page),
     Generated("docs/development.md", layout_page.page),
     Generated("docs/planner.md", planner_pages.page),
     Generated("docs/events.md", event_pages.page),
     Generated("docs/exit-codes.md", exit_code_page.page),
+    Generated("docs/spec.md", reference.page),
+    Generated("docs/policy.md", policy_page.page),
     Generated("schemas/event.schema.json", event_pages.schema),
     *(
         Generated(f"schemas/{name}.schema.json", report_schemas.schema(name))
         for name in report_schemas.SHAPES
     ),
     *(
-        Generated(path, _of_specs(path))
-        for path in ("docs/spec.md", "docs/policy.md", *(f"schemas/{name}.schema.json" for name in SCHEMAS))
+        Generated(f"schemas/{name}.schema.json", partial(spec_schemas.text, name))
+        for name in spec_schemas.MODELS
     ),
 )
 

@@ -14,11 +14,11 @@ from reconciler.settings import Limits
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
-from reconciler.specs.schema.json_schema import Schema, job_schema, settings_schema
+from reconciler.specs.schema.json_schema import Schema
 from reconciler.specs.yaml.reader import read
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.text.suggest import KINDS, either
-from tools.generate import models_text, reference_text
+from tools.generate import models_text, reference_text, spec_schemas
 
 EXAMPLE: Final = """\
 # yaml-language-server: $schema=../schemas/job.schema.json
@@ -91,7 +91,7 @@ _MISTAKES: Final = (
 
 def page() -> str:
     """Return `docs/spec.md`."""
-    job, settings = job_schema(), settings_schema()
+    job, settings = spec_schemas.schema("job"), spec_schemas.schema("reconciler")
     blocks = [
         reference_text.HEAD,
         f"```yaml\n{EXAMPLE}```",
@@ -222,7 +222,7 @@ def _mistakes() -> str:
     for line in _MISTAKES:
         others = [good for name, good in _GOOD.items() if name != line.partition(":")[0]]
         documents, _ = read(SourceFile("x.yaml", "\n".join([line, *others])), Limits())
-        wrong = convert_or_explain(documents[0], JobFields, job_schema, MISPLACED_FIELD_HINTS)
+        wrong = convert_or_explain(documents[0], JobFields, "job", MISPLACED_FIELD_HINTS)
         listed = wrong if isinstance(wrong, list) else []
         rows += [f"| `{line}` | {_cell(problem.message)} | {_cell(problem.hint)} |" for problem in listed]
     return "\n".join(rows)

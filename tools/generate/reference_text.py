@@ -91,7 +91,7 @@ EFFECTS: Final = """\
 `on_change` decides about the running job |
 | `rerun` | the same work is submitted again, once the running job has ended; `reconciler rerun NAME` changes it |
 | `metadata`, `timeout_hours`, `on_remove` | nothing is submitted; the next job carries it |
-| `suspend`, `retry`, `on_change`, `max_failed` | it applies from the next plan on |
+| `suspend`, `retry`, `on_change`, `max_failed` | the next plan uses it; [CI](ci.md) holds a larger `max_attempts` |
 | `name`, the location of the spec, the names and the order of input files | none: the work is the same |"""
 
 INPUTS: Final = """\
@@ -199,9 +199,9 @@ ENVIRONMENTS: Final = """\
 ## Environments
 
 In place of `project`, the file can have environments. Each is a project of its own with the same specs, in which it can
-replace fields. `--env dev` or `RECONCILER_ENV=dev` chooses one; without a choice, only `validate` works, and checks
-all. The plan names the environment, and its results are in a folder of its name below `results`. The API key is always
-in `MISTRAL_API_KEY`, so set that for each environment too.
+replace fields, and single values of `guards` and `apply`. `--env dev` or `RECONCILER_ENV=dev` chooses one; without a
+choice, only `validate` works, and checks all. The plan names the environment, and its results are in a folder of its
+name below `results`. The API key is always in `MISTRAL_API_KEY`, so set that for each environment too.
 
 A glob that matches no spec is an error, and so is a field that two globs set in one spec. Names match as the specs
 write them: `nightly-*` matches `nightly-{stem}`. In a workspace that two environments share, work that one has

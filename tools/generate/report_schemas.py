@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Callable, Mapping
-from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -19,6 +16,7 @@ from reconciler.plans import document
 from reconciler.plans.document import PlanDoc
 from reconciler.workspace import snapshot
 from reconciler.workspace.snapshot import SnapshotDoc
+from tools.generate.field_docs import field_docs
 
 
 class PlanFile(Struct, frozen=True, kw_only=True):
@@ -77,10 +75,9 @@ def schema(name: str) -> Callable[[], str]:
 def _text(name: str) -> str:
     shapes = SHAPES[name]
     tops, definitions = msgspec.json.schema_components(shapes, ref_template="#/$defs/{name}")
-    explained = {key: docs for module in _MODULES for key, docs in _field_docs(Path(module)).items()}
+    explained = field_docs(_MODULES)
     for title, definition in definitions.items():
-        inherited = explained["HistoryPart"] if title in _OF_HISTORY else {}
-        for field, meaning in (explained.get(title, {}) | inherited).items():
+        for field, meaning in explained.get(title, {}).items():
             definition["properties"][field].setdefault("description", meaning)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -93,9 +90,9 @@ def _text(name: str) -> str:
 
 _MODULES: Final = (
     document.__file__,
+    result_summary.__file__,
     reports.__file__,
     snapshot.__file__,
-    result_summary.__file__,
     wire.__file__,
     __file__,
     record.__file__,
@@ -103,29 +100,3 @@ _MODULES: Final = (
     audit.__file__,
 )
 """The modules that define the types of documents."""
-_OF_HISTORY: Final = {it.__name__ for it in record.HistoryPart.__subclasses__()}
-
-
-def _field_docs(module: Path) -> dict[str, dict[str, str]]:
-    """Return the docstrings below the fields of each class, which Python does not keep."""
-    classes = (
-        it for it in ast.parse(module.read_text(encoding="utf-8")).body if isinstance(it, ast.ClassDef)
-    )
-    return {
-        shape.name: {
-            _name(field, field.target.id): text.value.value
-            for field, text in pairwise(shape.body)
-            if isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(text, ast.Expr)
-            and isinstance(text.value, ast.Constant)
-            and isinstance(text.value.value, str)
-        }
-        for shape in classes
-    }
-
-
-def _name(field: ast.AnnAssign, attribute: str) -> str:
-    """Return the name of a field in JSON: that of its attribute, unless the field says otherwise."""
-    words = field.value.keywords if isinstance(field.value, ast.Call) else []
-    return next((str(ast.literal_eval(word.value)) for word in words if word.arg == "name"), attribute)

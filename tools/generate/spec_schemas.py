@@ -1,17 +1,87 @@
-"""The schemas and the reference page, generated from the models of specs and settings."""
+"""The JSON Schemas (2020-12) of specs, settings and policies, and their pages, generated from their models.
+
+`msgspec` writes the schema of the types; this module adds the texts below the fields, and the `EXACTLY_ONE` groups of a
+class.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
 
-from reconciler.specs.schema.json_schema import SCHEMAS
-from tools.generate import policy_page, reference
+import msgspec
+from msgspec import Struct
+
+from reconciler import settings
+from reconciler.specs.schema import job_fields, policy_file, settings_file, types
+from reconciler.specs.schema.json_schema import Schema
+from tools.generate.field_docs import field_docs
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+MODELS: Final[Mapping[str, tuple[type[Struct], str]]] = {
+    "job": (job_fields.JobFields, "A batch job, declared for reconciler"),
+    "defaults": (job_fields.defaults_model(), "Defaults for the specs of a folder"),
+    "reconciler": (settings_file.SettingsFile, "Settings of reconciler"),
+    "policy": (policy_file.PolicyFile, "A policy for specs and settings of reconciler"),
+}
+"""The model and the title of each schema."""
+_MODULES: Final = (
+    settings.__file__,
+    types.__file__,
+    job_fields.__file__,
+    settings_file.__file__,
+    policy_file.__file__,
+)
+"""The modules with the classes of the models."""
+_FIELDS_OF: Final = {
+    "DefaultsFields": ("JobFields",),
+    "SetFields": ("JobFields",),
+    "SettingsFile": ("Settings", "SettingsFile"),
+    "MaxGuards": ("Guards",),
+    "MaxLimits": ("Limits",),
+    "RequiredApply": ("ApplyFrom",),
+}
+"""The classes that describe the fields of a model, if it is not the model itself."""
+_ALIKE: Final = {
+    "MatrixFields": "Values of `{}`.",
+    "ExcludeFields": "The value of `{}` in combinations to exclude.",
+}
+"""What the fields with one plain value are in other models."""
 
 
-def generated() -> dict[str, str]:
-    """Return each generated file's content by its path in the clone."""
-    schemas = {
-        f"schemas/{name}.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-        for name, schema in SCHEMAS.items()
-    }
-    return {**schemas, "docs/spec.md": reference.page(), "docs/policy.md": policy_page.page()}
+@cache
+def schema(name: str) -> Schema:
+    """Return the schema of one of `MODELS`."""
+    model, title = MODELS[name]
+    whole = msgspec.json.schema(model)
+    definitions: Schema = whole["$defs"]
+    texts = field_docs(_MODULES)
+    for key, definition in definitions.items():
+        definition.pop("title", None)
+        if not definition["required"]:
+            del definition["required"]
+        described = {field: _ALIKE[key].format(field) for field in types.PLAIN if key in _ALIKE}
+        described |= {
+            field: it for shape in _FIELDS_OF.get(key, (key,)) for field, it in texts.get(shape, {}).items()
+        }
+        for field, its in definition["properties"].items():
+            its["description"] = described[field]
+    top = definitions.pop(model.__name__)
+    groups = getattr(model, "EXACTLY_ONE", ())
+    if groups:
+        top["allOf"] = [{"oneOf": [_present(field) for field in group]} for group in groups]
+    return {"$schema": DIALECT, **top, "title": title, "$defs": definitions}
+
+
+def _present(name: str) -> dict[str, Any]:
+    """Return the schema of a mapping with a field; `matrix.model` is a nested field."""
+    outer, _, inner = name.partition(".")
+    within = {"type": "object", "required": [inner]}
+    return {"required": [outer], **({"properties": {outer: within}} if inner else {})}
+
+
+def text(name: str) -> str:
+    """Return the file of a schema."""
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"

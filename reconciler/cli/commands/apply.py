@@ -59,7 +59,8 @@ def apply(
 
     With --only-agreed, any number of plan files, the oldest first: of each name, the last one that would change
     something counts. What they contain is done as far as it is still valid, and so is what continues earlier work:
-    retries, creates that had to wait, the next period of `rerun`. Everything else is held, and the exit code is 3.
+    retries, creates that had to wait, the next period of `rerun`; but not with a raised `retry.max_attempts`.
+    Everything else is held, and the exit code is 3.
 
     With --wait, later rounds submit only the attempts that `retry` asks for and the jobs of this plan that the quota
     held, under the same guards; with a saved plan, only attempts at its creates. Exit with 0 only if every job has

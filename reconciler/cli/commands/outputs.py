@@ -83,11 +83,8 @@ def pull(
         work = frozenset(key for spec in specs for key in spec.run_keys)
         first = unix(since, run.env.now()) or 0
         owned = own_and_adopted(run, specs)
-        jobs = [
-            it
-            for it in chosen(owned, specs, names)
-            if it.job.created_at >= first and (not current or it.tags.run_key in work)
-        ]
+        named = chosen(owned, specs, names)
+        jobs = [it for it in named if it.job.created_at >= first and (not current or it.tags.run_key in work)]
         over = [it for it in jobs if it.phase.ended]
         make_place(run.project, env.environ)
         store = open_place(run.project, env.environ, staging=run.folder / "pulling")
@@ -95,7 +92,7 @@ def pull(
         asked = frozenset(it.tags.run_key for it in over) if names else work
         pulling = puller(run, store, specs, owned, asked, incomplete=incomplete)
         pulled = pulling.pull(over)
-        joined = pulling.join(pulled)
+        joined = pulling.join(pulled, named)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
         code = first_that_holds(exit_codes(pulled, joined) | interrupted.codes)

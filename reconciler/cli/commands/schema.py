@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import click
 
-import reconciler
 from reconciler.cli.output.streams import write_stdout
+from reconciler.specs.schema.json_schema import FOLDER
 
-_PACKAGE: Final = Path(reconciler.__file__).parent
-_FOLDERS: Final = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
-"""In the installed package, and in the clone."""
-SCHEMAS: Final = {
-    path.name.removesuffix(".schema.json"): path
-    for folder in reversed(_FOLDERS)
-    for path in sorted(folder.glob("*.schema.json"))
-}
+FILES: Final = {path.name.removesuffix(".schema.json"): path for path in sorted(FOLDER.glob("*.schema.json"))}
 
 
 @click.command()
-@click.argument("name", type=click.Choice(SCHEMAS), default="job")
+@click.argument("name", type=click.Choice(FILES), default="job")
 def schema(name: str) -> int:
     """Print a JSON Schema: of a spec (job), defaults, reconciler.yaml (reconciler), or the output of a command."""
-    write_stdout(SCHEMAS[name].read_bytes())
+    write_stdout(FILES[name].read_bytes())
     return 0

@@ -21,6 +21,7 @@ from reconciler.context import RunContext
 from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
+from reconciler.outputs.submitted import index_submitted
 from reconciler.plans.agreement import AgreedPlan
 from reconciler.plans.approval import approval_of
 from reconciler.plans.document import PlanDoc
@@ -75,7 +76,7 @@ class ApplyFlow:
     def first(self) -> tuple[PlannedRun, tuple[Outcome, ...]]:
         """Plan, show, ask, apply."""
         with self._locked():
-            return plan_and_apply(
+            planned, outcomes = plan_and_apply(
                 self.run,
                 self.declared,
                 self._approve,
@@ -83,6 +84,8 @@ class ApplyFlow:
                 saved=self.saved,
                 agreed=self.agreed,
             )
+        index_submitted(self.run, self.declared.specs, outcomes)
+        return planned, outcomes
 
     def _approve(self, planned: PlannedRun) -> bool:
         self.last_shown = planned
@@ -108,6 +111,11 @@ class ApplyFlow:
             return WaitResult(outcomes=outcomes)
         self.interrupted.enter_graceful_shutdown()
         self._report_round(planned, outcomes)
+
+        def report(later: PlannedRun, done: tuple[Outcome, ...]) -> None:
+            self._report_round(later, done)
+            index_submitted(self.run, self.declared.specs, done)
+
         approval = approval_of((self.last_shown or planned).plan, self.saved, done=planned.plan)
         rounds = ApplyLoop(
             run=self.run,
@@ -115,7 +123,7 @@ class ApplyFlow:
             approval=approval.record_attempts(planned.proposed),
             submitted=requests_submitted(planned.plan, outcomes),
             locked=self._locked,
-            report=self._report_round,
+            report=report,
             outcomes=outcomes,
         )
         policy = PollPolicy(timeout_seconds=timeout)

@@ -12,6 +12,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
@@ -30,6 +31,9 @@ _MAX_HINTS: Final = 100
 """Mistakes of one load that get a hint with names of files: comparing names takes long in a large folder."""
 _FOLDER: Final = 10
 """Looking at a folder takes about as long as comparing so many names."""
+_SUBMODULE: Final = (
+    "; if it is a git submodule: git submodule update --init (on CI, check out with submodules)"
+)
 _NOT_NAMES: Final = frozenset({"", ".", ".."})
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -80,11 +84,7 @@ class PathResolver:
         """Each folder and its real path."""
 
     def named(self, entry: str, *, folder: str) -> list[str]:
-        """Return the files that an entry names, absolute, links followed, sorted.
-
-        Args:
-            entry: a path or a glob.
-            folder: the spec's folder, absolute.
+        """Return the files that a path or glob of a spec in `folder` names, absolute, links followed, sorted.
 
         Raises:
             NoInputError: it names no file, or one that cannot be used.
@@ -225,10 +225,14 @@ def _files_near(folder: Path, name: str) -> str:
     try:
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
+        above = next(it for it in folder.parents if it.is_dir())
+        with suppress(OSError):
+            if not any(above.iterdir()):
+                return f"the folder {above.name} is empty{_SUBMODULE}"
         return "its folder does not exist" + (" either" if not _MAGIC.search(name) else "")
     if any(fnmatchcase(_composed(it), _composed(name)) and not fnmatchcase(it, name) for it in names):
         return "the folder has this name in another Unicode form (NFC and NFD look the same): rename the file"
     found = None if _MAGIC.search(name) else nearest(name, names)
     if found:
         return f"did you mean `{found}`?"
-    return f"in its folder: {some(names)}" if names else "its folder is empty"
+    return f"in its folder: {some(names)}" if names else f"its folder is empty{_SUBMODULE}"

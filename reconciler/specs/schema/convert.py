@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from reconciler.errors import Problem
-from reconciler.specs.schema.json_schema import Schema
 from reconciler.specs.yaml.tree import Document
 
 Model = TypeVar("Model", bound=msgspec.Struct)
 
 
 def convert_or_explain(
-    document: Document, model: type[Model], schema: Callable[[], Schema], misplaced: Mapping[str, str]
+    document: Document, model: type[Model], schema: str, misplaced: Mapping[str, str]
 ) -> Model | list[Problem]:
     """Return the document's value as `model`, or its problems except those in `document.problems`.
 
-    Args:
-        document: the document.
-        model: the type to convert it to.
-        schema: returns the model's schema; called only for a refused document, since it takes milliseconds.
-        misplaced: hints for fields that belong elsewhere.
+    `schema` is the name of the model's schema; `misplaced` has hints for fields that belong elsewhere.
     """
     try:
         return msgspec.convert(document.value, model)
     except msgspec.ValidationError:
         from reconciler.specs.schema.explain import explain  # noqa: PLC0415 - only refused documents need it
-    problems = explain(document, schema(), misplaced)
+    problems = explain(document, schema, misplaced)
     if problems or document.problems or document.incomplete:
         return problems
     return msgspec.convert(integral_floats_to_int(document.value), model)

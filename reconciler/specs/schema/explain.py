@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from reconciler.specs.schema import json_schema
 from reconciler.specs.schema.hints import hint_for
 from reconciler.specs.schema.json_schema import Schema
 from reconciler.specs.yaml.tree import SHARED_FIELDS, dotted
@@ -41,16 +42,11 @@ class _Mistake(NamedTuple):
     """True if something is missing."""
 
 
-def explain(document: Document, schema: Schema, misplaced: Mapping[str, str]) -> list[Problem]:
-    """Return every mistake that `schema` finds in a document.
-
-    Args:
-        document: the refused document.
-        schema: the schema of the whole document.
-        misplaced: hints for fields that belong elsewhere.
-    """
+def explain(document: Document, name: str, misplaced: Mapping[str, str]) -> list[Problem]:
+    """Return every mistake that the schema `name` finds in a refused document. `misplaced` has hints: see `convert`."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - see the module's docstring
 
+    schema = json_schema.schema(name)
     known = {(problem.line, problem.column) for problem in document.problems}
     found: dict[Problem, None] = {}
     for error in Draft202012Validator(schema).iter_errors(document.value):

@@ -2,7 +2,8 @@
 
 `msgspec` accepts or refuses a document by it; the JSON Schema (for editors, and for reporting every mistake of a
 refused document) and the reference page are generated from it. Field names are the API's own if it has the field.
-A field's description is its text in all three places; `errorMessage` and `x-hint` are the message for a wrong value.
+The text below a field is its description in all three places; `errorMessage` and `x-hint` are the message for a wrong
+value.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import fields
 
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
-from reconciler.constraints import NAME_RULE, about
+from reconciler.constraints import such_as
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
@@ -33,6 +34,7 @@ from reconciler.specs.schema.types import (
     RerunText,
     Share,
     WorkDigest,
+    optional_fields,
 )
 
 _RetryStatus = Literal["FAILED", "TIMEOUT_EXCEEDED"]
@@ -44,46 +46,31 @@ _OWN: Final = frozenset({"name", "input_files", "requests", "for_each", "matrix"
 class RequestFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One request written in the spec itself."""
 
-    custom_id: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="Identifies the request and its answer. Unique in the job.",
-            examples=["ticket-17"],
-        ),
-    ]
-    body: Annotated[
-        dict[str, Any], about("The request body that the endpoint expects. `model` may be omitted.")
-    ]
+    custom_id: Annotated[str, Meta(min_length=1, examples=["ticket-17"])]
+    """Identifies the request and its answer. Unique in the job."""
+    body: dict[str, Any]
+    """The request body that the endpoint expects. `model` may be omitted."""
 
 
 class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When failed work is submitted again automatically."""
 
-    max_attempts: Annotated[
-        int, Meta(ge=1, le=10, description="Maximum number of jobs for the work, including the first.")
-    ] = 1
+    max_attempts: Annotated[int, Meta(ge=1, le=10)] = 1
+    """Maximum number of jobs for the work, including the first."""
     on: Annotated[
-        list[_RetryStatus],
-        Meta(
-            min_length=1,
-            description="Statuses of the API after which another attempt is made.",
-            extra_json_schema={"default": ["FAILED", "TIMEOUT_EXCEEDED"]},
-        ),
+        list[_RetryStatus], Meta(min_length=1, extra_json_schema={"default": ["FAILED", "TIMEOUT_EXCEEDED"]})
     ] = field(default_factory=lambda: ["FAILED", "TIMEOUT_EXCEEDED"])
+    """Statuses of the API after which another attempt is made."""
 
 
 class AdoptFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A job without tags that counts as this spec's job."""
 
-    job: Annotated[JobId, about("Its id.", "4fb29d1c-0000-4000-8000-000000000000")]
-    work: Annotated[
-        WorkDigest | UnsetType,
-        about(
-            "The digest of the job's work. If it is missing, the error's hint shows the digest of the "
-            "work that the spec declares now. Writing it confirms that the job did this work."
-        ),
-    ] = UNSET
+    job: Annotated[JobId, such_as("4fb29d1c-0000-4000-8000-000000000000")]
+    """Its id."""
+    work: WorkDigest | UnsetType = UNSET
+    """The digest of the job's work. If it is missing, the error's hint shows the digest of the work that the spec
+    declares now. Writing it confirms that the job did this work."""
 
 
 class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,103 +83,62 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     """A spec holds exactly one field of each group."""
 
-    name: Annotated[
-        Name,
-        about(
-            "The job's name in plans, folders and tables; unique in the project, ignoring case. It "
-            f"is not part of the work's identity: a job may be renamed while it runs. {NAME_RULE}. With "
-            "`for_each` or `matrix` it contains [placeholders](#families).",
-            "ticket-classes",
-        ),
-    ]
+    name: Annotated[Name, such_as("ticket-classes")]
+    """The job's name in plans, folders and tables; unique in the project, ignoring case. It is not part of the work's
+    identity: a job may be renamed while it runs. 1 to 100 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a
+    digit. With `for_each` or `matrix` it contains [placeholders](#families)."""
     endpoint: Annotated[
         Endpoint | UnsetType,
-        about(
-            "The API's endpoint that answers every request of the job.",
-            "/v1/chat/completions",
-            *(path for path in KNOWN_ENDPOINTS if "/chat/comp" not in path),
-        ),
+        such_as("/v1/chat/completions", *(path for path in KNOWN_ENDPOINTS if "/chat/comp" not in path)),
     ] = UNSET
-    model: Annotated[
-        ModelName | UnsetType,
-        about("The model that answers. Either this or `agent_id`.", "mistral-small-2603"),
-    ] = UNSET
-    agent_id: Annotated[AgentId | UnsetType, about("The agent that answers, in place of a model.")] = UNSET
-    input_files: Annotated[
-        Paths | UnsetType,
-        about(
-            "The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this "
-            "file, or ids of uploaded files. Either this, `requests` or `for_each`.",
-            ["data/questions.jsonl"],
-            ["data/2026-*/*.jsonl"],
-        ),
-    ] = UNSET
+    """The API's endpoint that answers every request of the job."""
+    model: Annotated[ModelName | UnsetType, such_as("mistral-small-2603")] = UNSET
+    """The model that answers. Either this or `agent_id`."""
+    agent_id: AgentId | UnsetType = UNSET
+    """The agent that answers, in place of a model."""
+    input_files: Annotated[Paths | UnsetType, such_as(["data/questions.jsonl"], ["data/2026-*/*.jsonl"])] = (
+        UNSET
+    )
+    """The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this file, or ids of uploaded
+    files. Either this, `requests` or `for_each`."""
     requests: Annotated[
         Annotated[list[RequestFields], Meta(min_length=1)] | UnsetType,
-        about(
-            "The requests themselves, for small jobs. At most `limits.inline_requests`. More than 256 KiB are "
-            "uploaded as a file.",
-            [{"custom_id": "1", "body": {"input": "Bonjour"}}],
-        ),
+        such_as([{"custom_id": "1", "body": {"input": "Bonjour"}}]),
     ] = UNSET
-    for_each: Annotated[
-        ForEachFields | UnsetType, about("Makes one job for each file: see [families](#families).")
-    ] = UNSET
-    matrix: Annotated[
-        MatrixFields | UnsetType,
-        about("Makes one job for each combination of values: see [families](#families)."),
-    ] = UNSET
+    """The requests themselves, for small jobs. At most `limits.inline_requests`. More than 256 KiB are uploaded as a
+    file."""
+    for_each: ForEachFields | UnsetType = UNSET
+    """Makes one job for each file: see [families](#families)."""
+    matrix: MatrixFields | UnsetType = UNSET
+    """Makes one job for each combination of values: see [families](#families)."""
     metadata: Annotated[
-        dict[MetadataKey, MetadataText | int | float | bool],
-        about(
-            "Your own labels, written into the job. Values are stored as text, exactly as "
-            "written: `1.10` stays `1.10`. A change submits nothing and takes effect with the next job.",
-            {"team": "search"},
-        ),
+        dict[MetadataKey, MetadataText | int | float | bool], such_as({"team": "search"})
     ] = {}
-    timeout_hours: Annotated[
-        Hours,
-        about(
-            "Hours after which the API stops the job. A change submits nothing and takes effect "
-            "with the next job."
-        ),
-    ] = 24
+    """Your own labels, written into the job. Values are stored as text, exactly as written: `1.10` stays `1.10`. A
+    change submits nothing and takes effect with the next job."""
+    timeout_hours: Hours = 24
+    """Hours after which the API stops the job. A change submits nothing and takes effect with the next job."""
     rerun: Annotated[
         RerunText | int | PeriodFields | None,
-        about(
-            "Change it to submit the same work again. Absent, null and empty are the same; otherwise "
-            "the text counts as written. With a mapping, the calendar changes it.",
-            2,
-            "2026-11",
-            {"every": "week", "zone": "Europe/Paris"},
-        ),
+        such_as(2, "2026-11", {"every": "week", "zone": "Europe/Paris"}),
     ] = None
-    suspend: Annotated[bool, about("If true, a running job is cancelled and no job is created.")] = False
-    retry: Annotated[RetryFields, about("When failed work is submitted again automatically.")] = RetryFields()
-    on_change: Annotated[
-        OnChange,
-        about(
-            "What to do with a running job if the spec's work changes: `replace` cancels it once the "
-            "new job is created, `finish` lets it end first."
-        ),
-    ] = "replace"
-    on_remove: Annotated[
-        OnRemove,
-        about(
-            "What to do with a running job if its spec is removed. With `for_each` the default is "
-            "`keep`: rotating a file away cancels nothing."
-        ),
-    ] = "cancel"
-    max_failed: Annotated[
-        Share, about("Share of failed requests above which a succeeded job needs attention.")
-    ] = 0.0
-    adopt: Annotated[
-        AdoptFields | UnsetType,
-        about(
-            "A job that was created without this tool and counts as this spec's job: see "
-            "[adopting existing jobs](#adopting-existing-jobs)."
-        ),
-    ] = UNSET
+    """Change it to submit the same work again. Absent, null and empty are the same; otherwise the text counts as
+    written. With a mapping, the calendar changes it."""
+    suspend: bool = False
+    """If true, a running job is cancelled and no job is created."""
+    retry: RetryFields = RetryFields()
+    """When failed work is submitted again automatically."""
+    on_change: OnChange = "replace"
+    """What to do with a running job if the spec's work changes: `replace` cancels it once the new job is created,
+    `finish` lets it end first."""
+    on_remove: OnRemove = "cancel"
+    """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
+    cancels nothing."""
+    max_failed: Share = 0.0
+    """Share of failed requests above which a succeeded job needs attention."""
+    adopt: AdoptFields | UnsetType = UNSET
+    """A job that was created without this tool and counts as this spec's job: see [adopting existing
+    jobs](#adopting-existing-jobs)."""
 
     def __post_init__(self) -> None:
         """Check the rule that the types cannot express.
@@ -215,17 +161,11 @@ _GROUPS: Final = [
 """For each group: the fields of a spec, and those of its matrix."""
 
 
-def optional_fields(title: str, without: Collection[str] = (), of: type[Struct] = JobFields) -> type[Struct]:
-    """Return a model of the fields of another, by default a spec, except some, none required."""
-    return defstruct(
-        title,
-        [(it.name, it.type, UNSET) for it in fields(of) if it.name not in without],
-        kw_only=True,
-        frozen=True,
-        forbid_unknown_fields=True,
-    )
+def fields_of(model: type[Struct], without: Collection[str] = ()) -> dict[str, Any]:
+    """Return the types of the fields of a model, except some, by name."""
+    return {it.name: it.type for it in fields(model) if it.name not in without}
 
 
 def defaults_model() -> type[Struct]:
     """Return the model of a `_defaults.yaml`."""
-    return optional_fields("DefaultsFields", _OWN)
+    return optional_fields("DefaultsFields", fields_of(JobFields, _OWN))

@@ -1,58 +1,31 @@
-"""JSON Schemas (2020-12) of specs, settings and policies, generated from their models.
+"""The JSON Schemas that ship with the package: of specs and settings, and of what commands write.
 
-`msgspec` writes the schema of the types; this module adds the `EXACTLY_ONE` groups of a class. Editors read the
-schemas, and `explain` uses them to find every mistake of a refused document.
+`tools.generate` writes them. Editors read them, and `explain` uses them to find every mistake of a refused document.
 """
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from reconciler.specs.schema.job_fields import JobFields, defaults_model
-from reconciler.specs.schema.policy_file import PolicyFile
-from reconciler.specs.schema.settings_file import SettingsFile
+import reconciler
 
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_PACKAGE: Final = Path(reconciler.__file__).parent
+FOLDER: Final = next(it / "schemas" for it in (_PACKAGE, _PACKAGE.parent) if (it / "schemas").is_dir())
+"""In the installed package, or in the clone."""
 
 Schema = dict[str, Any]
 
 
-def _schema(model: type[msgspec.Struct], title: str) -> Schema:
-    whole = msgspec.json.schema(model)
-    definitions: Schema = whole["$defs"]
-    for definition in definitions.values():
-        definition.pop("title", None)
-        if not definition["required"]:
-            del definition["required"]
-    top = definitions.pop(model.__name__)
-    groups = getattr(model, "EXACTLY_ONE", ())
-    if groups:
-        top["allOf"] = [{"oneOf": [_present(name) for name in group]} for group in groups]
-    return {"$schema": DIALECT, **top, "title": title, "$defs": definitions}
+def schema_file(name: str) -> Path:
+    """Return the file of a schema."""
+    return FOLDER / f"{name}.schema.json"
 
 
-def _present(name: str) -> Schema:
-    """Return the schema of a mapping with a field; `matrix.model` is a nested field."""
-    outer, _, inner = name.partition(".")
-    within = {"type": "object", "required": [inner]}
-    return {"required": [outer], **({"properties": {outer: within}} if inner else {})}
-
-
-job_schema: Final = cache(partial(_schema, JobFields, "A batch job, declared for reconciler"))
-"""Returns the JSON Schema of a spec document."""
-defaults_schema: Final = cache(partial(_schema, defaults_model(), "Defaults for the specs of a folder"))
-"""Returns the JSON Schema of a `_defaults.yaml`."""
-settings_schema: Final = cache(partial(_schema, SettingsFile, "Settings of reconciler"))
-"""Returns the JSON Schema of `reconciler.yaml`."""
-policy_schema: Final = cache(partial(_schema, PolicyFile, "A policy for specs and settings of reconciler"))
-"""Returns the JSON Schema of a policy file."""
-SCHEMAS: Final = {
-    "job": job_schema,
-    "defaults": defaults_schema,
-    "reconciler": settings_schema,
-    "policy": policy_schema,
-}
-"""Each schema by its published name: `schemas/<name>.schema.json`."""
+@cache
+def schema(name: str) -> Schema:
+    """Return a schema."""
+    return msgspec.json.decode(schema_file(name).read_bytes(), type=Schema)

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.constraints import NAME_PATTERN, NAME_RULE, about, matching
-from reconciler.settings import Guards, ProjectName, Settings
-from reconciler.specs.schema.job_fields import optional_fields
+from reconciler.constraints import NAME_PATTERN, NAME_RULE, matching
+from reconciler.settings import ApplyFrom, Guards, ProjectName, Settings
+from reconciler.specs.schema.job_fields import JobFields, fields_of
+from reconciler.specs.schema.types import optional_fields
 
 if TYPE_CHECKING:
     SetFields = dict[str, Any]
 else:
-    SetFields = optional_fields("SetFields", {"name"})
+    SetFields = optional_fields("SetFields", fields_of(JobFields, {"name"}))
 
 _EnvironmentName = Annotated[str, matching(NAME_PATTERN, "not a name of an environment", NAME_RULE, end="")]
 
@@ -21,18 +22,15 @@ _EnvironmentName = Annotated[str, matching(NAME_PATTERN, "not a name of an envir
 class EnvironmentFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One environment: a project of its own, with the same specs."""
 
-    project: Annotated[
-        ProjectName, about("Identifies the jobs of the environment. No two have the same one.")
-    ]
-    set: Annotated[
-        dict[Annotated[str, Meta(min_length=1)], SetFields],
-        about(
-            "Fields to replace in specs: for a glob of their names as written, such as `nightly-*`, each field with "
-            "its value. Any field of a spec except `name`; a value is replaced as a whole. Paths are relative to "
-            "the spec."
-        ),
-    ] = {}
-    guards: Annotated[Guards, about("Guards that differ from those of the file.")] = Guards()
+    project: ProjectName
+    """Identifies the jobs of the environment. No two have the same one."""
+    set: dict[Annotated[str, Meta(min_length=1)], SetFields] = {}
+    """Fields to replace in specs: for a glob of their names as written, such as `nightly-*`, each field with its value.
+    Any field of a spec except `name`; a value is replaced as a whole. Paths are relative to the spec."""
+    guards: Guards = Guards()
+    """Guards that differ from those of the file."""
+    apply: ApplyFrom = ApplyFrom()
+    """Rules about the checkout that differ from those of the file."""
 
 
 class SettingsFile(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,17 +38,11 @@ class SettingsFile(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     EXACTLY_ONE: ClassVar = (("project", "environments"),)
 
-    project: Annotated[
-        ProjectName | UnsetType,
-        about(
-            "Identifies your jobs: it is written into every job. Set it before the first apply; "
-            f"changing it later resubmits everything. {NAME_RULE}."
-        ),
-    ] = UNSET  # type: ignore[assignment]  # then the chosen environment has it
-    environments: Annotated[
-        Annotated[dict[_EnvironmentName, EnvironmentFields], Meta(min_length=1)] | UnsetType,
-        about("In place of `project`: [environments](#environments), of which `--env` chooses one."),
-    ] = UNSET
+    project: ProjectName | UnsetType = UNSET  # type: ignore[assignment]  # then the chosen environment has it
+    """Identifies your jobs: it is written into every job. Set it before the first apply; changing it later resubmits
+    everything. 1 to 100 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit."""
+    environments: Annotated[dict[_EnvironmentName, EnvironmentFields], Meta(min_length=1)] | UnsetType = UNSET
+    """In place of `project`: [environments](#environments), of which `--env` chooses one."""
 
     def __post_init__(self) -> None:
         """Check the rule that the types cannot express.

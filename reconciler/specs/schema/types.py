@@ -6,29 +6,18 @@ period.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
-from reconciler.constraints import NAME_RULE, about, matching
-
-PLAIN: Final = (
-    *("endpoint", "model", "agent_id", "timeout_hours", "rerun"),
-    *("suspend", "on_change", "on_remove", "max_failed"),
-)
-"""The fields with one plain value: a matrix can vary them, and `{field}` is their placeholder."""
+from reconciler.constraints import NAME_RULE, matching, such_as
 
 OF_FILES: Final = ("stem", "dir", "path")
 """The placeholders that `for_each` provides."""
 
-_NAME_PART: Final = rf"(?:[a-z0-9._-]|\{{(?:{'|'.join((*OF_FILES, *PLAIN))})\}})"
-
-
 _WORD: Final = r"^[!-#%-z|~]+"
 """No `$`, `{` and `}`: specs have no variables."""
-
-Name = Annotated[str, matching(rf"^(?![._-]){_NAME_PART}{{1,100}}", "not a name", NAME_RULE)]
-"""A name, or a template with placeholders; the filled name is checked against `NAME_PATTERN` later."""
 
 Endpoint = Annotated[
     str, matching(r"^/v1/[!-#%-z|~]+", "not an endpoint", "a path such as `/v1/chat/completions`")
@@ -60,7 +49,6 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 OnChange = Literal["replace", "finish"]
 OnRemove = Literal["cancel", "keep"]
 
-_SOME = Meta(min_length=1)
 _DATABASE: Final = "its name in the tz database, such as `Europe/Paris`, or UTC"
 _Zone = Annotated[
     str, matching(r"^(UTC|[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+)", "not a time zone", _DATABASE)
@@ -68,68 +56,66 @@ _Zone = Annotated[
 _Day = Annotated[str, matching(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}", "not a date", "write it as `2026-11-23`")]
 
 
+_PLAIN_TYPES: Final[dict[str, Any]] = {
+    "endpoint": Endpoint,
+    "model": ModelName,
+    "agent_id": AgentId,
+    "timeout_hours": Hours,
+    "rerun": RerunText | int,
+    "suspend": bool,
+    "on_change": OnChange,
+    "on_remove": OnRemove,
+    "max_failed": Share,
+}
+PLAIN: Final = tuple(_PLAIN_TYPES)
+"""The fields with one plain value: a matrix can vary them, and `{field}` is their placeholder."""
+
+_NAME_PART: Final = rf"(?:[a-z0-9._-]|\{{(?:{'|'.join((*OF_FILES, *PLAIN))})\}})"
+Name = Annotated[str, matching(rf"^(?![._-]){_NAME_PART}{{1,100}}", "not a name", NAME_RULE)]
+"""A name, or a template with placeholders; the filled name is checked against `NAME_PATTERN` later."""
+
+
+def optional_fields(title: str, types: Mapping[str, Any]) -> type[Struct]:
+    """Return a model of fields of which none is required, from the type of each."""
+    defined = [(name, it, UNSET) for name, it in types.items()]
+    return defstruct(title, defined, kw_only=True, frozen=True, forbid_unknown_fields=True)
+
+
 class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One job for each file."""
 
-    files: Annotated[
-        Paths,
-        about(
-            "JSONL files, as paths or globs relative to this file. Each is the only input of one job.",
-            ["data/nightly/*.jsonl"],
-        ),
-    ]
+    files: Annotated[Paths, such_as(["data/nightly/*.jsonl"])]
+    """JSONL files, as paths or globs relative to this file. Each is the only input of one job."""
 
 
-class ExcludeFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+if TYPE_CHECKING:
+    from msgspec import Struct as ExcludeFields
+    from msgspec import Struct as Varied
+else:
+    ExcludeFields = optional_fields("ExcludeFields", _PLAIN_TYPES)
     """Values of a matrix; combinations with all of them are excluded."""
-
-    endpoint: Endpoint | UnsetType = UNSET
-    model: ModelName | UnsetType = UNSET
-    agent_id: AgentId | UnsetType = UNSET
-    timeout_hours: Hours | UnsetType = UNSET
-    rerun: RerunText | int | UnsetType = UNSET
-    suspend: bool | UnsetType = UNSET
-    on_change: OnChange | UnsetType = UNSET
-    on_remove: OnRemove | UnsetType = UNSET
-    max_failed: Share | UnsetType = UNSET
+    Varied = optional_fields(
+        "Varied", {name: Annotated[list[it], Meta(min_length=1)] for name, it in _PLAIN_TYPES.items()}
+    )
+    """For each field with one plain value, a list of values."""
 
 
-class MatrixFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MatrixFields(Varied, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One job for each combination of values."""
 
-    endpoint: Annotated[list[Endpoint], _SOME, about("Endpoints.")] | UnsetType = UNSET
-    model: Annotated[list[ModelName], _SOME, about("Models.")] | UnsetType = UNSET
-    agent_id: Annotated[list[AgentId], _SOME, about("Agents.")] | UnsetType = UNSET
-    timeout_hours: Annotated[list[Hours], _SOME, about("Timeouts.")] | UnsetType = UNSET
-    rerun: Annotated[list[RerunText | int], _SOME, about("Values of `rerun`.")] | UnsetType = UNSET
-    suspend: Annotated[list[bool], _SOME, about("Values of `suspend`.")] | UnsetType = UNSET
-    on_change: Annotated[list[OnChange], _SOME, about("Values of `on_change`.")] | UnsetType = UNSET
-    on_remove: Annotated[list[OnRemove], _SOME, about("Values of `on_remove`.")] | UnsetType = UNSET
-    max_failed: Annotated[list[Share], _SOME, about("Values of `max_failed`.")] | UnsetType = UNSET
     exclude: Annotated[
-        list[ExcludeFields],
-        about(
-            "Combinations to exclude: each entry names values, and excludes the combinations that have "
-            "all of them. An entry that excludes nothing is an error.",
-            [{"model": "mistral-large-2512", "endpoint": "/v1/ocr"}],
-        ),
-    ] = []
+        list[ExcludeFields], such_as([{"model": "mistral-large-2512", "endpoint": "/v1/ocr"}])
+    ] = field(default_factory=list)
+    """Combinations to exclude: each entry names values, and excludes the combinations that have all of them. An entry
+    that excludes nothing is an error."""
 
 
 class PeriodFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A `rerun` whose value is the current period."""
 
-    every: Annotated[
-        Literal["day", "week", "month"],
-        about(
-            "The period. `rerun` is then `2026-11-23`, `2026-W48` (ISO 8601, Monday first) or `2026-11`.",
-            "week",
-        ),
-    ]
-    zone: Annotated[
-        _Zone, about("The time zone of the calendar, by its name in the tz database.", "Europe/Paris")
-    ] = "UTC"
-    start: Annotated[
-        _Day | UnsetType,
-        about("The first day. Before it, no job of this name is created or cancelled.", "2026-11-23"),
-    ] = UNSET
+    every: Annotated[Literal["day", "week", "month"], such_as("week")]
+    """The period. `rerun` is then `2026-11-23`, `2026-W48` (ISO 8601, Monday first) or `2026-11`."""
+    zone: Annotated[_Zone, such_as("Europe/Paris")] = "UTC"
+    """The time zone of the calendar, by its name in the tz database."""
+    start: Annotated[_Day | UnsetType, such_as("2026-11-23")] = UNSET
+    """The first day. Before it, no job of this name is created or cancelled."""

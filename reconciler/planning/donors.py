@@ -1,0 +1,70 @@
+"""How a job accounts for the requests that it was asked, and the donor that follows from it. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.model import Job, Phase
+from reconciler.planning.coverage import MISSING, UNASKED, Account
+
+
+class Results(StrEnum):
+    """How far a job's result files are read."""
+
+    READ = "read"
+    """All that the job names are here, whole."""
+    UNREAD = "unread"
+    """It names some that are not here, and nothing says that they are lost."""
+    LOST = "lost"
+    """It names some that the provider no longer has, and that are not here either."""
+
+
+class Count(Struct, frozen=True, kw_only=True):
+    """The numbers that show whether results are complete."""
+
+    asked: int
+    """How many requests the job was asked."""
+    read: int = 0
+    """How many answers its result files have; 0 if they are not read."""
+
+
+def account(job: Job, results: Results, count: Count, *, now: float, late_seconds: float) -> Account:
+    """Return how a job accounts for its requests.
+
+    An end is not believed too early: the counts may lag behind the files, and the files behind the status.
+
+    Args:
+        job: the job.
+        results: how far its files are read; READ also if it names none.
+        count: its numbers.
+        now: Unix seconds.
+        late_seconds: how long after a job's end its files may still appear.
+    """
+    if not job.phase.ended:
+        return Account.LIVE
+    names_any = bool(job.output_file or job.error_file)
+    succeeded = job.phase is Phase.SUCCEEDED
+    counted_whole = succeeded and count.asked > 0 and job.succeeded_requests >= count.asked
+    whole = names_any and results is Results.READ and count.read >= job.succeeded_requests
+    ended = job.completed_at if job.completed_at is not None else job.created_at
+    if whole or (counted_whole and results is Results.UNREAD):
+        return Account.READ if whole else Account.ANSWERED
+    if now < ended + late_seconds:
+        return Account.LATE
+    if results is Results.LOST:
+        lost = bool(job.output_file) or job.succeeded_requests > 0
+        return Account.GONE if lost else Account.READ
+    if not names_any:
+        return Account.GONE if succeeded else Account.READ
+    return Account.READ if results is Results.READ else Account.UNREAD
+
+
+_WITHOUT_LINE: Final = {Phase.SUCCEEDED: MISSING, Phase.CANCELLED: UNASKED}
+
+
+def kind_without_line(job: Job) -> str:
+    """Return the kind of a request that has no line in the results of an ended job: the status, unless it says more."""
+    return _WITHOUT_LINE.get(job.phase, job.status)

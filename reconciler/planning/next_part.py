@@ -1,0 +1,178 @@
+"""Which requests of a work the next job submits: what is new, and what failed and may be retried. Pure."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from reconciler.planning.coverage import ANSWERED_INVALID, ANSWERED_TRUNCATED, WORTH, Coverage, State
+
+
+class Checks(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Shares of requests, 0 to 1, above which a success needs attention and a canary stops."""
+
+    failed: float = 0.0
+    """Of requests without an answer."""
+    invalid: float = 0.0
+    """Of answers that are not what the request asked for."""
+    truncated: float = 1.0
+    """Of answers that were cut off."""
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What a spec and the limits say about the next part."""
+
+    retry_on: tuple[str, ...]
+    """Kinds of failures that are retried; `http_5xx` and `http_4xx` mean a hundred statuses each."""
+    max_attempts: int
+    """How often one request may fail."""
+    canary: int = 0
+    """How many requests need an outcome before the others are submitted; 0 without a canary."""
+    checks: Checks = Checks()
+    max_requests: int = 1_000_000
+    """The most requests of one job."""
+    max_bytes: int = 512_000_000
+    """The most bytes of the input file of one job."""
+
+
+PartKind: TypeAlias = Literal["new", "retry", "canary"]
+
+
+class NextPart(Struct, frozen=True, kw_only=True):
+    """The requests that the next job submits."""
+
+    kind: PartKind
+    places: Sequence[int]
+    """Their places in the work, in its order; empty if nothing is to be submitted."""
+    held: int = 0
+    """How many requests wait for the canary, or for the next part."""
+    failed_check: str = ""
+    """The check that stops the canary, in words; "" if none does."""
+
+
+class Verdict(StrEnum):
+    """What the coverage says about a work of which no job is live. The first that holds applies."""
+
+    COMPLETE = "complete"
+    """Every request is answered."""
+    LATE = "late"
+    """Some results may not be complete yet."""
+    GONE = "gone"
+    """Some answers are lost."""
+    SUBMIT = "submit"
+    """There is something to submit."""
+    CANARY_FAILED = "canary_failed"
+    """There is something to submit, and the checks of the canary do not hold."""
+    STOPPED = "stopped"
+    """A person stopped what has no answer."""
+    INCOMPLETE = "incomplete"
+    """Some requests have no answer, and none of them may be submitted again."""
+
+
+def verdict(coverage: Coverage, part: NextPart) -> Verdict:
+    """Return what the coverage says.
+
+    Args:
+        coverage: the state of every request.
+        part: the requests that the next job submits.
+    """
+    count = coverage.count()
+    table = (
+        (count[State.ANSWERED] == len(coverage.states), Verdict.COMPLETE),
+        (count[State.LATE], Verdict.LATE),
+        (count[State.GONE], Verdict.GONE),
+        (part.places or count[State.UNREAD], Verdict.SUBMIT),
+        (part.failed_check, Verdict.CANARY_FAILED),
+        (count[State.STOPPED], Verdict.STOPPED),
+    )
+    return next((word for holds, word in table if holds), Verdict.INCOMPLETE)
+
+
+_HUNDRED: Final = re.compile(r"http_([45])xx")
+
+
+def retried(kind: str, retry_on: Sequence[str]) -> bool:
+    """Return whether a spec retries a kind of failure."""
+    if kind in retry_on:
+        return True
+    hundreds = {match[1] for each in retry_on if (match := _HUNDRED.fullmatch(each))}
+    return re.fullmatch(r"http_[45][0-9]{2}", kind) is not None and kind[5] in hundreds
+
+
+def next_part(coverage: Coverage, rules: Rules, sizes: Sequence[int] | None = None) -> NextPart:
+    """Return the requests that the next job submits.
+
+    Args:
+        coverage: the state of every request.
+        rules: the spec's and the limits'.
+        sizes: the bytes of each request's line with its line feed; None if they are not known.
+    """
+    retry_kinds = {at for at, kind in enumerate(coverage.kinds) if retried(kind, rules.retry_on)}
+    states, attempts, kinds = coverage.states, coverage.attempts, coverage.kind
+    fresh = array("Q", (at for at, state in enumerate(states) if state == State.NEW))
+    again = array(
+        "Q",
+        (
+            at
+            for at, state in enumerate(states)
+            if state == State.FAILED and attempts[at] < rules.max_attempts and kinds[at] in retry_kinds
+        ),
+    )
+    kind: PartKind = "new" if fresh else "retry"
+    failed_check, held = "", 0
+    if rules.canary and fresh:
+        known = sum(coverage.outcome_known(at) for at in range(len(states)))
+        failed_check = "" if known < rules.canary else broken_check(coverage, rules.checks)
+        room = max(0, rules.canary - known)
+        if room or failed_check:
+            held = max(0, len(fresh) - room)
+            fresh, kind = fresh[:room], "canary"
+            failed_check = "" if again else failed_check
+    places = array("Q", sorted((*again, *fresh)))
+    bounded = _bounded(places, rules, sizes)
+    held += len(places) - len(bounded)
+    return NextPart(kind=kind, places=bounded, held=held, failed_check=failed_check)
+
+
+def _bounded(places: Sequence[int], rules: Rules, sizes: Sequence[int] | None) -> Sequence[int]:
+    """Return the first places that fit into one job."""
+    if sizes is None:
+        return places[: rules.max_requests]
+    used = 0
+    for count, place in enumerate(places):
+        used += sizes[place]
+        if count >= rules.max_requests or (used > rules.max_bytes and count):
+            return places[:count]
+    return places
+
+
+def broken_check(coverage: Coverage, checks: Checks) -> str:
+    """Return the first check that the outcomes so far do not pass, in words; "" if they pass all."""
+    known = [at for at in range(len(coverage.states)) if coverage.outcome_known(at)]
+    answered = [coverage.worth[at] for at in known if coverage.states[at] == State.ANSWERED]
+    numbers = (
+        ("failed", len(known) - len(answered), len(known), checks.failed, "requests have no answer"),
+        (
+            "invalid",
+            answered.count(WORTH[ANSWERED_INVALID]),
+            len(answered),
+            checks.invalid,
+            "answers are invalid",
+        ),
+        (
+            "truncated",
+            answered.count(WORTH[ANSWERED_TRUNCATED]),
+            len(answered),
+            checks.truncated,
+            "answers were cut off",
+        ),
+    )
+    for name, number, of, share, words in numbers:
+        if of and number > share * of:
+            return f"{number:,} of {of:,} {words} (checks.{name}: at most {share:.4g})"
+    return ""
