@@ -10,8 +10,7 @@ from typing import Final
 import click
 
 from reconciler.api.client import Reader, Writer
-from reconciler.cli.output.errors import write_error
-from reconciler.cli.output.streams import save, write_stdout
+from reconciler.cli.output.streams import save, write_error, write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.session.session import reading, writing
 from reconciler.cli.session.signals import interrupts
