@@ -113,7 +113,7 @@ def _past(
         and recorded.get(it.job.id, set()) <= {it.tags.run_key}
     }
     rest = {it.job.id: it.tags for it in read if it.job.id not in done}
-    names = {it.name for it in (*specs, *rest.values())}
+    names = {it.name for it in specs} | {it.name for it in rest.values()}
     works = {key.work for it in specs for key in it.run_keys} | {it.run_key.work for it in rest.values()}
     return {
         job_id: it.op
