@@ -197,7 +197,7 @@ SWITCHES: Final = (
         "a limit may have any value",
         "reconciler/constraints.py",
         ("raise the limits",),
-        (("return Meta(ge=1, le=ceiling)", "return Meta(ge=1)"),),
+        (("Meta(ge=1, le=ceiling)", "Meta(ge=1)"),),
     ),
     Switch(
         "ceilings",
