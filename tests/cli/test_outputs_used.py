@@ -235,9 +235,9 @@ def joined_csv(folder: Path) -> list[tuple[str, str, str | None]]:
 def joined_parquet(folder: Path) -> list[tuple[str, str, str | None]]:
     """Return the same of a Parquet file, by DuckDB."""
     duckdb = pytest.importorskip("duckdb")
-    found = duckdb.sql(
-        f"select id, customer, queue from read_csv('{folder}/tickets.csv', all_varchar = true) "
-        f"join '{folder}/answers.parquet' on id = custom_id"
+    found = duckdb.execute(
+        "select id, customer, queue from read_csv($1, all_varchar = true) join read_parquet($2) on id = custom_id",
+        [str(folder / "tickets.csv"), str(folder / "answers.parquet")],
     )
     return sorted(found.fetchall())
 
