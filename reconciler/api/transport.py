@@ -9,6 +9,7 @@ import os
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.request import getproxies, proxy_bypass
 
@@ -20,6 +21,8 @@ from reconciler.errors import ReconcilerError
 
 Transport: TypeAlias = httpx.BaseTransport
 
+CLIENT_CERT: Final = "RECONCILER_CLIENT_CERT"
+CLIENT_KEY: Final = "RECONCILER_CLIENT_KEY"
 CONNECTIONS: Final = 16
 """Maximum number of concurrent requests."""
 
@@ -28,8 +31,9 @@ def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transpo
     """Return a transport over the network, for requests to `base_url` only.
 
     It reads the process's environment as curl does: HTTPS_PROXY, ALL_PROXY and NO_PROXY (on macOS and Windows the
-    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key. Requests
-    to this machine, which may use plain HTTP, never go through a proxy.
+    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR; and RECONCILER_CLIENT_CERT and RECONCILER_CLIENT_KEY, a
+    certificate of the client and its private key. A proxy carries a tunnel and never sees the key. Requests to this
+    machine, which may use plain HTTP, never go through a proxy.
 
     Args:
         base_url: the address of all requests.
@@ -69,16 +73,13 @@ def wsgi_transport(app: Callable[..., Iterable[bytes]]) -> Transport:
     return httpx.WSGITransport(app=application)
 
 
-class OfflineTransport(httpx.BaseTransport):
-    """Refuses every request: for a command that must not use the network."""
+def offline_transport() -> Transport:
+    """Return a transport that refuses every request: for a command that must not use the network."""
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Refuse.
-
-        Raises:
-            ConnectError: always.
-        """
+    def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("this command works offline", request=request)
+
+    return httpx.MockTransport(refuse)
 
 
 class ProxyFailedError(httpx.ProxyError):
@@ -97,22 +98,22 @@ class ProxyFailedError(httpx.ProxyError):
         self.source = source
 
 
+@dataclass(eq=False)
 class _ThroughProxy(httpx.BaseTransport):
     """Names the proxy in errors of the connection to it: with a proxy, no other host is connected to or looked up."""
 
-    def __init__(self, inner: httpx.BaseTransport, proxy: str, source: str) -> None:
-        self._inner = inner
-        self._proxy = proxy
-        self._source = source
+    inner: httpx.BaseTransport
+    proxy: str
+    source: str
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         try:
-            return self._inner.handle_request(request)
+            return self.inner.handle_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise ProxyFailedError(error, proxy=self._proxy, source=self._source) from error
+            raise ProxyFailedError(error, proxy=self.proxy, source=self.source) from error
 
     def close(self) -> None:
-        self._inner.close()
+        self.inner.close()
 
 
 def _proxy(host: str) -> tuple[str, str]:
@@ -136,15 +137,32 @@ def _trust() -> ssl.SSLContext:
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folder:
         folder = _system_folder()
-    if not file and not folder:
-        return httpx.create_ssl_context(trust_env=False)
     try:
-        return ssl.create_default_context(cafile=file or None, capath=folder or None)
+        if file or folder:
+            return _with_client(ssl.create_default_context(cafile=file or None, capath=folder or None))
     except OSError as error:
         raise ReconcilerError(
             f"the trusted certificates cannot be read: {error.strerror or error}",
             hint="set SSL_CERT_FILE to a PEM file, or SSL_CERT_DIR to a folder made by `openssl rehash`",
         ) from error
+    return _with_client(httpx.create_ssl_context(trust_env=False))
+
+
+def _with_client(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Add the client's certificate, if the environment names one. A gateway may ask for it."""
+    cert, key = os.environ.get(CLIENT_CERT), os.environ.get(CLIENT_KEY)
+    if key and not cert:
+        raise ReconcilerError(f"{CLIENT_KEY} is set without {CLIENT_CERT}", hint=f"set {CLIENT_CERT}, too")
+    if cert:
+        try:
+            context.load_cert_chain(cert, key or None, password="")  # else OpenSSL asks on the terminal
+        except OSError as error:
+            raise ReconcilerError(
+                f"the client certificate in {CLIENT_CERT} cannot be used: {error.strerror or error}",
+                hint=f"set {CLIENT_CERT} to a PEM file with the certificate, and {CLIENT_KEY} to one with its private "
+                "key, without a password, unless the first has it",
+            ) from error
+    return context
 
 
 def _system_folder() -> str | None:

@@ -13,8 +13,13 @@ from typing import Final
 import click
 
 from reconciler import __version__
-from reconciler.cli.output.errors import write_error
-from reconciler.cli.output.streams import configure_streams, flush_streams, runner_log, write_stderr
+from reconciler.cli.output.streams import (
+    configure_streams,
+    flush_streams,
+    runner_log,
+    write_error,
+    write_stderr,
+)
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.file_access import hint_of

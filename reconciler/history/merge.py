@@ -17,7 +17,7 @@ from reconciler.documents.result_summary import ResultSummary, check_words, reas
 from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, source_of, span
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
-from reconciler.model import TAG_PREFIX, Job, OwnedJob, Phase, Source, Unreadable, completeness, tags
+from reconciler.model import TAG_PREFIX, Job, OwnedJob, Phase, Source, Target, Unreadable, completeness, tags
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that may have been cancelled."""
@@ -42,6 +42,29 @@ class LedgerView:
     """By job id."""
     lines: tuple[Line, ...] = ()
     """All of them, in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The sources of a history, and the records merged from them."""
+
+    target: Target
+    ledger: LedgerView
+    jobs: tuple[Job, ...] | None
+    """Our jobs; None if the list was not read."""
+    settled: float
+    """Unix seconds: the list must show a job that was created before this. Younger ones may appear later."""
+    records: tuple[Record, ...]
+    """The merged records."""
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """The fields that every document about the history has."""
+        return {
+            "project": self.target.project,
+            "base_url": self.target.base_url,
+            "offline": self.jobs is None,
+        }
 
 
 def read_ledger(lines: tuple[Line, ...]) -> LedgerView:

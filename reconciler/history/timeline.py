@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from reconciler.history.record import LEDGER, LIST, Record, source_of
+from reconciler.history.record import LEDGER, LIST, HistoryPart, Record, source_of
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -47,13 +47,9 @@ class EntryDoc(msgspec.Struct, frozen=True, kw_only=True):
     run_url: str | None = None
 
 
-class TimelineDoc(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineDoc(HistoryPart, frozen=True, kw_only=True):
     """The output of `history NAME --format json`; `--format jsonl` writes its entries, one per line."""
 
-    project: str
-    base_url: str
-    offline: bool
-    """True if the list of jobs was not read."""
     name: str
     files: tuple[str, ...]
     """The spec's file and its earlier names, from git."""

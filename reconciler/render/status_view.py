@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import structs
 
-from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc
+from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc, pretty
 from reconciler.model import NotYetStarted
 from reconciler.planning.standing import Standing
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
@@ -92,15 +92,19 @@ def _row(decision: DecisionDoc) -> StatusRow:
     )
 
 
-def status_text(report: StatusDoc, *, now: float, everything: bool = False) -> str:
-    """Return a table. Jobs of a family in the same state share a line unless `everything` is set."""
+def formatted(report: StatusDoc, form: str, *, now: float, everything: bool) -> str:
+    """Return the state of jobs as text, Markdown or JSON; after a wait, with a last line that counts them.
+
+    Jobs of a family in the same state share a line unless `everything` is set.
+    """
+    if form == "json":
+        return pretty(report).decode()
     rows = _rows(report, now, everything=everything)
-    return table_text(HEAD, rows) if rows else "nothing is declared\n"
-
-
-def status_markdown(report: StatusDoc, *, now: float, everything: bool = False) -> str:
-    """Return the same as Markdown."""
-    return table_markdown(HEAD, _rows(report, now, everything=everything))
+    if form == "markdown":
+        shown = table_markdown(HEAD, rows)
+    else:
+        shown = table_text(HEAD, rows) if rows else "nothing is declared\n"
+    return f"{shown}\n{_waited(report)}\n" if isinstance(report, WaitDoc) else shown
 
 
 def _rows(report: StatusDoc, now: float, *, everything: bool) -> list[tuple[str, ...]]:
@@ -145,7 +149,7 @@ def _job_cells(job: JobDoc | None, now: float) -> tuple[str, ...]:
     return (job.id[:8], answered, f"{job.failed_requests:,}", age(now - job.created_at))
 
 
-def waited(report: WaitDoc) -> str:
+def _waited(report: WaitDoc) -> str:
     """Return the end of a wait in one line: `3 done, 1 needs attention, 1 pending: run apply`."""
     readiness = Counter(report.readiness.values())
     words = {

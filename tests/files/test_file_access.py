@@ -260,9 +260,6 @@ def test_only_one_module_writes_to_the_streams_and_few_write_annotations() -> No
     assert {module for module, word, _ in calls() if word == "write_annotations"} == {
         "cli/commands/ci.py",
         "cli/commands/validate.py",
-        "cli/output/comment.py",
         "cli/output/plan_output.py",
-        "cli/session/agreed_plans.py",
         "cli/session/github_job.py",
-        "cli/session/github_review.py",
     }

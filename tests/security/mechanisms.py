@@ -154,8 +154,8 @@ SWITCHES: Final = (
         ("read the key from arguments, logs, files or a core of the log", "print a line of a secret"),
         (
             (
-                "        if len(self._secret) < MIN_SECRET_LENGTH:\n            return data\n",
-                "        if data is not None:\n            return data\n",
+                "    if len(plain) < MIN_SECRET_LENGTH:\n        return data\n",
+                "    if data is not None:\n        return data\n",
             ),
         ),
     ),
@@ -293,12 +293,14 @@ SWITCHES: Final = (
         "settings may exceed a ceiling",
         "reconciler/specs/policy.py",
         (POLICY,),
-        (
-            (
-                "most[name] is not UNSET and _rank(value) > _rank(most[name])",
-                "most[name] is not UNSET and not name",
-            ),
-        ),
+        (("if bounds[name] is not UNSET and not keeps", "if not name and not keeps"),),
+    ),
+    Switch(
+        "the policy",
+        "an option waives what is required of the checkout",
+        "reconciler/specs/policy.py",
+        (POLICY,),
+        (("_WAIVED.get(name, ", '_WAIVED.get("", '),),
     ),
     Switch(
         "the policy",

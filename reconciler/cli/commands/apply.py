@@ -68,9 +68,8 @@ def apply(
     """
     from reconciler.api.client import Writer
     from reconciler.cli.commands.show import read_plan
-    from reconciler.cli.output.comment import reporting_errors
+    from reconciler.cli.output.plan_output import reporting_errors
     from reconciler.cli.session.apply_flow import ApplyFlow
-    from reconciler.cli.session.apply_wait import RoundReporter
     from reconciler.cli.session.load_declared import load_declared, select_saved
     from reconciler.cli.session.session import open_run, writing
     from reconciler.cli.session.signals import interrupts
@@ -110,7 +109,7 @@ def apply(
             agreed=[it for it in plans if it.document.target == run.target] if only_agreed else None,
             ask=ask,
             wait=wait,
-            reporter=RoundReporter(env=env, output=output),
+            output=output,
             began=began,
         )
         planned, outcomes = applying.first()

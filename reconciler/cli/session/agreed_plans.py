@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler import file_access
-from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.params.time_types import duration
+from reconciler.cli.session.github_job import GithubJob, annotate
 from reconciler.errors import ReconcilerError, StalePlanError
 from reconciler.plans import plan_file
-from reconciler.render.github import annotation
 from reconciler.text.timestamps import rfc3339
 
 if TYPE_CHECKING:
-    from reconciler.cli.session.github_job import GithubJob
     from reconciler.specs.project import Project
     from reconciler.vcs.github import Artifact, Pull
 
@@ -99,7 +97,7 @@ def agreed_files(job: GithubJob, project: Project, pulls: list[Pull]) -> list[Ag
             try:
                 plan_file.decode(file_access.read(path))
             except ReconcilerError as error:  # damaged, or of another version of this tool
-                write_annotations(annotation("warning", f"{path.name} agrees to nothing: {error}"))
+                annotate("warning", f"{path.name} agrees to nothing: {error}")
             else:
                 found.append(AgreedFile(path=path, number=pull.number, head=pull.head.sha))
     digest = str((job.event.inputs or {}).get("plan") or "")

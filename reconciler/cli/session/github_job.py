@@ -14,10 +14,12 @@ from typing import Final
 import msgspec
 
 from reconciler import file_access
+from reconciler.api.key import VARIABLES
 from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.session.target import LEDGER_HEADER
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.render.github import AnnotationKind, annotation
 from reconciler.vcs.github import Event, GitHub
 
 NEEDED: Final = (
@@ -111,13 +113,19 @@ class GithubJob:
             file.write(f"{name}={value}\n")
 
 
+def annotate(kind: AnnotationKind, message: str) -> None:
+    """Write an annotation, which GitHub shows on the page of the run."""
+    write_annotations(annotation(kind, message))
+
+
 def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
     """Return the environment for a command: the key and the ledger's HTTP header if needed, never the token."""
     given = {**job.source, **job.environ}
     given.pop("RECONCILER_TOKEN", None)
     given.setdefault("RECONCILER_LOG_LEVEL", "info")
-    if not (key and given.get("MISTRAL_API_KEY")):
-        given.pop("MISTRAL_API_KEY", None)
+    for name in VARIABLES:
+        if not (key and given.get(name)):
+            given.pop(name, None)
     token = job.environ.get("RECONCILER_TOKEN", "")
     if token and key:
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
