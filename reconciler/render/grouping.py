@@ -68,12 +68,7 @@ class PlanLines(NamedTuple):
 
 
 def lines(plan: PlanDoc, *, everything: bool = False) -> PlanLines:
-    """Return the lines of a plan.
-
-    Args:
-        plan: the document.
-        everything: whether to list every job of a family.
-    """
+    """Return the lines of a plan. With `everything`, they list every job of a family."""
     every = [(decision, plan_view.row(decision)) for decision in plan.decisions]
     shown = [(decision, row) for decision, row in every if row is not None]
     quiet = [decision for decision, row in every if row is None and decision.actions]

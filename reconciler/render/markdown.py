@@ -40,13 +40,7 @@ def escape(text: str) -> str:
 
 
 def plan_markdown(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool = False) -> str:
-    """Return a plan: a verdict, the highlights, a table of changes, guards, and the rest folded.
-
-    Args:
-        plan: the document.
-        remarks: more lines about the plan.
-        everything: whether to list every job of a family.
-    """
+    """Return a plan: a verdict, the highlights, a table of changes, guards, remarks about it, and the rest folded."""
     shown = grouping.lines(plan, everything=everything)
     return _fitting(lambda cut: _plan(plan, shown, remarks, cut))
 

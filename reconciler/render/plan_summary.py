@@ -42,11 +42,7 @@ def snapshot_age(plan: PlanDoc) -> str:
 
 
 def unchanged(kept: Sequence[DecisionDoc]) -> str:
-    """Return the number of unchanged names by reason: `12 unchanged: 4 running, 8 succeeded`; "" for none.
-
-    Args:
-        kept: the decisions that change nothing.
-    """
+    """Return the number of unchanged names by reason: `12 unchanged: 4 running, 8 succeeded`; "" for none."""
     if not kept:
         return ""
     quiet = [decision for decision in kept if decision.declared_at]

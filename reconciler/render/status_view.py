@@ -42,13 +42,7 @@ _WITHOUT_JOB: Final = {Standing.FAILED.value: "FAILED", Standing.SUSPENDED.value
 def status_doc(
     plan: PlanDoc, later: Mapping[str, NotYetStarted], selected: frozenset[str] | None
 ) -> StatusDoc:
-    """Return the state of every declared job.
-
-    Args:
-        plan: the plan.
-        later: the jobs whose first period has not begun.
-        selected: the selected names, None for all.
-    """
+    """Return the state of every declared job: of those in a plan, and of the selected ones of a `later` period."""
     rows = [_row(decision) for decision in plan.decisions if decision.declared_at]
     rows += [
         StatusRow(

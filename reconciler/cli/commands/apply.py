@@ -120,15 +120,12 @@ def apply(
 
 
 def plan_files(folder: Path, selection: options.Selection, *, several: bool = False) -> tuple[Path, ...]:
-    """Return the arguments if they are plan files, () if they are specs.
+    """Return the arguments, relative to `folder`, if they are plan files, () if they are specs.
+
+    If there may be `several` plan files, there may be nothing else.
 
     Raises:
         UsageError: a plan file is combined with other arguments, or something else than plan files is given.
-
-    Args:
-        folder: relative names are relative to it.
-        selection: the arguments.
-        several: whether there may be any number of plan files, and nothing else.
     """
     plans = tuple(path for path in selection.paths if path.suffix == ".json" or _is_no_spec(folder / path))
     others = [path for path in selection.paths if path not in plans]

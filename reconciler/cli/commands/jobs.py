@@ -186,10 +186,7 @@ _BEGINNING: Final = re.compile(r"[0-9a-f-]{4,35}")
 def find_jobs(run: RunContext[ApiT], words: Sequence[str], *, live: bool = False) -> list[Job]:
     """Return the jobs that ids, prefixes of ids as tables show them, or names of this project's jobs mean.
 
-    Args:
-        run: the run.
-        words: the ids and names.
-        live: whether a name means its queued or running job only; else it means its newest job.
+    A name means its newest job, or if `live` its queued or running one.
 
     Raises:
         UsageError: a word means no job, or several.

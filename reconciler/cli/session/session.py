@@ -45,14 +45,9 @@ def open_run(
 ) -> Iterator[RunContext[ApiT]]:
     """Open a run. Its log stays open for the error that ends the command.
 
-    Args:
-        kind: `Reader`, or `Writer` for a run that may write to the API while it holds the target's lock (`locked`).
-        common: the common options.
-        env: the environment of the process.
-        overrides: the guard options of the command line.
-        on_request: called with the record of every request, in addition to the log.
-        offline: whether the run needs no key and reaches neither the API nor a shared ledger.
-        without_deadline: for commands that may take longer than the deadline of a run.
+    A run of the kind `Writer` may write to the API while it holds the target's lock (`locked`). `overrides` are the
+    guard options of the command line; `on_request` is called with the record of every request. An `offline` run needs
+    no key and reaches neither the API nor a shared ledger. One `without_deadline` may take longer than others.
     """
     with ExitStack() as stack:
         run_id = f"{env.random.getrandbits(48):012x}"
