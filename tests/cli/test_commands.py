@@ -582,8 +582,8 @@ def test_no_key_is_reported_with_where_it_comes_from(stage: Stage, words: tuple[
     assert (result.code, result.out, result.sent) == (1, "", [])
     assert result.err == (
         "error: no API key\n"
-        "  hint: set MISTRAL_API_KEY, or pass a file that contains the key with --api-key-file; "
-        "--sandbox needs no key\n"
+        "  hint: set MISTRAL_API_KEY or RECONCILER_KEY_COMMAND, or pass a file that contains the key with "
+        "--api-key-file; --sandbox needs no key\n"
     )
 
 

@@ -197,7 +197,7 @@ SWITCHES: Final = (
         "a limit may have any value",
         "reconciler/constraints.py",
         ("raise the limits",),
-        (("Meta(ge=1, le=ceiling, description=text)", "Meta(ge=1, description=text)"),),
+        (("Meta(ge=1, le=ceiling)", "Meta(ge=1)"),),
     ),
     Switch(
         "ceilings",

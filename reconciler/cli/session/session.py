@@ -15,7 +15,7 @@ from reconciler.api.client import Reader, Writer
 from reconciler.api.http import Observer
 from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.transport import OfflineTransport
+from reconciler.api.transport import offline_transport
 from reconciler.cli.output.progress_bars import ProgressEvents, work_bars
 from reconciler.cli.params.options import Common
 from reconciler.cli.session import connect
@@ -100,7 +100,7 @@ def open_run(
             base_url=target.base_url,
             key=key,
             transport=env.wrap_transport(
-                OfflineTransport() if offline else connect.transport(env, project, target, stack)
+                offline_transport() if offline else connect.transport(env, project, target, stack)
             ),
             timeout_seconds=limits.timeout_seconds,
             retry=retrier,
