@@ -158,23 +158,8 @@ def log_level(common: Common, env: Environment) -> str:
 
 reading: Final = partial(open_run, Reader)
 """Opens a run that cannot write to the API."""
-
-
-@contextmanager
-def writing(
-    common: Common,
-    env: Environment,
-    overrides: Mapping[str, object] | None = None,
-    *,
-    on_request: Observer | None = None,
-) -> Iterator[RunContext[Writer]]:
-    """Open a run that may write, and hold the target's lock. The arguments are those of `open_run`.
-
-    Raises:
-        LockHeldError: another process on this host writes to the same target.
-    """
-    with open_run(Writer, common, env, overrides, on_request=on_request) as run, locked(run):
-        yield run
+writing: Final = partial(open_run, Writer)
+"""Opens a run that may write to the API while it holds the target's lock."""
 
 
 @contextmanager
