@@ -12,7 +12,7 @@ import click
 from reconciler.api.client import Reader, Writer
 from reconciler.cli.output.streams import save, write_error, write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.session.session import reading, writing
+from reconciler.cli.session.session import locked, reading, writing
 from reconciler.cli.session.signals import interrupts
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import JobListDoc, pretty
@@ -138,7 +138,7 @@ def cancel(
     """
     if not yes and not env.terminal("stdin"):
         raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
-    with interrupts(env) as interrupted, writing(common, env) as run:
+    with interrupts(env) as interrupted, writing(common, env) as run, locked(run):
         found = find_jobs(run, job_ids, live=True)
         for job in found:
             check_owner(job, run.target.project, foreign=foreign)
@@ -191,10 +191,7 @@ _BEGINNING: Final = re.compile(r"[0-9a-f-]{4,35}")
 def find_jobs(run: RunContext[ApiT], words: Sequence[str], *, live: bool = False) -> list[Job]:
     """Return the jobs that ids, prefixes of ids as tables show them, or names of this project's jobs mean.
 
-    Args:
-        run: the run.
-        words: the ids and names.
-        live: whether a name means its queued or running job only; else it means its newest job.
+    A name means its newest job, or if `live` its queued or running one.
 
     Raises:
         UsageError: a word means no job, or several.

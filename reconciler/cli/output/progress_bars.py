@@ -117,13 +117,7 @@ class ProgressEvents(_ProgressCounts):
 
 
 class ProgressBars(_ProgressCounts):
-    """Draw a bar for each kind of operation at the bottom of the terminal, and clear it before other output.
-
-    Args:
-        stream: the terminal.
-        monotonic: seconds on a clock that never goes back.
-        colour: whether to use colours.
-    """
+    """Draw a bar for each kind of operation at the bottom of the terminal, and clear it before other output."""
 
     def __init__(self, stream: TextIO, monotonic: Callable[[], float], *, colour: bool = True) -> None:
         super().__init__(monotonic, DELAY_SECONDS, FRAME_SECONDS)
