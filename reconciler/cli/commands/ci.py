@@ -228,12 +228,8 @@ def write(job: GithubJob, number: int, text: str, *, about: str, unless: str = "
 def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -> int:
     """Run one command in this process, so that a signal reaches the code that creates jobs.
 
-    Args:
-        job: the job of GitHub Actions.
-        words: the command line.
-        key: whether the command needs the API key, and git the token.
-        annotated: whether stdout is annotations, which GitHub is to interpret. Other output is printed while workflow
-            commands are stopped.
+    `key` says whether the command needs the API key, and git the token. If stdout is not `annotated`, with annotations
+    that GitHub is to interpret, it is printed while workflow commands are stopped.
     """
     from reconciler.cli import main
 

@@ -77,12 +77,8 @@ def merged_pulls(job: GithubJob, project: Project) -> list[Pull]:
 def agreed_files(job: GithubJob, project: Project, pulls: list[Pull]) -> list[AgreedFile]:
     """Download the plans that were agreed to: by a merge that this checkout contains, the oldest first, or by hand.
 
-    The plan of a pull request counts if it was made from its last commit, for as long as `agreed_for` says.
-
-    Args:
-        job: the job of GitHub Actions.
-        project: the project.
-        pulls: the merged pull requests whose plans count, beside the plan that was confirmed for this run.
+    The plan of one of the merged `pulls` counts if it was made from its last commit, for as long as `agreed_for` says;
+    so does the plan that was confirmed for this run.
 
     Raises:
         GitHubError: they cannot be listed or downloaded. Nothing may be applied in their place.
