@@ -96,12 +96,7 @@ def cli() -> None:
 
 
 def run(argv: Sequence[str], env: Environment | None = None) -> int:
-    """Run one command and return its exit code.
-
-    Args:
-        argv: the arguments, without the program's name.
-        env: the environment; None for the real one.
-    """
+    """Run one command, given its arguments without the program's name, and return its exit code."""
     configure_streams()
     with runner_log(os.environ if env is None else env.environ):
         return _run_in_process(argv) if env is None else _run(argv, env)

@@ -88,10 +88,7 @@ def records(
 ) -> tuple[Record, ...]:
     """Return the record of every job, the oldest first.
 
-    Args:
-        ledger: the ledger's records and lines.
-        jobs: our jobs in the list; empty if it was not read.
-        summaries: those of pulled results, by job id.
+    The jobs are ours in the list, none if it was not read; the summaries are those of pulled results, by job id.
     """
     index, pulled, found = ledger.index, summaries or {}, dict(ledger.records)
     seen_ops = set()

@@ -64,14 +64,10 @@ def timeline_entries(
     lines: Iterable[Line],
     commits: Iterable[Commit],
 ) -> tuple[EntryDoc, ...]:
-    """Return the timeline of one name, in chronological order.
+    """Return the timeline of one name, in chronological order, from the whole history and the whole ledger.
 
-    Args:
-        name: the spec's name.
-        works: the work digests that it declares now. A job with such a digest belongs to it under any name.
-        records: the whole history.
-        lines: the whole ledger.
-        commits: those that changed the spec's file.
+    A job with one of the work digests that the spec declares now belongs to it under any name. The commits are those
+    that changed its file.
     """
     found = [
         EntryDoc(at=it.at, what="committed", source="git", detail=it.subject, commit=it.id, actor=it.author)

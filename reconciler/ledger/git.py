@@ -27,9 +27,8 @@ from typing import Final
 
 from reconciler import file_access
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_files, git_push
-from reconciler.ledger.git_calls import UNREADABLE, LedgerGit
-from reconciler.ledger.git_push import ConflictError
+from reconciler.ledger import git_files
+from reconciler.ledger.git_calls import UNREADABLE, ConflictError, LedgerGit, explain_push
 from reconciler.ledger.lines import Line, decode_block
 
 BRANCHES: Final = "reconciler-ledger"
@@ -51,19 +50,15 @@ _NOT_FETCHED: Final = "the ledger cannot be fetched"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedLedger:
-    """One target's lines in the project's branch.
-
-    Args:
-        git: runs git in the clone.
-        project: the project, which names the branch.
-        folder: the target's folder inside the branch.
-        state: the target's folder on this host.
-    """
+    """One target's lines in the project's branch."""
 
     git: LedgerGit
     project: str
+    """It names the branch."""
     folder: str
+    """The target's folder inside the branch."""
     state: Path
+    """The target's folder on this host."""
 
     @property
     def branch(self) -> str:
@@ -197,12 +192,9 @@ class SharedLedger:
         return {text: f"{self.branch}:{place}" for text, place in found.items()}
 
     def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:
-        """Add lines in one commit on top of `tip`, and return the new commit.
+        """Add the text of lines in one commit on top of `tip`, and return the new commit.
 
-        Args:
-            tip: the fetched commit, "" if the branch does not exist yet.
-            rows: the text of the lines to add.
-            message: the commit's message.
+        `tip` is the fetched commit, "" if the branch does not exist yet.
 
         Raises:
             ConflictError: another run pushed first: fetch, and plan again.
@@ -232,4 +224,4 @@ class SharedLedger:
             return
         output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
         locked = self.git.locked("the ledger cannot be pushed", errors)
-        raise locked or git_push.explain(output, errors, ref=self.ref)
+        raise locked or explain_push(output, errors, ref=self.ref)

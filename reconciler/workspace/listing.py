@@ -17,7 +17,7 @@ A row that does not match the API's description counts, and is reported. `observ
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec import structs
@@ -54,11 +54,7 @@ class Listed:
 
 
 def whole(run: RunContext[ApiT], *, to_show: bool = False) -> Listed:
-    """Read every page of the list.
-
-    Args:
-        run: what to work with.
-        to_show: whether the list may be incomplete because its total cannot be read; that is reported.
+    """Read every page of the list. One `to_show` may be incomplete because its total cannot be read, and says so.
 
     Raises:
         ListingError: no complete list could be read.
@@ -166,7 +162,7 @@ def _odd(pages: Sequence[JobPage], *, first: int = 1) -> dict[str, OddRow]:
     for number, page in enumerate(pages, start=first):
         for row in page.odd:
             job_id = row.job.id or f"row-{row.number}-of-page-{number}"
-            found[job_id] = replace(row, job=structs.replace(row.job, id=job_id))
+            found[job_id] = structs.replace(row, job=structs.replace(row.job, id=job_id))
     return found
 
 
@@ -181,10 +177,7 @@ def _report(run: RunContext[ApiT], rows: Iterable[OddRow]) -> None:
 def _incomplete(pages: list[JobPage], unique: int, size: int) -> str:
     """Return why a list is incomplete, "" if it is complete.
 
-    Args:
-        pages: all of them, in order.
-        unique: how many jobs they have.
-        size: how many jobs each page but the last must have. A repeated job counts once.
+    Its pages have `unique` jobs; each but the last must have as many as `size`. A repeated job counts once.
     """
     for odd in filter(None, (page.odd_total for page in pages)):
         return f"the API says that its total is {odd}"

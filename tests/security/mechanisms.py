@@ -284,7 +284,7 @@ SWITCHES: Final = (
     Switch(
         "the policy",
         "a policy may be a part of the checkout",
-        "reconciler/cli/session/policy.py",
+        TARGET,
         (POLICY,),
         (("    if any(within(", "    if not top and any(within("),),
     ),
@@ -406,6 +406,13 @@ SWITCHES: Final = (
         "reconciler/cli/session/agreed_plans.py",
         (UNREVIEWED,),
         (("if tip != commit:", "if tip == commit and False:"),),
+    ),
+    Switch(
+        "the command of the key",
+        "a program of the checkout is run",
+        "reconciler/cli/session/key_command.py",
+        ("run a program in place of `RECONCILER_KEY_COMMAND`",),
+        (("if Path(os.path.realpath(found)).is_relative_to(os.path.realpath(top)):", "if False:"),),
     ),
 )
 
