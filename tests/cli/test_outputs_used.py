@@ -199,7 +199,7 @@ def test_invalid_and_truncated_answers_need_attention_once_they_are_pulled_and_a
     assert stage.run("apply", "--yes").code == 0
     stage.advance(60)
     asked = (("status", "--fail-on-attention"), ("plan", "--fail-on-attention"), ("wait",))
-    assert [stage.run(*argv).code for argv in asked] == [0, 0, 0], "nobody knows the answers"
+    assert [stage.run(*argv).code for argv in asked] == [0, 0, 0], "the answers are not known"
 
     def rewritten(data: bytes) -> bytes:
         """Break the JSON of two of three, and let the one of four without a format reach the limit of tokens."""

@@ -82,7 +82,7 @@ class Row:
     gone: tuple[str, ...] = ()
     odd: tuple[OddRow, ...] = ()
     checked: Mapping[str, Checked] = field(default_factory=dict)
-    """What is known of the answers of jobs, by their ids."""
+    """The checks of the answers of jobs, by their ids."""
     contained_commits: tuple[str, ...] | None = (HEAD,)
     later: tuple[str, ...] = ()
     roots: tuple[str, ...] = ("",)
@@ -1074,7 +1074,7 @@ FAILURES = {
         checked={"j1": Checked(answers=10, invalid=0, truncated=2, words="2 truncated")},
         expected={"a": ("keep j1 succeeded!",)},
     ),
-    "answers that nobody has pulled are not known to be invalid": Row(
+    "answers that were not pulled are not known to be invalid": Row(
         specs=(spec("a", checks=Checks(truncated=0.0)),),
         jobs=(job(A, "j1", SUCCEEDED),),
         expected={"a": ("keep j1 succeeded",)},
