@@ -32,7 +32,7 @@ class _Rows(Struct, gc=False):
 _read_rows: Final = wire.reads(_Rows, lambda page: page)
 _FIELDS: Final = {field.name: field.type for field in msgspec.structs.fields(wire.BatchJob)}
 _NAMED: Final = {"id": UNREADABLE, "input_files": [], "endpoint": "", "errors": [], "status": UNREADABLE}
-_BLANK: Final = wire.BatchJob(**dict.fromkeys(_FIELDS.keys() - wire.OPTIONAL, 0) | _NAMED)
+_BLANK: Final = msgspec.convert(dict.fromkeys(_FIELDS.keys() - wire.OPTIONAL, 0) | _NAMED, wire.BatchJob)
 """A job whose every number is 0."""
 
 
