@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.api.client import Reader
@@ -40,8 +40,7 @@ _Item = TypeVar("_Item", OwnedJob, str)
 _Report = TypeVar("_Report", PulledJob, NameResults)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Puller:
+class Puller(Struct, frozen=True, kw_only=True):
     """Downloads the results of many jobs."""
 
     run: RunContext[Reader]
