@@ -37,9 +37,17 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     failed = [it for it in report.results if it.state in ("failed", "stopped")]
     ended = pluralize(len(report.jobs), "job") + " ended"
     running = f", {report.running:,} not yet" if report.running else ""
+    files = [
+        *_rows(
+            [_Row(it.state, it.name, [f"file {it.file_id}", it.reason], ()) for it in report.files],
+            colour=colour,
+        )
+    ]
+    if report.kept:
+        files.append(clean(f"No file was deleted at the provider: {report.kept}"))
     if not listed and not failed:
         rest = f"all pulled before into {report.place}" if report.jobs else "no results yet"
-        return clean(f"Nothing to pull. {where} · {ended}{running} · {rest}") + "\n"
+        return "\n".join([clean(f"Nothing to pull. {where} · {ended}{running} · {rest}"), *files]) + "\n"
     lines = [clean(f"{where} · {ended}{running} · into {report.place}"), ""]
     lines += _rows(
         [
@@ -60,11 +68,13 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     )
     before = f", {states['present']:,} before" if states["present"] else ""
     parts = [f"{states['pulled']:,} pulled{before}"]
-    parts += [f"{states[state]:,} {state}" for state in ("refused", "failed", "stopped") if states[state]]
+    parts += [
+        f"{states[state]:,} {state}" for state in ("due", "refused", "failed", "stopped") if states[state]
+    ]
     summaries = [job.summary for job in listed if job.summary]
     if summaries:
         parts += [totals(summaries)]
-    return "\n".join([*lines, "", " · ".join(parts)]) + "\n"
+    return "\n".join([*lines, "", " · ".join(parts), *files]) + "\n"
 
 
 def results_text(found: Sequence[tuple[str, WorkSummary]], *, colour: bool) -> str:
@@ -108,9 +118,9 @@ def _facts(job: PulledJob) -> Iterator[str]:
     yield job.job_id[:SHORT_ID_LENGTH]
     if job.status != SUCCESS:
         yield job.status
-    if job.summary is None:
+    if job.message:
         yield job.message
-    else:
+    if job.summary:
         yield from _counts(job.summary)
 
 
