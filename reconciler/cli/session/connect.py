@@ -53,7 +53,8 @@ def transport(env: Environment, project: Project, target: Target, stack: ExitSta
     """
     if not target.sandbox:
         limits = project.settings.limits
-        return https_transport(target.base_url, connections=limits.reads_in_flight + limits.in_flight)
+        connections = limits.reads_in_flight + limits.in_flight
+        return https_transport(target.base_url, connections=connections, client_certificate=True)
     with sandbox_installed():
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.store import Store
