@@ -21,6 +21,7 @@ from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
     ForEachFields,
+    Grouped,
     Hours,
     JobId,
     MatrixFields,
@@ -77,7 +78,7 @@ class AdoptFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     declares now. Writing it confirms that the job did this work."""
 
 
-class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A spec: one job, or a family of them."""
 
     EXACTLY_ONE: ClassVar = (
@@ -85,7 +86,6 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ("model", "agent_id", "matrix.model", "matrix.agent_id"),
         ("input_files", "requests", "for_each"),
     )
-    """A spec holds exactly one field of each group."""
 
     name: Annotated[Name, such_as("ticket-classes")]
     """The job's name in plans, folders and tables; unique in the project, ignoring case. It is not part of the work's
@@ -143,26 +143,6 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     adopt: AdoptFields | UnsetType = UNSET
     """A job that was created without this tool and counts as this spec's job: see [adopting existing
     jobs](#adopting-existing-jobs)."""
-
-    def __post_init__(self) -> None:
-        """Check the rule that the types cannot express.
-
-        Raises:
-            ValueError: a group has no field, or more than one.
-        """
-        for own, varied in _GROUPS:
-            held = [getattr(self, name) for name in own]
-            if self.matrix is not UNSET:
-                held += [getattr(self.matrix, name) for name in varied]
-            if len(held) - held.count(UNSET) != 1:
-                raise ValueError(f"exactly one of {', '.join(own)}")
-
-
-_GROUPS: Final = [
-    ([it for it in group if "." not in it], [it.partition(".")[2] for it in group if "." in it])
-    for group in JobFields.EXACTLY_ONE
-]
-"""For each group: the fields of a spec, and those of its matrix."""
 
 
 def fields_of(model: type[Struct], without: Collection[str] = ()) -> dict[str, Any]:
