@@ -248,14 +248,7 @@ class Puller(Struct, frozen=True, kw_only=True):
 def exit_codes(
     jobs: Sequence[PulledJob], names: Sequence[NameResults], files: Sequence[DeletedFile], *, unable: bool
 ) -> set[ExitCode]:
-    """Return the exit codes of a pull: for failures, and for results that need attention.
-
-    Args:
-        jobs: their results.
-        names: their joined results.
-        files: the files that were to be deleted.
-        unable: whether an error prevented all deletions.
-    """
+    """Return the exit codes of a pull: for failures (`unable`: no file could be deleted), and for attention."""
     pulled = [job.summary for job in jobs if job.summary]
     states = {it.state for part in (jobs, names, files) for it in part}
     codes: set[ExitCode] = set()

@@ -135,9 +135,8 @@ def _deciding(ledger: Sequence[Line], explained: Collection[str], past_ops: Iter
     The list shows the explained jobs, so lines about them add nothing. A create whose outcome is known, notifications
     and deleted files decide nothing.
     """
-    settled = {line.op for line in ledger if isinstance(line, CreateConfirmed | CreateRefused)}.union(
-        past_ops
-    )
+    settled = {line.op for line in ledger if isinstance(line, CreateConfirmed | CreateRefused)}
+    settled.update(past_ops)
     for line in ledger:
         match line:
             case CreateIntended() | CreateUnknown() | CreateRefused():
