@@ -32,6 +32,7 @@ from reconciler.model.owned import (
     Target,
     Unreadable,
 )
+from reconciler.model.requests import KnownRequests, RequestChange
 
 __all__ = [
     "EVERY_JOB",
@@ -45,6 +46,7 @@ __all__ = [
     "InputFile",
     "Job",
     "JobSpec",
+    "KnownRequests",
     "Names",
     "NotYetStarted",
     "Observed",
@@ -53,6 +55,7 @@ __all__ = [
     "Pending",
     "Phase",
     "Position",
+    "RequestChange",
     "Retry",
     "RunKey",
     "Source",
