@@ -16,6 +16,8 @@ from dataclasses import KW_ONLY, dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from msgspec import Struct
+
 from reconciler.api.errors import ApiError
 from reconciler.api.throttle import Throttle
 from reconciler.text.timestamps import rfc3339
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """The limits of a run's retries."""
 
     max_attempts: int = 5

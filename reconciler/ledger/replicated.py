@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
-from reconciler.ledger.git_calls import LockedError, UnreachableError
-from reconciler.ledger.git_push import ConflictError
+from reconciler.ledger.git_calls import ConflictError, LockedError, UnreachableError
 from reconciler.ledger.lines import Line, decode, decode_block, encode
 from reconciler.text.plural import pluralize
 

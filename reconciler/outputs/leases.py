@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
@@ -52,8 +52,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 UNKNOWN_HOLDER: Final = Holder(run_id="?", host="?", pid=0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeaseManager:
+class LeaseManager(Struct, frozen=True, kw_only=True):
     """Acquires leases for one run."""
 
     store: ResultStore

@@ -163,11 +163,9 @@ class Retention:
             LedgerError: the intents could not be recorded.
         """
         env, outage = self.run.env, threading.Event()
-        about = {it.file_id: {"name": it.name, "job_id": it.job_id, "file_id": it.file_id} for it in files}
 
         def line(it: DeletedFile, *, gone: bool) -> FileDelete:
-            facts = about[it.file_id]
-            return FileDelete(at=env.now(), run_id=env.run_id, reason=it.reason, gone=gone, **facts)
+            return FileDelete(at=env.now(), run_id=env.run_id, reason=it.reason, gone=gone, **_facts(it))
 
         def deleted(it: DeletedFile) -> DeletedFile:
             if env.stop.is_set() or outage.is_set():
@@ -181,9 +179,9 @@ class Retention:
                 if error.transient:
                     outage.set()
             if problem:
-                env.log("file.delete_failed", **about[it.file_id], error=problem)
-                return replace(it, state="failed", message=problem)
-            env.log("file.deleted", **about[it.file_id], reason=it.reason)
+                env.log("file.delete_failed", **_facts(it), error=problem)
+                return replace(it, state="failed", reason=f"{it.reason}: {problem}")
+            env.log("file.deleted", **_facts(it), reason=it.reason)
             try:
                 env.ledger.append(line(it, gone=True))
             except LedgerError as error:  # it has the intent
@@ -193,3 +191,7 @@ class Retention:
         if not env.ledger.claim([line(it, gone=False) for it in files]):
             raise KeptError("another runner wrote to the ledger at the same time")
         return tuple(env.map_concurrently(deleted, files, max_workers=self.run.limits.in_flight))
+
+
+def _facts(it: DeletedFile) -> dict[str, str]:
+    return {"name": it.name, "job_id": it.job_id, "file_id": it.file_id}

@@ -45,13 +45,7 @@ class ApplyLoop:
     """The refusals of all rounds."""
 
     def run_round(self) -> PlannedRun:
-        """Read everything, do what the approval allows, and return the new plan.
-
-        Raises:
-            ListingError: the list of jobs could not be read whole.
-            LedgerError: the ledger can be neither read nor written.
-            ApiError: the API could not be read.
-        """
+        """Read everything, do what the approval allows, and return the new plan. Raises what `gather` raises."""
         try:
             with self.locked():
                 fresh = gather.propose(self.run, self.declared)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from reconciler.catalogue.mistakes import fit, mistakes
 from reconciler.sandbox import failures
@@ -29,8 +29,7 @@ class InputError(msgspec.Struct, frozen=True):
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """All inputs of one job."""
 
     requests: int

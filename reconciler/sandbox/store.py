@@ -10,12 +10,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 import msgspec
+from msgspec import Struct
 
 from reconciler import file_access
 from reconciler.errors import ReconcilerError
@@ -163,8 +163,7 @@ class Store:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """What handlers need besides the request: the state, the clock and the ids of an application."""
 
     store: Store
@@ -176,7 +175,7 @@ class World:
     """How many times faster than normal new jobs run."""
     lenient: bool
     """Whether any model and any request body is accepted."""
-    result_sizes: dict[str, int] = field(default_factory=dict)
+    result_sizes: dict[str, int] = msgspec.field(default_factory=dict)
     """Sizes of result files in bytes, by id: result files never change."""
 
     def day(self) -> str:

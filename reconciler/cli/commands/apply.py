@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 @timeout
 @guard_options
 @options.common
-@click.pass_obj
 def apply(
     env: Environment,
     *,

@@ -26,7 +26,6 @@ from reconciler.vcs import git_process
 @click.command()
 @options.output_format("text", "json")
 @options.common
-@click.pass_obj
 def doctor(env: Environment, *, form: str, common: options.Common) -> int:
     """Check key, host, clock, git and ledger, without creating jobs. Without a key, check the rest."""
     requests: list[RequestRecord] = []

@@ -54,7 +54,6 @@ def outputs() -> None:
 )
 @options.output_format("text", "json")
 @options.common
-@click.pass_obj
 def pull(
     env: Environment,
     *,
@@ -135,7 +134,6 @@ def pull(
 )
 @options.output_format("text", "jsonl")
 @options.common
-@click.pass_obj
 def show(
     env: Environment,
     *,
@@ -176,7 +174,6 @@ def show(
 @outputs.command()
 @click.argument("name")
 @options.common
-@click.pass_obj
 def path(env: Environment, *, name: str, common: options.Common) -> int:
     """Print the path or URL of a name's results. Needs no key."""
     from reconciler.outputs.store import FolderStore
@@ -196,7 +193,6 @@ def path(env: Environment, *, name: str, common: options.Common) -> int:
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), required=True)
 @click.option("-o", "--out", type=options.PATH, required=True, metavar="FILE", help="The file to write.")
 @options.common
-@click.pass_obj
 def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, common: options.Common) -> int:
     """Write the results of names as one table, a row for each request. Needs no key.
 

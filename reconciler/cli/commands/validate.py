@@ -31,7 +31,6 @@ from reconciler.text.plural import pluralize
 @options.chosen
 @options.no_cache
 @options.output_format("text", "json", "github")
-@click.pass_obj
 def validate(
     env: Environment, *, paths: tuple[Path, ...], chosen: options.Chosen, no_cache: bool, form: str
 ) -> int:

@@ -30,7 +30,6 @@ timeout = click.option(
 @timeout
 @options.output("text", "json", "markdown")
 @options.common
-@click.pass_obj
 def wait(
     env: Environment,
     *,
