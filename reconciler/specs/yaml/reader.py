@@ -45,9 +45,8 @@ def read(
     source: SourceFile, limits: Limits, *, parser: Callable[[str], Any] = FASTEST
 ) -> tuple[list[Document], list[Problem]]:
     """Return the documents of a file that are not empty, and the problem that stopped reading, if any."""
-    if not source.text.isascii() and (unseen := messages.INVISIBLE.search(source.text)):
-        place, message, hint = messages.unseen_at(source, unseen)
-        return [], [source.problem(place, message, hint=hint)]
+    if not source.text.isascii() and (unseen := messages.unseen(source)):
+        return [], [unseen]
     tree = _Tree(source, limits)
     try:
         tree.read(parser(source.text).get_event)
@@ -60,8 +59,7 @@ def read(
             )
             if stopped:
                 return found, stopped
-        place, message, hint = messages.parser_message(source, error)
-        return tree.found, [*tree.problems, source.problem(place, message, hint=hint)]
+        return tree.found, [*tree.problems, messages.parser_problem(source, error)]
     return tree.found, []
 
 
