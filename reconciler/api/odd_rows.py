@@ -30,19 +30,10 @@ class _Rows(Struct, gc=False):
 
 
 _read_rows: Final = wire.reads(_Rows, lambda page: page)
-_BLANK: Final = wire.BatchJob(
-    id=UNREADABLE,
-    input_files=[],
-    endpoint="",
-    errors=[],
-    status=UNREADABLE,
-    created_at=0,
-    total_requests=0,
-    completed_requests=0,
-    succeeded_requests=0,
-    failed_requests=0,
-)
 _FIELDS: Final = {field.name: field.type for field in msgspec.structs.fields(wire.BatchJob)}
+_NAMED: Final = {"id": UNREADABLE, "input_files": [], "endpoint": "", "errors": [], "status": UNREADABLE}
+_BLANK: Final = msgspec.convert(dict.fromkeys(_FIELDS.keys() - wire.OPTIONAL, 0) | _NAMED, wire.BatchJob)
+"""A job whose every number is 0."""
 
 
 def read_job_page(body: bytes) -> JobPage:

@@ -16,8 +16,6 @@ from dataclasses import KW_ONLY, dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from msgspec import Struct
-
 from reconciler.api.errors import ApiError
 from reconciler.api.throttle import Throttle
 from reconciler.text.timestamps import rfc3339
@@ -28,7 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class RetryPolicy(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
     """The limits of a run's retries."""
 
     max_attempts: int = 5

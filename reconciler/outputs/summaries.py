@@ -16,7 +16,7 @@ from reconciler.documents.result_summary import (
     decode,
 )
 from reconciler.errors import UsageError
-from reconciler.model import Observed, OwnedJob, Phase, RunKey
+from reconciler.model import Checked, Observed, OwnedJob, Phase, RunKey
 from reconciler.model.completeness import Received
 from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import FolderStore, ResultStore
@@ -103,8 +103,11 @@ def _with_results(owned: OwnedJob, store: FolderStore, names: Collection[str]) -
         if summary is not None and any(file.path in (OUTPUT, ERRORS) for file in summary.files):
             if any(file.state == "gone" for file in summary.files):
                 return owned
-            received = Received(summary.requests.ok, summary.requests.failed)
-            return replace(owned, received=received, checked=check_words(summary.checks))
+            ok, found = summary.requests.ok, summary.checks
+            checked = Checked(
+                answers=ok, invalid=found.invalid, truncated=found.truncated, words=check_words(found)
+            )
+            return replace(owned, received=Received(ok, summary.requests.failed), checked=checked)
     return owned
 
 

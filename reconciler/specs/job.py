@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import Problem
-from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Position, Retry, digests
+from reconciler.model import Adopt, Checks, Input, JobSpec, NotYetStarted, Position, Retry, digests
 from reconciler.model.declared import RETRY_STATUSES
 from reconciler.settings import Limits
 from reconciler.specs import families, models, period
@@ -192,7 +192,7 @@ def _spec(
         retry=Retry(max_attempts=fields.retry.max_attempts, on=frozenset(retried)),
         on_change=fields.on_change,
         on_remove=fields.on_remove,
-        max_failed=fields.max_failed,
+        checks=Checks(**asdict(fields.checks)),
         adopt=Adopt(job=adopt.job, work=adopt.work)
         if adopt is not UNSET and adopt.work is not UNSET
         else None,

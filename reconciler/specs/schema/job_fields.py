@@ -16,6 +16,7 @@ from msgspec.structs import fields
 
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.constraints import such_as
+from reconciler.model import Checks
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
@@ -33,7 +34,6 @@ from reconciler.specs.schema.types import (
     Paths,
     PeriodFields,
     RerunText,
-    Share,
     WorkDigest,
     optional_fields,
 )
@@ -62,6 +62,10 @@ class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         list[_RetryStatus], Meta(min_length=1, extra_json_schema={"default": ["FAILED", "TIMEOUT_EXCEEDED"]})
     ] = field(default_factory=lambda: ["FAILED", "TIMEOUT_EXCEEDED"])
     """Statuses of the API after which another attempt is made."""
+
+
+class ChecksFields(Checks, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shares above which a succeeded job needs attention."""
 
 
 class AdoptFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -134,8 +138,8 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     on_remove: OnRemove = "cancel"
     """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
     cancels nothing."""
-    max_failed: Share = 0.0
-    """Share of failed requests above which a succeeded job needs attention."""
+    checks: ChecksFields = ChecksFields()
+    """Shares above which a succeeded job needs attention. A change submits nothing."""
     adopt: AdoptFields | UnsetType = UNSET
     """A job that was created without this tool and counts as this spec's job: see [adopting existing
     jobs](#adopting-existing-jobs)."""

@@ -45,7 +45,6 @@ RerunText = Annotated[
     matching(r"^[ -~]*", "not plain ASCII on one line", "use letters, digits and punctuation"),
 ]
 Hours = Annotated[int, Meta(ge=1, le=168)]
-Share = Annotated[float, Meta(ge=0, le=1)]
 OnChange = Literal["replace", "finish"]
 OnRemove = Literal["cancel", "keep"]
 
@@ -65,7 +64,6 @@ _PLAIN_TYPES: Final[dict[str, Any]] = {
     "suspend": bool,
     "on_change": OnChange,
     "on_remove": OnRemove,
-    "max_failed": Share,
 }
 PLAIN: Final = tuple(_PLAIN_TYPES)
 """The fields with one plain value: a matrix can vary them, and `{field}` is their placeholder."""
