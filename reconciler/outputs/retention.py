@@ -16,13 +16,14 @@ from reconciler.api.client import Reader, Writer
 from reconciler.api.errors import ApiError, NotFoundError
 from reconciler.context import RunContext
 from reconciler.documents.reports import DeletedFile
-from reconciler.documents.result_summary import NAME, ResultSummary, decode, needs_attention
+from reconciler.documents.result_summary import ResultSummary, needs_attention
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import FileDelete
 from reconciler.model import Job, tags
 from reconciler.outputs.digest import read
 from reconciler.outputs.paths import safe_name
 from reconciler.outputs.store import ResultStore
+from reconciler.outputs.summaries import read_summary
 from reconciler.text.plural import age
 from reconciler.workspace import listing
 from reconciler.workspace.recall import recall
@@ -86,7 +87,7 @@ class Retention:
     jobs: Sequence[Job]
     """Our jobs that have ended."""
     store: ResultStore
-    """The place of results, with an empty staging folder, so that its files are read again."""
+    """The place of results."""
     named: frozenset[str]
     """The uploaded files that specs name: they are not ours to delete."""
 
@@ -126,13 +127,14 @@ class Retention:
 
     def _is_whole(self, job: Job, folder: str) -> bool:
         """Return whether all results of a job are here, as summary and API describe them."""
-        summary = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
+        summary = read_summary(self.store, folder, ResultSummary)
         if summary is None or summary.job_id != job.id or needs_attention(summary):
             return False
         here = {doc.file_id: doc for doc in summary.files if doc.file_id}
         lines = sum(doc.lines for doc in here.values())
         if here.keys() != {job.output_file, job.error_file} - {None} or lines < job.answered_requests:
             return False
+        self.store.clear(folder)  # so that what is there is read
         try:
             for doc in summary.files:
                 file = self.store.fetch(f"{folder}/{doc.path}", doc.bytes)

@@ -103,7 +103,7 @@ def pull(
         pulling = puller(run, store, specs, owned, asked, incomplete=incomplete)
         pulled = pulling.preview(over) if dry_run else pulling.pull(over)
         joined = () if dry_run else pulling.join(pulled, named)
-        files, kept, unable = delete_files(run, loaded, over)
+        files, kept, unable = delete_files(run, store, loaded, over)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
         code = first_that_holds(exit_codes(pulled, joined, files, unable=unable) | interrupted.codes)
