@@ -49,14 +49,7 @@ def find_inputs(
     fetch_upload: FetchUpload,
     heartbeat: Heartbeat,
 ) -> JobInputs:
-    """Return the inputs of a job.
-
-    Args:
-        owned: the job.
-        declared: from `by_inputs`.
-        root: the project root.
-        fetch_upload: downloads an upload.
-        heartbeat: called regularly.
+    """Return the inputs of a job; `declared` is from `by_inputs`.
 
     Raises:
         OSError: a file cannot be written.

@@ -61,26 +61,16 @@ class Asked(Struct):
 
 
 def head_of(job_id: str, inputs: str, origin: str) -> dict[str, Any]:
-    """Return what the indexes of a job say about it.
-
-    Args:
-        job_id: the job.
-        inputs: the digest of its inputs.
-        origin: their source: `local`, `uploaded`, or `none`.
-    """
+    """Return what the indexes of a job say about it: the digest of its inputs, and their source as in a summary."""
     return {"job": job_id, "inputs": inputs, "ordered": origin != "none", "origin": origin}
 
 
 def read_inputs(
     inputs: Sequence[Path | bytes], *, model: str | None, longest: int, heartbeat: Callable[[], None]
 ) -> Asked:
-    """Read the requests of a job.
+    """Read the requests of a job from its files, or their contents, in their order.
 
-    Args:
-        inputs: the files, or their contents, in their order.
-        model: the job's model.
-        longest: maximum bytes of a line.
-        heartbeat: called regularly; raises to stop.
+    `longest` is the maximum of bytes of a line.
 
     Raises:
         OSError: a file cannot be read.
