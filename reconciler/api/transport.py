@@ -34,13 +34,9 @@ def https_transport(
 
     It reads the process's environment as curl does: HTTPS_PROXY, ALL_PROXY and NO_PROXY (on macOS and Windows the
     system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key. Requests
-    to this machine, which may use plain HTTP, never go through a proxy.
-
-    Args:
-        base_url: the address of all requests.
-        connections: how many are kept open; at least the number of threads.
-        client_certificate: whether to use that of RECONCILER_CLIENT_CERT and RECONCILER_CLIENT_KEY, if they are set.
-            It is for the API's host only.
+    to this machine, which may use plain HTTP, never go through a proxy. At least as many `connections` are kept open as
+    there are threads. The `client_certificate` of RECONCILER_CLIENT_CERT and RECONCILER_CLIENT_KEY, if they are set, is
+    for the API's host only.
 
     Raises:
         ReconcilerError: the base URL, the proxy or the certificates cannot be used.
