@@ -72,8 +72,7 @@ def find_inputs(
 def read_asked(store: ResultStore, folder: str, owned: OwnedJob) -> tuple[Asked, str] | None:
     """Return what a job was asked, and where its inputs are from; None if its folder has no index of its inputs.
 
-    Raises:
-        OSError: the store cannot be read.
+    Raises `OSError` if the store cannot be read.
     """
     try:
         place = store.fetch(f"{folder}/{asked.NAME}", ANY_SIZE)
