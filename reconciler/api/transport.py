@@ -148,17 +148,15 @@ def _trust() -> ssl.SSLContext:
 
 def _add_client_certificate(context: ssl.SSLContext) -> None:
     cert, key = os.environ.get(CLIENT_CERT), os.environ.get(CLIENT_KEY)
-    if key and not cert:
-        raise ReconcilerError(f"{CLIENT_KEY} is set without {CLIENT_CERT}", hint=f"set {CLIENT_CERT}, too")
-    if cert:
-        try:
-            context.load_cert_chain(cert, key or None, password="")  # else OpenSSL asks on the terminal
-        except OSError as error:
-            raise ReconcilerError(
-                f"the client certificate in {CLIENT_CERT} cannot be used: {error.strerror or error}",
-                hint=f"set {CLIENT_CERT} to a PEM file with the certificate, and {CLIENT_KEY} to one with its private "
-                "key, without a password, unless the first has it",
-            ) from error
+    try:
+        if cert or key:
+            context.load_cert_chain(cert or "", key or None, password="")  # else OpenSSL asks on the terminal
+    except OSError as error:
+        raise ReconcilerError(
+            f"the client certificate in {CLIENT_CERT} cannot be used: {error.strerror or error}",
+            hint=f"set {CLIENT_CERT} to a PEM file with the certificate, and {CLIENT_KEY} to one with its private "
+            "key, without a password, unless the first has it",
+        ) from error
 
 
 def _system_folder() -> str | None:
