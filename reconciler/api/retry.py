@@ -103,7 +103,10 @@ class Retrier:
         self._throttle.before_write()
 
     def wait(self, error: ApiError, *, attempt: int, began: float) -> None:
-        """Wait before another attempt; raise `error` if there is none. The first `began` at that time of the monotonic clock."""
+        """Wait before another attempt; raise `error` if there is none.
+
+        `began` is the time of the first attempt on the monotonic clock.
+        """
         error.attempts = attempt
         if not error.transient or (attempt >= self.policy.max_attempts and not error.throttled):
             raise error
