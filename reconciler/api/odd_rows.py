@@ -59,13 +59,7 @@ def read_job_page(body: bytes) -> JobPage:
 
 
 def odd_row(raw: bytes, number: int, error: MalformedAnswerError) -> OddRow:
-    """Return what can be read of a row.
-
-    Args:
-        raw: the row as JSON.
-        number: of the row in its page, from 1.
-        error: says why it is not a job.
-    """
+    """Return what can be read of a row, given as JSON; `number` is its place in the page, from 1."""
     value: Any = None
     with suppress(ValueError, RecursionError):
         value = json.loads(raw)

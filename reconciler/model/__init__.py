@@ -33,6 +33,7 @@ from reconciler.model.owned import (
     Target,
     Unreadable,
 )
+from reconciler.model.requests import KnownRequests, RequestChange
 
 __all__ = [
     "EVERY_JOB",
@@ -48,6 +49,7 @@ __all__ = [
     "InputFile",
     "Job",
     "JobSpec",
+    "KnownRequests",
     "Names",
     "NotYetStarted",
     "Observed",
@@ -56,6 +58,7 @@ __all__ = [
     "Pending",
     "Phase",
     "Position",
+    "RequestChange",
     "Retry",
     "RunKey",
     "Source",

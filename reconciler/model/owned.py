@@ -62,6 +62,10 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     on_remove: Literal["cancel", "keep"]
     over: frozenset[str] = frozenset()
     """The ids of the jobs of other work that this one replaced: the tool cancelled them once this one existed."""
+    request_digest: str = ""
+    """Digest of the sorted keys of the requests, so that their order and form do not matter; "" if unknown."""
+    recipe: str = ""
+    """Digest of endpoint and declared model or agent; the API may show another name for a model."""
     source: Source = Source()
 
 

@@ -64,13 +64,7 @@ def fetch(
 ) -> Fetched:
     """Download a file, unless it is present.
 
-    Args:
-        reader: the API client.
-        retrier: decides whether and when a broken download is resumed.
-        file_id: the file's id.
-        place: the path to write; until the file is complete, it has the suffix `PART`.
-        heartbeat: called regularly; raises to stop.
-        any_length: whether to accept a file whose length is not that of its description.
+    Until it is complete, it has the suffix `PART`. With `any_length`, its description may say another length.
 
     Raises:
         NotFoundError: the workspace does not have the file, or no longer has it.

@@ -44,17 +44,10 @@ def due(
     spared: Collection[str] = (),
     now: float,
 ) -> Iterator[DeletedFile]:
-    """Yield the files that no job needs any more, by id. Pure.
+    """Yield the files that no job needs any more, by id, except those that are `spared`. Pure.
 
     A file stays if any job that uses it may still need it: one that is not `pulled`, has not ended, or ended less long
-    ago than `keep` says for this use.
-
-    Args:
-        jobs: all jobs that may use the files.
-        pulled: the ids of our jobs whose results are in their place.
-        keep: seconds after a job's end, for `inputs` and `results`. Without a number, files stay.
-        spared: ids of files that stay.
-        now: Unix seconds.
+    ago than `keep` says for this use. `keep` has seconds for `inputs` and `results`; without a number, files stay.
     """
     users: dict[str, list[tuple[str, Job]]] = defaultdict(list)
     for job in jobs:

@@ -76,11 +76,8 @@ def with_received(
 ) -> Observed:
     """Add to the succeeded jobs of wanted work what their results hold.
 
-    Args:
-        observed: the workspace.
-        folder: of results; None if they are in an object store, which a plan does not read.
-        wanted: the run keys that the specs declare.
-        name_of: returns the name under which a job's results belong.
+    Without a `folder` they are in an object store, which a plan does not read. `name_of` returns the name under which a
+    job's results belong.
     """
     if folder is None or not folder.is_dir():
         return observed

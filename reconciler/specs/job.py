@@ -83,7 +83,7 @@ def jobs_of_document(
     if _wrong(problems):
         return DocumentResult(problems=tuple(problems))
     if rerun is None:
-        later = NotYetStarted(begins=begins, family=_label(fields))
+        later = NotYetStarted(begins=begins, family=families.family_pattern(fields))
         return DocumentResult(later={member.name: later for member in members}, problems=tuple(problems))
     specs = []
     for member in members:
@@ -170,7 +170,7 @@ def _endpoint_unknown(document: Document) -> list[Problem]:
 def _spec(
     document: Document, fields: JobFields, member: ExpandedJob, inputs: tuple[Input, ...], rerun: str
 ) -> JobSpec:
-    family = _label(fields)
+    family = families.family_pattern(fields)
     texts = document.texts(("metadata",))
     adopt, retried = fields.adopt, [RETRY_STATUSES[status] for status in fields.retry.on]
     if fields.for_each is not UNSET and "on_remove" not in document.value:
@@ -199,10 +199,6 @@ def _spec(
         declared_at=Position(path=document.source.path, line=document.place(()).line + 1),
         defaults=_defaults(document),
     )
-
-
-def _label(fields: JobFields) -> str:
-    return families.family_pattern(fields.name) if families.is_family(fields) else ""
 
 
 def _defaults(document: Document) -> Mapping[str, Position]:

@@ -218,7 +218,7 @@ class _Tree:
         else:
             message, hint = "a field's name must be text", "put it in quotes"
         self._incomplete = True
-        self._problem(event if isinstance(event, Event) else event.event, message, hint)
+        self._problem(event, message, hint)
         return _REFUSED
 
     def _grow(self, event: Event, size: int) -> None:
@@ -232,8 +232,8 @@ class _Tree:
             event, f"more than {self._limits.spec_depth} levels of nesting", RAISE.format("spec_depth")
         )
 
-    def _problem(self, event: Event, message: str, hint: str) -> None:
-        self.problems.append(self._source.problem(place_of(event), message, hint=hint))
+    def _problem(self, at: Event | Node, message: str, hint: str) -> None:
+        self.problems.append(self._source.problem(place_of(at), message, hint=hint))
 
     def _stop(self, event: Event, message: str, hint: str) -> NoReturn:
         raise _StopError(self._source.problem(place_of(event), message, hint=hint))
