@@ -33,12 +33,10 @@ _MIN_HALF: Final = 4
 _IN_A_HEADER: Final = re.compile(r"[\x21-\x7e]+")
 """A bearer token in an HTTP header: visible ASCII, no space."""
 _HEADER: Final = re.compile(
+    r"(?!(?i:authorization|host|connection|range|user-agent|content-.*|transfer-.*|accept.*|expect|te|upgrade):)"
     r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)[ \t]*"
 )
-_OURS: Final = re.compile(
-    r"(?i)authorization|host|connection|range|user-agent|content-.*|transfer-encoding|accept.*|expect|te|upgrade"
-)
-"""Headers that this tool or the HTTP client sets."""
+"""A header, but none that this tool or the HTTP client sets."""
 
 
 class ApiKeyError(ReconcilerError):
@@ -48,10 +46,7 @@ class ApiKeyError(ReconcilerError):
 class ApiKey:
     """An API key. `str`, `repr` and formatting show `Key(…)`; only the HTTP header uses `reveal`.
 
-    Args:
-        secret: the key itself.
-        source: where the key was read from, for error messages.
-        headers: sent with the key. Their values are kept as secret as the key.
+    Error messages name its `source`. The values of `headers`, which are sent with it, are kept as secret as the key.
 
     Raises:
         ReconcilerError: the key is empty or is not valid in an HTTP header.
@@ -122,10 +117,8 @@ def read_key(
 ) -> ApiKey:
     """Read the key from `file` if there is one, else from `MISTRAL_API_KEY`, else from `RECONCILER_KEY_COMMAND`.
 
-    Args:
-        environ: the environment of the process.
-        file: contains the key and at most one line break after it. May be a FIFO: `--api-key-file <(pass mistral)`.
-        run: returns the output of the command. Without it, the command is not run.
+    The file contains the key and at most one line break after it. It may be a FIFO: `--api-key-file <(pass mistral)`.
+    `run` returns the output of the command; without it, the command is not run.
 
     Raises:
         ApiKeyError: there is no key, the file cannot be read, its content is not a key, or the headers are invalid.
@@ -153,18 +146,13 @@ def read_headers(text: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        header = _HEADER.fullmatch(line)
-        if line.strip() and not header:
+        if header := _HEADER.fullmatch(line):
+            found[header[1]] = header[2]
+        elif line.strip():
             raise ApiKeyError(
-                f"line {number} of {HEADERS} is not a header",
+                f"line {number} of {HEADERS} is not a header, or one that this tool sets itself",
                 hint="write one per line, like `X-Team: search`",
             )
-        if header and _OURS.fullmatch(header[1]):
-            raise ApiKeyError(
-                f"line {number} of {HEADERS}: this tool sets {header[1]} itself",
-                hint=f"remove the line; the key in {VARIABLE} is the bearer token",
-            )
-        found |= {header[1]: header[2]} if header else {}
     return found
 
 

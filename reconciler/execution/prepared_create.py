@@ -31,7 +31,16 @@ def prepare(
     spec = create.spec
     op = run.ops.get(spec.run_key) or run.env.new_op()
     project, attempt = run.target.project, create.attempt
-    marks = tags.tags_of(spec, project=project, attempt=attempt, op=op, source=run.source, over=over)
+    known = run.requests.get(spec.run_key)
+    marks = tags.tags_of(
+        spec,
+        project=project,
+        attempt=attempt,
+        op=op,
+        source=run.source,
+        over=over,
+        request_digest=known.digest if known else "",
+    )
     inline = [part.body for part in spec.inputs if isinstance(part, InlineRequests) and part.sent_inline]
     return PreparedCreate(
         create=create,

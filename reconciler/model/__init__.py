@@ -6,6 +6,7 @@ nowhere else.
 
 from __future__ import annotations
 
+from reconciler.model.checks import Checked, Checks
 from reconciler.model.declared import (
     EVERY_JOB,
     Adopt,
@@ -32,19 +33,23 @@ from reconciler.model.owned import (
     Target,
     Unreadable,
 )
+from reconciler.model.requests import KnownRequests, RequestChange
 
 __all__ = [
     "EVERY_JOB",
     "TAG_PREFIX",
     "Adopt",
     "Ancestry",
+    "Checked",
     "Checkout",
+    "Checks",
     "Declared",
     "InlineRequests",
     "Input",
     "InputFile",
     "Job",
     "JobSpec",
+    "KnownRequests",
     "Names",
     "NotYetStarted",
     "Observed",
@@ -53,6 +58,7 @@ __all__ = [
     "Pending",
     "Phase",
     "Position",
+    "RequestChange",
     "Retry",
     "RunKey",
     "Source",

@@ -41,7 +41,14 @@ _OP: Final = re.compile(r"[0-9a-z]{8,64}")
 
 
 def tags_of(
-    spec: JobSpec, *, project: str, attempt: int, op: str, source: Source, over: Iterable[str] = ()
+    spec: JobSpec,
+    *,
+    project: str,
+    attempt: int,
+    op: str,
+    source: Source,
+    over: Iterable[str] = (),
+    request_digest: str = "",
 ) -> Tags:
     """Return the tags of a job created for `spec`; `over` has the ids of the jobs that it replaces."""
     return Tags(
@@ -57,6 +64,8 @@ def tags_of(
         op=op,
         on_remove=spec.on_remove,
         over=frozenset(over),
+        request_digest=request_digest,
+        recipe=spec.recipe,
         source=source,
     )
 
@@ -76,6 +85,8 @@ def write(tags: Tags) -> dict[str, str]:
         "cap": str(tags.cap) if tags.cap > 1 else "",
         "op": tags.op,
         "rerun": tags.run_key.rerun,
+        "recipe": tags.recipe,
+        "all": tags.request_digest,
         "on_remove": tags.on_remove,
     }
     run["over"] = _over(tags.over, room=MAX_VALUE - len(_join(run)))
@@ -204,6 +215,8 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         op=run["op"],
         on_remove=on_remove,
         over=frozenset(filter(None, run.get("over", "").split(","))),
+        request_digest=run.get("all", ""),
+        recipe=run.get("recipe", ""),
         source=_source_of(pairs.get(SOURCE, "")),
     )
 

@@ -70,13 +70,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         return not any(job.requests.ok and _run_key(job) in self.wanted.get(summary.name, ()) for job in jobs)
 
     def join(self, name: str, folders: Sequence[str], lease: Lease, *, now: float) -> WorkSummary:
-        """Join and publish the results of a name.
-
-        Args:
-            name: the name.
-            folders: of its jobs, at least one.
-            lease: of the name's folder.
-            now: Unix seconds.
+        """Join and publish the results of a name from the folders of its jobs, at least one.
 
         Raises:
             ReconcilerError: the results of a job are damaged; they are then pulled again.

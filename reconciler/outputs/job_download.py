@@ -63,12 +63,7 @@ class JobDownloader(Struct, frozen=True, kw_only=True):
     """One index at a time, so that only one job's index uses memory."""
 
     def download(self, owned: OwnedJob, claim: Lease, *, again: bool = False) -> ResultSummary:
-        """Fetch, index and publish.
-
-        Args:
-            owned: the job.
-            claim: the lease of its folder.
-            again: whether to fetch files that are present once more.
+        """Fetch, index and publish; if `again`, also files that are present.
 
         Raises:
             ContradictionError: a file is not what the API describes, or has fewer lines than the API counts or than

@@ -59,14 +59,9 @@ class LeaseManager(Struct, frozen=True, kw_only=True):
     env: Environment
 
     def acquire(self, folder: str, *, again: bool = False) -> Lease | Holder | None:
-        """Claim a folder.
+        """Claim the folder of a job's results; if `again`, even if it has a summary.
 
-        Args:
-            folder: the folder of a job's results.
-            again: whether to claim it even if it has a summary.
-
-        Returns:
-            The lease; or the other holder; or None if the folder has a summary, so that nothing is left to do.
+        Return the lease; or the other holder; or None if the folder has a summary, so that nothing is left to do.
 
         Raises:
             OSError: the store cannot be read or written.

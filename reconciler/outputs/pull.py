@@ -76,9 +76,7 @@ class Puller(Struct, frozen=True, kw_only=True):
     def join(self, pulled: Sequence[PulledJob], jobs: Sequence[OwnedJob]) -> tuple[NameResults, ...]:
         """Join the results of the names of jobs, unless nothing has changed, and wait for other runners.
 
-        Args:
-            pulled: what was pulled.
-            jobs: of the names, whether they were pulled or not: what is declared now may be newer than all of them.
+        `jobs` has all jobs of the names: what is declared now may be newer than all that were pulled.
 
         Raises:
             OSError: the place of results cannot be read.

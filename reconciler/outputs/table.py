@@ -19,12 +19,7 @@ from reconciler.tables.rows import read_rows
 
 
 class ResultsTable(Struct, frozen=True):
-    """The results of names as columns and rows.
-
-    Args:
-        store: the place of results.
-        found: the summaries of the names, at least one.
-    """
+    """The results of names, at least one, as columns and rows."""
 
     store: ResultStore
     found: Sequence[WorkSummary]

@@ -13,7 +13,7 @@ from typing import Self, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from reconciler.model import Job, JobSpec, OwnedJob
+from reconciler.model import Job, JobSpec, OwnedJob, RequestChange
 from reconciler.planning.standing import Standing
 
 
@@ -72,12 +72,14 @@ class Reason(StrEnum):
     HELD_BACK = "held_back", "a guard holds it back, so that a person can look first"
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, omit_defaults=True):
     """One field of the work that differs from the job before."""
 
     field: str
     before: str
     after: str
+    requests: RequestChange | None = None
+    """Of `inputs`: how the requests differ, if that is known."""
 
 
 class Create(Struct, frozen=True, kw_only=True):

@@ -94,15 +94,10 @@ def read_answers(
     longest: int,
     heartbeat: Callable[[], None],
 ) -> Answered:
-    """Read the result files of a job.
+    """Read the result files of a job that exist, given by their names in `FILES`.
 
-    Args:
-        files: those that exist, by their names in `FILES`.
-        asked: its requests; without inputs, they are added in the order of the answers.
-        checker: checks answers.
-        ordered: whether the inputs are available.
-        longest: maximum bytes of a line.
-        heartbeat: called regularly; raises to stop.
+    Without its inputs the job is not `ordered`: its requests are added to `asked` in the order of the answers.
+    `longest` is the maximum of bytes of a line.
 
     Raises:
         OSError: a file cannot be read.

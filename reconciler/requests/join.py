@@ -57,13 +57,9 @@ class Joined(Struct):
 def join(
     parts: Sequence[Part], order: AskedIndex, heartbeat: Callable[[], None], joined: Joined
 ) -> Iterator[bytes]:
-    """Yield the lines of the joined results, several at a time.
+    """Yield the lines of the joined results, several at a time, and add their numbers to `joined`.
 
-    Args:
-        parts: the jobs, the oldest first.
-        order: the requests in their order: what one of the jobs was asked.
-        heartbeat: called regularly; raises to stop.
-        joined: receives the numbers.
+    `parts` are the jobs, the oldest first. `order` is what one of them was asked: the requests in their order.
 
     Raises:
         OSError: a file cannot be read.

@@ -21,6 +21,9 @@ VERSION: Final = b"request-v1\n"
 """Begins what is hashed for a request."""
 BYTES_VERSION: Final = b"request-v1-bytes\n"
 """Begins what is hashed for a line that is identified by its bytes."""
+ALL_VERSION: Final = b"requests-v1\n"
+"""Begins what is hashed for all requests of a work."""
+ALL_LENGTH: Final = 32
 KEY_BYTES: Final = 16
 MAX_DEPTH: Final = 100
 """Levels of nesting up to which a body has a canonical form; Python's own limits depend on its version."""
@@ -47,15 +50,22 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 def identify(line: bytes, model: str | None) -> tuple[dict[str, Any] | None, bytes]:
     """Return a request as a value, None if its line is identified by its bytes, and its key.
 
-    Args:
-        line: a line of an input, without its line feed.
-        model: the job's model, None for a job of an agent.
+    The line has no line feed. A job of an agent has no model.
     """
     try:
         row, written = _canonical(line, model)
     except _REFUSED:
         return None, hashlib.sha256(BYTES_VERSION + line).digest()[:KEY_BYTES]
     return row, hashlib.sha256(VERSION + written).digest()[:KEY_BYTES]
+
+
+def digest_of(keys: bytes | bytearray) -> str:
+    """Return the digest of requests by their keys, whose order does not matter."""
+    found = sorted(bytes(keys[at : at + KEY_BYTES]) for at in range(0, len(keys), KEY_BYTES))
+    digest = hashlib.sha256(ALL_VERSION)
+    for key in found:
+        digest.update(key)
+    return digest.hexdigest()[:ALL_LENGTH]
 
 
 def _canonical(line: bytes, model: str | None) -> tuple[dict[str, Any], bytes]:

@@ -22,7 +22,7 @@ from reconciler.execution.duplicates import own_duplicates, until_listed
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, RunKey
-from reconciler.planning.actions import Plan
+from reconciler.planning.actions import Create, Plan
 from reconciler.planning.guard_input import Approved
 from reconciler.planning.planner import plan
 from reconciler.plans import agreement, staleness
@@ -33,6 +33,7 @@ from reconciler.plans.outcomes import Created, Outcome
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
 from reconciler.runs.gather import narrow, propose, read_workspace
+from reconciler.runs.known_requests import identify_requests
 from reconciler.workspace.recall import recall
 
 MAX_ROUNDS: Final = 12
@@ -64,12 +65,6 @@ def restrict_to_agreed(fresh: Proposal, plans: Sequence[AgreedPlan]) -> Proposal
         active=max((it.active for it in numbers), default=0),
     )
     return replace(fresh, plan=result.plan, not_agreed=result.refusals, approved=approved)
-
-
-def restrict_to_remaining(fresh: Proposal, approved: PlanDoc) -> Proposal:
-    """Reduce a fresh plan to the approved actions that another runner has not done or begun meanwhile."""
-    result = staleness.reconcile_saved_plan(approved, fresh.plan, fresh.observed)
-    return _restrict(fresh, result, approved)
 
 
 def _restrict(fresh: Proposal, result: SavedPlanResult, approved: PlanDoc) -> Proposal:
@@ -130,6 +125,7 @@ def plan_and_apply(
         if (before := first or saved) is not None:
             planned = replace(planned, document=_still_held(planned.document, before, wanted))
         approved = approved or approve(planned)
+        identify_requests(run, planned.plan.of(Create) if approved else ())
         run.retrier.restart()
         outcomes: tuple[Outcome, ...] = ()
         # The lease that others see starts here, so our deadline does too, however long recording takes.
@@ -163,7 +159,9 @@ def _cut(
         shown = [it.document for it in agreed or ()] + ([saved] if saved else [])
         fresh = replace(fresh, plan=agreement.hold_unagreed(fresh.plan, *([first] if first else shown)))
     if first is not None:
-        fresh = restrict_to_remaining(fresh, first)
+        # What another runner has done or begun meanwhile is left to it.
+        remaining = staleness.reconcile_saved_plan(first, fresh.plan, fresh.observed)
+        fresh = _restrict(fresh, remaining, first)
     elif saved is not None:
         fresh = restrict_to_saved(run, fresh, saved)
     elif agreed is not None:

@@ -31,6 +31,7 @@ from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.runs.known_requests import with_requests
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
 from reconciler.workspace.recall import log_problems, recall, recall_lines
@@ -77,7 +78,9 @@ def gather(
         ApiError: the API could not be read.
     """
     memory = log_problems(run, recall(run))
-    observed = add_received(run, declared, read_workspace(run, declared, memory, listed))
+    observed = read_workspace(run, declared, memory, listed)
+    declared = with_requests(run, declared, observed)
+    observed = add_received(run, declared, observed)
     found = decide(run, declared, observed, memory)
     hold = hold_unagreed if unattended else (lambda plan: plan)
     return narrow(run, found, lambda it: dataclasses.replace(it, plan=hold(it.plan)))
@@ -93,6 +96,7 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     observed = read_workspace(run, declared, memory)
     if observed.pages > 1 and decide(run, declared, observed, memory).plan.of(Create):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)
+    declared = with_requests(run, declared, observed)
     return decide(run, declared, add_received(run, declared, observed), memory)
 
 
@@ -102,6 +106,7 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     places = {encode(line): f"line {number} of the snapshot's ledger" for number, line in lines}
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
+    declared = with_requests(run, declared, observed, results=False)
     return narrow(run, decide(run, declared, observed, memory), lambda it: it)
 
 

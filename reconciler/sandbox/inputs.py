@@ -46,12 +46,9 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def read(files: Iterable[tuple[str, Iterable[bytes]]], model: str | None, endpoint: str | None) -> Work:
-    """Read the inputs of a job once, in order.
+    """Read the inputs of a job once, in order: the name of each, which errors show, and its lines.
 
-    Args:
-        files: the name of each input, which errors show, and its lines.
-        model: the job's own model.
-        endpoint: the job's endpoint: a request whose body has a plain mistake will fail. None to accept any body.
+    A request whose body has a plain mistake for the endpoint will fail. Without an endpoint, any body is accepted.
     """
     count, failing, errors = 0, list[int](), list[InputError]()
     for name, lines in files:

@@ -80,8 +80,7 @@ CREATE INDEX files_by_job ON files (job);
 class Store:
     """The state of a sandbox. Close it, or use it as a context manager.
 
-    Args:
-        path: the database file; it and its folder are created if missing. `:memory:` keeps the state in memory.
+    The database file and its folder are created if missing. The path `:memory:` keeps the state in memory.
 
     Raises:
         ReconcilerError: the path cannot be used for a sandbox's state.
@@ -202,11 +201,8 @@ def page(
 ) -> tuple[list[sqlite3.Row], int]:
     """Return one page of the matching rows, and the number of all matches.
 
-    Args:
-        db: a transaction.
-        matching: `FROM … WHERE …`, made of constants only: values of a request are parameters.
-        order: the columns to order by.
-        wanted: the parameters, with `page` and `page_size`; lists and dictionaries are passed as JSON.
+    `matching` is `FROM … WHERE …`, made of constants only: values of a request are parameters. Those are in `wanted`,
+    with `page` and `page_size`; lists and dictionaries are passed as JSON.
     """
     values = {name: as_json(it) if isinstance(it, list | dict) else it for name, it in wanted.items()}
     (total,) = db.execute(f"SELECT count(*) {matching}", values).fetchone()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from msgspec import structs
 
@@ -24,7 +22,7 @@ from reconciler.outputs.inputs import by_inputs
 from reconciler.outputs.job_download import JobDownloader
 from reconciler.outputs.leases import LeaseManager
 from reconciler.outputs.paths import naming
-from reconciler.outputs.place import local_folder, open_place
+from reconciler.outputs.place import local_folder
 from reconciler.outputs.pull import Puller
 from reconciler.outputs.retention import KeptError, Retention
 from reconciler.outputs.store import ResultStore
@@ -46,7 +44,7 @@ def declared(run: RunContext[Reader]) -> Loaded:
 
 
 def delete_files(
-    run: RunContext[Reader], loaded: Loaded, over: Sequence[OwnedJob]
+    run: RunContext[Reader], store: ResultStore, loaded: Loaded, over: Sequence[OwnedJob]
 ) -> tuple[tuple[DeletedFile, ...], str, bool]:
     """Delete at the provider the files of our ended jobs `over` that `keep_at_provider` no longer keeps.
 
@@ -55,7 +53,7 @@ def delete_files(
     texts = structs.asdict(run.project.settings.keep_at_provider)
     keep = {kind: duration(text) for kind, text in texts.items() if text}
     try:
-        return _delete_files(run, loaded, over, keep) if keep else (), "", False
+        return _delete_files(run, store, loaded, over, keep) if keep else (), "", False
     except (KeptError, LockHeldError) as error:
         return (), str(error), False
     except (ReconcilerError, OSError) as error:
@@ -63,7 +61,11 @@ def delete_files(
 
 
 def _delete_files(
-    run: RunContext[Reader], loaded: Loaded, over: Sequence[OwnedJob], keep: Mapping[str, float]
+    run: RunContext[Reader],
+    store: ResultStore,
+    loaded: Loaded,
+    over: Sequence[OwnedJob],
+    keep: Mapping[str, float],
 ) -> tuple[DeletedFile, ...]:
     on_ci = run.source.run_url or run.env.environ.get("CI")
     if on_ci and local_folder(run.project, run.env.environ) is not None:
@@ -74,15 +76,13 @@ def _delete_files(
         part.id for spec in loaded.specs for part in spec.inputs if isinstance(part, UploadedFile)
     )
     jobs = [it.job for it in over if not it.adopted]
-    with TemporaryDirectory() as staging:
-        store = open_place(run.project, run.env.environ, staging=Path(staging))
-        retention = Retention(run=run, keep=keep, jobs=jobs, store=store, named=named)
-        pulled = retention.verified()
-        if not (pulled and isinstance(run.api, Writer)):
-            return retention.find(pulled)
-        with locked(run):
-            files = retention.delete(run.api, retention.find(pulled))
-            publish(run)
+    retention = Retention(run=run, keep=keep, jobs=jobs, store=store, named=named)
+    pulled = retention.verified()
+    if not (pulled and isinstance(run.api, Writer)):
+        return retention.find(pulled)
+    with locked(run):
+        files = retention.delete(run.api, retention.find(pulled))
+        publish(run)
     return files
 
 

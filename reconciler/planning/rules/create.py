@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.model import KnownRequests
 from reconciler.planning.actions import Action, Change, Create, Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.rules.changes import changes, submitted_before
@@ -105,7 +106,8 @@ def not_submitted(case: Case) -> Actions:
     if case.same_work(before):
         change = Change("rerun", before.tags.run_key.rerun or "none", case.spec.rerun or "none")
         return _create(case, Reason.RERUN, change)
-    return _create(case, Reason.CHANGED, *changes(before, case.spec))
+    known = case.declared.requests.get(case.spec.run_key, KnownRequests())
+    return _create(case, Reason.CHANGED, *changes(before, case.spec, known))
 
 
 def _create(case: Case, reason: Reason, *changed: Change) -> tuple[Action, ...]:
