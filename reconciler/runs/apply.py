@@ -32,7 +32,7 @@ from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Outcome
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
-from reconciler.runs.gather import narrow, propose, read_workspace
+from reconciler.runs.gather import check, narrow, propose, read_workspace
 from reconciler.runs.known_requests import identify_requests
 from reconciler.workspace.recall import recall
 
@@ -121,7 +121,7 @@ def plan_and_apply(
         wanted = frozenset(it.name for it in fresh.plan.decisions if it.pending)
         records.record_observations(run, fresh)
         cut = partial(_cut, run=run, asks=asks, first=first, saved=saved, agreed=agreed, approval=approval)
-        planned = narrow(run, fresh, cut)
+        planned = check(run, narrow(run, fresh, cut))
         if (before := first or saved) is not None:
             planned = replace(planned, document=_still_held(planned.document, before, wanted))
         approved = approved or approve(planned)

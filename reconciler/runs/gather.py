@@ -83,7 +83,7 @@ def gather(
     observed = add_received(run, declared, observed)
     found = decide(run, declared, observed, memory)
     hold = hold_unagreed if unattended else (lambda plan: plan)
-    return narrow(run, found, lambda it: dataclasses.replace(it, plan=hold(it.plan)))
+    return check(run, narrow(run, found, lambda it: dataclasses.replace(it, plan=hold(it.plan))))
 
 
 def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
@@ -107,7 +107,7 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
     declared = with_requests(run, declared, observed, results=False)
-    return narrow(run, decide(run, declared, observed, memory), lambda it: it)
+    return check(run, narrow(run, decide(run, declared, observed, memory), lambda it: it))
 
 
 def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Proposal:
@@ -127,11 +127,11 @@ def _quota(run: RunContext[ApiT]) -> Quota:
     return Quota(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
 
 
-def narrow(run: RunContext[ApiT], fresh: Proposal, cut: Callable[[Proposal], Proposal]) -> PlannedRun:
-    """Reduce a plan to what `cut` leaves, and check the guards. What these hold takes no room of the quota."""
+def narrow(run: RunContext[ApiT], fresh: Proposal, cut: Callable[[Proposal], Proposal]) -> Proposal:
+    """Reduce a plan to what `cut` leaves. What is left out, or held by a guard, takes no room of the quota."""
     sent = sendable(_guard_input(run, cut(dataclasses.replace(fresh, plan=fresh.unbounded))))
     bounded = apply_quota(fresh.unbounded, fresh.observed.pending, _quota(run), sent)
-    return check(run, cut(dataclasses.replace(fresh, plan=bounded)))
+    return cut(dataclasses.replace(fresh, plan=bounded))
 
 
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:

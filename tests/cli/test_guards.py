@@ -622,3 +622,16 @@ def test_a_create_that_a_guard_holds_takes_no_room_of_the_quota(shop: Stage) -> 
         assert (
             "8 requests and 8 pending requests of this project exceed limits.max_pending" in run("plan").out
         )
+
+
+def test_a_create_that_a_guard_holds_takes_no_room_in_later_rounds_either(shop: Stage) -> None:
+    shop.write("reconciler.yaml", ONLY_HERE + "limits: {max_pending: 10}\n")
+    for name in ("two", "three"):
+        shop.spec(name, requests=8)
+    shop.commit("Two and three")
+    pushed(shop)
+    shop.spec("one", requests=8)
+    with played(shop) as run:
+        assert run("apply", "--yes", "--wait", "--timeout", "5h").code == 3
+        listed = run("jobs", "list", "--all", "--format", "json").out
+        assert listed.count('"SUCCESS"') == 2
