@@ -356,7 +356,7 @@ SWITCHES: Final = (
         "a line of a newer version is no line",
         "reconciler/ledger/lines.py",
         (FORGED,),
-        (("        about = _DECODE_ABOUT(text)\n", "        return None\n"),),
+        (("    return NewerLine(at=0.0, ", "    return None if name == name else NewerLine(at=0.0, "),),
     ),
     Switch(
         "bounds of the ledger's lines",
