@@ -356,7 +356,7 @@ SWITCHES: Final = (
         "a line of a newer version is no line",
         "reconciler/ledger/lines.py",
         (FORGED,),
-        (("    return NewerLine(at=0.0, ", "    return None if name == name else NewerLine(at=0.0, "),),
+        (("        if header.v <= VERSION:\n", "        if header.v:\n"),),
     ),
     Switch(
         "bounds of the ledger's lines",
