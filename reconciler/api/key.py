@@ -47,9 +47,7 @@ class ApiKey:
     """An API key. `str`, `repr` and formatting show `Key(…)`; only the HTTP header uses `reveal`.
 
     Error messages name its `source`. The values of `headers`, which are sent with it, are kept as secret as the key.
-
-    Raises:
-        ReconcilerError: the key is empty or is not valid in an HTTP header.
+    Raises `ReconcilerError` if the key is empty or is not valid in an HTTP header.
     """
 
     __slots__ = ("_headers", "_secret")
@@ -118,10 +116,8 @@ def read_key(
     """Read the key from `file` if there is one, else from `MISTRAL_API_KEY`, else from `RECONCILER_KEY_COMMAND`.
 
     The file contains the key and at most one line break after it. It may be a FIFO: `--api-key-file <(pass mistral)`.
-    `run` returns the output of the command; without it, the command is not run.
-
-    Raises:
-        ApiKeyError: there is no key, the file cannot be read, its content is not a key, or the headers are invalid.
+    `run` returns the output of the command; without it, the command is not run. Raises `ApiKeyError` if there is no
+    key, the file cannot be read, its content is not a key, or the headers are invalid.
     """
     headers = read_headers(environ.get(HEADERS, ""))
     if file is None:

@@ -33,13 +33,10 @@ def https_transport(
     """Return a transport over the network, for requests to `base_url` only.
 
     It reads the process's environment as curl does: HTTPS_PROXY, ALL_PROXY and NO_PROXY (on macOS and Windows the
-    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key. Requests
-    to this machine, which may use plain HTTP, never go through a proxy. At least as many `connections` are kept open as
+    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key. Requests to
+    this machine, which may use plain HTTP, never go through a proxy. At least as many `connections` are kept open as
     there are threads. The `client_certificate` of RECONCILER_CLIENT_CERT and RECONCILER_CLIENT_KEY, if they are set, is
-    for the API's host only.
-
-    Raises:
-        ReconcilerError: the base URL, the proxy or the certificates cannot be used.
+    for the API's host only. Raises `ReconcilerError` if the base URL, the proxy or the certificates cannot be used.
     """
     from reconciler.api import network  # noqa: PLC0415 - httpcore is needed for connections only
 

@@ -78,8 +78,7 @@ def local_inputs(spec: JobSpec, *, root: Path) -> Sequence[Path | bytes] | None:
 def read_asked(store: ResultStore, folder: str, owned: OwnedJob) -> tuple[Asked, str] | None:
     """Return what a job was asked, and where its inputs are from; None if its folder has no index of its inputs.
 
-    Raises:
-        OSError: the store cannot be read.
+    Raises `OSError` if the store cannot be read.
     """
     place = _index(store, folder)
     return asked.reopen(place, owned.job.id, owned.tags.inputs) if place else None

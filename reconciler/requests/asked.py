@@ -70,10 +70,7 @@ def read_inputs(
 ) -> Asked:
     """Read the requests of a job from its files, or their contents, in their order.
 
-    `longest` is the maximum of bytes of a line.
-
-    Raises:
-        OSError: a file cannot be read.
+    `longest` is the maximum of bytes of a line. Raises `OSError` if a file cannot be read.
     """
     asked = Asked()
     places, keys, digests, forms = asked.places, asked.keys, asked.lines, asked.forms

@@ -72,10 +72,8 @@ def _canonical(line: bytes, model: str | None) -> tuple[dict[str, Any], bytes]:
     """Return a request as a value, and `{"body":…,"custom_id":…}` as canonical JSON.
 
     msgspec writes canonical JSON for most lines; the others take ten times as long. A decoder drops the first of two
-    equal keys. So the quotation marks are compared, whose number does not depend on white space and escapes.
-
-    Raises:
-        ValueError: RFC 8785 cannot express the request, it has a key twice, or its nesting is too deep.
+    equal keys. So the quotation marks are compared, whose number does not depend on white space and escapes. Raises
+    `ValueError` if RFC 8785 cannot express the request, it has a key twice, or its nesting is too deep.
     """
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _depth(line) > MAX_DEPTH:
         raise ValueError("nested too deeply")
