@@ -152,7 +152,7 @@ class AskedIndex(Struct, frozen=True):
 
 def load(path: Path) -> AskedIndex | None:
     """Read an index; None if there is none that this version can use."""
-    found = _read(path)
+    found = read_index(path, "asked")
     return found and AskedIndex(found[0], found[1]["ids"].splitlines())
 
 
@@ -179,12 +179,7 @@ def keys_of(path: Path, job_id: str, inputs: str) -> tuple[Sequence[bytes], byte
 
 def _read_of(path: Path, job_id: str, inputs: str) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     """Read the index of a job; None unless it was made from these inputs."""
-    found = _read(path)
+    found = read_index(path, "asked")
     head = found[0] if found else {}
     same = head == head | head_of(job_id, inputs, head.get("origin", "none")) and head["ordered"]
     return found if same else None
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
-    found = read_index(path)
-    return found if found is not None and found[0].get("index") == "asked" else None
