@@ -14,7 +14,8 @@ from reconciler.planning.actions import Plan
 from reconciler.planning.guard_input import GuardInput, Refusal
 from reconciler.planning.guards import refusals
 from reconciler.planning.quota import Quota, apply_quota
-from reconciler.plans.agreement import WAITS, hold_unagreed
+from reconciler.planning.standing import WAITS
+from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.plan_file import plan_document
 from reconciler.plans.staleness import reconcile_saved_plan
 from reconciler.settings import Guards
