@@ -23,7 +23,7 @@ from reconciler.outputs.summaries import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput
-from reconciler.planning.guards import refusals
+from reconciler.planning.guards import refusals, sendable
 from reconciler.planning.hold_back import hold_back
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
@@ -82,7 +82,8 @@ def gather(
     declared = with_requests(run, declared, observed)
     observed = add_received(run, declared, observed)
     found = decide(run, declared, observed, memory)
-    return check(run, dataclasses.replace(found, plan=hold_unagreed(found.plan)) if unattended else found)
+    hold = hold_unagreed if unattended else (lambda plan: plan)
+    return check(run, narrow(run, found, lambda it: dataclasses.replace(it, plan=hold(it.plan))))
 
 
 def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
@@ -106,22 +107,31 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
     declared = with_requests(run, declared, observed, results=False)
-    return check(run, decide(run, declared, observed, memory))
+    return check(run, narrow(run, decide(run, declared, observed, memory), lambda it: it))
 
 
 def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Proposal:
-    """Plan, and apply the quota.
+    """Plan, and apply the quota to the whole plan.
 
     The time of the plan is when reading began: reading may take minutes, and a snapshot may be of yesterday. A create
     that has settled only since then may be missing from the list.
     """
     memory = memory.reopened(observed.missing_ids, now=observed.read_started_at)
     declared = replace(declared, ancestry=run.ancestry(commits_in_question(declared, observed)))
-    quota = Quota(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
-    decided = apply_quota(
-        plan(declared, observed, memory, now=observed.read_started_at), observed.pending, quota
-    )
-    return Proposal(declared=declared, observed=observed, memory=memory, plan=decided)
+    decided = plan(declared, observed, memory, now=observed.read_started_at)
+    left = apply_quota(decided, observed.pending, _quota(run))
+    return Proposal(declared=declared, observed=observed, memory=memory, plan=left, unbounded=decided)
+
+
+def _quota(run: RunContext[ApiT]) -> Quota:
+    return Quota(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
+
+
+def narrow(run: RunContext[ApiT], fresh: Proposal, cut: Callable[[Proposal], Proposal]) -> Proposal:
+    """Reduce a plan to what `cut` leaves. What is left out, or held by a guard, takes no room of the quota."""
+    sent = sendable(_guard_input(run, cut(dataclasses.replace(fresh, plan=fresh.unbounded))))
+    bounded = apply_quota(fresh.unbounded, fresh.observed.pending, _quota(run), sent)
+    return cut(dataclasses.replace(fresh, plan=bounded))
 
 
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:
@@ -137,20 +147,23 @@ def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str
     return frozenset(owned.tags.source.commit for owned in (*last.values(), *live)) - {""}
 
 
-def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
-    """Hold back what guards refuse, make the plan's document, and log the plan in numbers and the guards' refusals."""
-    now = run.env.now()
-    guard_input = GuardInput(
+def _guard_input(run: RunContext[ApiT], it: Proposal) -> GuardInput:
+    return GuardInput(
         plan=it.plan,
         declared=it.declared,
         observed=it.observed,
         memory=it.memory,
         settings=run.guards,
-        now=now,
+        now=run.env.now(),
         approved=it.approved,
         apply_from=run.apply_from,
         checkout=run.checkout,
     )
+
+
+def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
+    """Hold back what guards refuse, make the plan's document, and log the plan in numbers and the guards' refusals."""
+    guard_input = _guard_input(run, it)
     found, policy = refusals(guard_input), run.project.policy
     left = hold_back(it.plan, found)
     document = plan_file.plan_document(
@@ -162,7 +175,7 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         refusals=(*it.not_agreed, *found),
         active=guard_input.active,
         policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
-        now=now,
+        now=guard_input.now,
     )
     run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
     for refusal in document.guards:
