@@ -105,8 +105,9 @@ An entry of `input_files` is one of three:
 - **the id of an uploaded file** (a UUID). Its content is not read, and its requests are not counted.
 
 A path must lead to a regular file inside the project (the folder of `reconciler.yaml`), also after links are followed.
-A job cannot name a file twice. Files are identified by their bytes, so prevent git from changing line endings: add
-`*.jsonl -text` to `.gitattributes`.
+A job cannot name a file twice. Files are identified by their bytes. If these change, and not the requests, nothing is
+submitted again, but every plan reads the file to find that out. Add `*.jsonl -text` to `.gitattributes`: it keeps git
+from changing line endings.
 
 Each line of a file is one request:
 
