@@ -18,6 +18,7 @@ from reconciler.model.declared import (
     Position,
     Retry,
     RunKey,
+    SubmittedPart,
 )
 from reconciler.model.inputs import InlineRequests, Input, InputFile, UploadedFile, request_count
 from reconciler.model.jobs import Job, Phase
@@ -56,6 +57,7 @@ __all__ = [
     "Retry",
     "RunKey",
     "Source",
+    "SubmittedPart",
     "Tags",
     "Target",
     "Unreadable",

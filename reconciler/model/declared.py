@@ -135,6 +135,18 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
         return None if None in counts else sum(count for count in counts if count is not None)
 
 
+class SubmittedPart(Struct, frozen=True, kw_only=True):
+    """What one job is asked of a work."""
+
+    inputs: tuple[Input, ...]
+    """The inputs of the work with the lines of the part alone."""
+    requests: int
+    of: int
+    """How many requests the whole work has."""
+    reused: int
+    """How many of them are answered by other jobs, whose results are here."""
+
+
 class Checkout(Struct, frozen=True, kw_only=True):
     """The commit that the specs come from; empty outside of git."""
 

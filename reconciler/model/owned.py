@@ -61,6 +61,10 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     on_remove: Literal["cancel", "keep"]
     over: frozenset[str] = frozenset()
     """The ids of the jobs of other work that this one replaced: the tool cancelled them once this one existed."""
+    of: int | None = None
+    """How many requests the whole work has, if the job was asked only a part of them."""
+    reused: int = 0
+    """How many requests of the work were answered when the job was created."""
     source: Source = Source()
 
 
@@ -85,6 +89,23 @@ class OwnedJob(Struct, frozen=True, gc=False):
     def requests(self) -> int | None:
         """How many requests were submitted, or more if the API counts more; None if neither is known."""
         return completeness.submitted_requests(self.job, self.tags.requests)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the job was asked only a part of its work."""
+        return self.tags.of is not None
+
+    @property
+    def reaches_the_end(self) -> bool:
+        """Whether nothing of the work is left to ask once this job has answered: a canary leaves the rest."""
+        return self.tags.of is None or self.tags.reused + (self.tags.requests or 0) >= self.tags.of
+
+    @property
+    def completes_the_work(self) -> bool:
+        """Whether the API's counts say that every request of the work is answered, here or before."""
+        of = self.requests if self.tags.of is None else self.tags.of
+        answered = self.tags.reused + completeness.fetchable_answers(self.job)
+        return self.phase is Phase.SUCCEEDED and of is not None and answered >= of
 
     @property
     def missing(self) -> int | None:

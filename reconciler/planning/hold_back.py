@@ -64,7 +64,8 @@ def _held(decision: Decision, guards: Sequence[str]) -> Decision:
 def _words(create: Create) -> str:
     """Return `inputs changed, 501 requests of mistral-small-2603`."""
     spec, fields = create.spec, ", ".join(change.field for change in create.changes)
-    number = "an unknown number of requests" if spec.requests is None else pluralize(spec.requests, "request")
+    count = create.requests
+    number = "an unknown number of requests" if count is None else pluralize(count, "request")
     why = f"{fields} changed" if fields else str(create.reason)
     return f"{why}, {number} of {spec.model or spec.agent_id}"
 

@@ -65,7 +65,7 @@ def apply_quota(plan: Plan, pending: Pending, quota: Quota) -> Plan:
     """
     decisions = []
     for decision in plan.decisions:
-        requests = sum(create.spec.requests or 0 for create in decision.of(Create))
+        requests = sum(create.requests or 0 for create in decision.of(Create))
         exceeded = quota.exceeded_by(pending, requests) if requests else ""
         if not exceeded:
             decisions.append(decision)

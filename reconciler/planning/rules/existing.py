@@ -5,9 +5,11 @@ from __future__ import annotations
 from reconciler.model import Job, Phase
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
+from reconciler.planning.next_part import Verdict, Work
 from reconciler.planning.rules.other_work import duplicate
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
+from reconciler.text.plural import pluralize
 
 
 @rule(
@@ -24,13 +26,15 @@ def unsettled(case: Case) -> Actions:
 
 @rule(
     Standing.SUCCEEDED,
-    "a job of the wanted work SUCCEEDED",
+    "a job of the wanted work SUCCEEDED and nothing is left to submit, or results answer every request",
     "Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds `max_failed`, or if "
     "answers are missing); ACTIVE twins: Cancel `duplicate`",
     applies=lambda case: case.work_is_wanted and case.succeeded,
 )
 def succeeded(case: Case) -> Actions:
     """The answers exist, so another job of the same work is waste."""
+    if case.work is not None and case.work.verdict is Verdict.COMPLETE:
+        return (_complete(case, case.work), *_duplicates(case))
     owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
     job, total = owned.job, owned.requests or 0
     allowed = case.spec.max_failed if case.spec else 0.0
@@ -40,6 +44,16 @@ def succeeded(case: Case) -> Actions:
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
     kept = Keep(job=job, reason=reason, detail=detail, attention=bad or bool(owned.difference))
     return (kept, *_duplicates(case))
+
+
+def _complete(case: Case, work: Work) -> Keep:
+    """Keep the newest job that has an answer to a wanted request."""
+    by_id = {it.job.id: it.job for it in case.jobs}
+    reused = work.coverage.reused()
+    jobs = [by_id[job_id] for job_id in work.coverage.donors if job_id in by_id and reused[job_id]]
+    detail = f"{pluralize(len(jobs), 'job')} answered all {work.part.of:,} requests" if len(jobs) > 1 else ""
+    job = jobs[-1] if jobs else None
+    return Keep(job=job, reason=_unless_adopted(Reason.SUCCEEDED, case, job), detail=detail)
 
 
 @rule(
@@ -54,8 +68,8 @@ def running(case: Case) -> Actions:
     return (Keep(job=job, reason=_unless_adopted(Reason.RUNNING, case, job)), *_duplicates(case))
 
 
-def _unless_adopted(reason: Reason, case: Case, job: Job) -> Reason:
-    return Reason.ADOPTED if any(it.adopted for it in case.wanted if it.job.id == job.id) else reason
+def _unless_adopted(reason: Reason, case: Case, job: Job | None) -> Reason:
+    return Reason.ADOPTED if job and any(it.adopted for it in case.wanted if it.job.id == job.id) else reason
 
 
 def _duplicates(case: Case) -> tuple[Cancel, ...]:
