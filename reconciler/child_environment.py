@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-SECRETS: Final = ("MISTRAL_API_KEY", "RECONCILER_TOKEN")
+SECRETS: Final = ("MISTRAL_API_KEY", "RECONCILER_TOKEN", "RECONCILER_HEADERS")
 MIN_SECRET_LENGTH: Final = 12
 """Characters. A shorter key is a sandbox's, and may be an ordinary word."""
 

@@ -16,13 +16,14 @@ from reconciler.settings import ApplyFrom, Guards, Limits
 from reconciler.specs.project import Project
 
 ApiT = TypeVar("ApiT", bound=Reader)
+ApiT_co = TypeVar("ApiT_co", bound=Reader, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunContext(Generic[ApiT]):
+class RunContext(Generic[ApiT_co]):
     """Everything that one run works with."""
 
-    api: ApiT
+    api: ApiT_co
     retrier: Retrier
     """Limits how often requests that certainly had no effect are sent again, in reads and writes together."""
     env: Environment

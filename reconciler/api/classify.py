@@ -137,6 +137,9 @@ def error_from_exception(error: httpx.HTTPError | httpx.InvalidURL) -> ApiError:
             what = "no answer in time"
         case httpx.InvalidURL():
             return OutcomeUnknownError(f"a redirect to an invalid address: {error}", hint=_WRONG_HOST)
+        case _ if "CERTIFICATE_REQUIRED" in str(error):
+            hint = "set RECONCILER_CLIENT_CERT to a PEM file with one that the gateway accepts"
+            return OutcomeUnknownError("the server requires a client certificate", hint=hint)
         case _:
             what = f"the connection broke before the answer was complete: {error}"
     return OutcomeUnknownError(what, transient=True)

@@ -20,6 +20,8 @@ from reconciler.errors import ReconcilerError
 
 Transport: TypeAlias = httpx.BaseTransport
 
+CLIENT_CERT: Final = "RECONCILER_CLIENT_CERT"
+CLIENT_KEY: Final = "RECONCILER_CLIENT_KEY"
 CONNECTIONS: Final = 16
 """Maximum number of concurrent requests."""
 
@@ -28,8 +30,9 @@ def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transpo
     """Return a transport over the network, for requests to `base_url` only.
 
     It reads the process's environment as curl does: HTTPS_PROXY, ALL_PROXY and NO_PROXY (on macOS and Windows the
-    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key. Requests
-    to this machine, which may use plain HTTP, never go through a proxy.
+    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR; and RECONCILER_CLIENT_CERT and RECONCILER_CLIENT_KEY, a
+    certificate of the client and its private key. A proxy carries a tunnel and never sees the key. Requests to this
+    machine, which may use plain HTTP, never go through a proxy.
 
     Args:
         base_url: the address of all requests.
@@ -136,15 +139,32 @@ def _trust() -> ssl.SSLContext:
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folder:
         folder = _system_folder()
-    if not file and not folder:
-        return httpx.create_ssl_context(trust_env=False)
     try:
-        return ssl.create_default_context(cafile=file or None, capath=folder or None)
+        if file or folder:
+            return _with_client(ssl.create_default_context(cafile=file or None, capath=folder or None))
     except OSError as error:
         raise ReconcilerError(
             f"the trusted certificates cannot be read: {error.strerror or error}",
             hint="set SSL_CERT_FILE to a PEM file, or SSL_CERT_DIR to a folder made by `openssl rehash`",
         ) from error
+    return _with_client(httpx.create_ssl_context(trust_env=False))
+
+
+def _with_client(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Add the client's certificate, if the environment names one. A gateway may ask for it."""
+    cert, key = os.environ.get(CLIENT_CERT), os.environ.get(CLIENT_KEY)
+    if key and not cert:
+        raise ReconcilerError(f"{CLIENT_KEY} is set without {CLIENT_CERT}", hint=f"set {CLIENT_CERT}, too")
+    if cert:
+        try:
+            context.load_cert_chain(cert, key or None, password="")  # else OpenSSL asks on the terminal
+        except OSError as error:
+            raise ReconcilerError(
+                f"the client certificate in {CLIENT_CERT} cannot be used: {error.strerror or error}",
+                hint=f"set {CLIENT_CERT} to a PEM file with the certificate, and {CLIENT_KEY} to one with its private "
+                "key, without a password, unless the first has it",
+            ) from error
+    return context
 
 
 def _system_folder() -> str | None:

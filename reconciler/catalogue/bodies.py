@@ -78,11 +78,8 @@ _NAMES_BY_TYPE: Final[tuple[tuple[Type, str], ...]] = (
     (int, "image_limit image_min_size top_k top_logprobs top_prompt_logprobs"),
     (bool, "diarize extract_footer extract_header include_blocks include_image_base64 logprobs"),
     (bool, "parallel_tool_calls prompt_logprobs safe_prompt store"),
-    (
-        str,
-        "agent_id description document_annotation_prompt file_id file_url instructions language model name",
-    ),
-    (str, "prompt prompt_cache_key prompt_mode service_tier suffix"),
+    (str, "agent_id description document_annotation_prompt file_id file_url instructions language model"),
+    (str, "name prompt prompt_cache_key prompt_mode service_tier suffix"),
     (_Object, "completion_args file metadata prediction speaker_references"),
     (list[_Object], "guardrails tools"),
     (list[str], "context_bias"),
@@ -113,35 +110,28 @@ _COMPLETION: Final = (
 _NAMES: Final[Mapping[str, str]] = {
     "/v1/audio/transcriptions": "model file file_url file_id language temperature stream diarize speaker_references"
     " context_bias timestamp_granularities",
-    "/v1/chat/classifications": "model input",
-    "/v1/chat/completions": f"{_COMPLETION} messages response_format tools tool_choice presence_penalty"
+    "/v1/chat/classifications": "model input!",
+    "/v1/chat/completions": f"{_COMPLETION} messages! response_format tools tool_choice presence_penalty"
     " frequency_penalty n prediction parallel_tool_calls reasoning_effort prompt_mode guardrails service_tier"
     " safe_prompt top_k repetition_penalty logprobs top_logprobs prompt_logprobs top_prompt_logprobs",
-    "/v1/chat/moderations": "model input",
-    "/v1/classifications": "model metadata input",
-    "/v1/conversations": "model metadata inputs stream store handoff_execution instructions tools completion_args"
+    "/v1/chat/moderations": "model input!",
+    "/v1/classifications": "model metadata input!",
+    "/v1/conversations": "model metadata inputs! stream store handoff_execution instructions tools completion_args"
     " guardrails name description agent_id agent_version",
-    "/v1/embeddings": "model metadata input output_dimension output_dtype encoding_format",
-    "/v1/fim/completions": f"{_COMPLETION} prompt suffix",
-    "/v1/moderations": "model metadata input",
-    "/v1/ocr": "model document pages include_image_base64 image_limit image_min_size bbox_annotation_format"
+    "/v1/embeddings": "model metadata input! output_dimension output_dtype encoding_format",
+    "/v1/fim/completions": f"{_COMPLETION} prompt! suffix",
+    "/v1/moderations": "model metadata input!",
+    "/v1/ocr": "model document! pages include_image_base64 image_limit image_min_size bbox_annotation_format"
     " document_annotation_format document_annotation_prompt table_format extract_header extract_footer"
     " include_blocks confidence_scores_granularity",
 }
+"""The fields of each endpoint's body; `!` marks the required one. A test compares them with the official SDK."""
 
 REQUIRED: Final[Mapping[str, str]] = {
-    "/v1/chat/classifications": "input",
-    "/v1/chat/completions": "messages",
-    "/v1/chat/moderations": "input",
-    "/v1/classifications": "input",
-    "/v1/conversations": "inputs",
-    "/v1/embeddings": "input",
-    "/v1/fim/completions": "prompt",
-    "/v1/moderations": "input",
-    "/v1/ocr": "document",
+    endpoint: name[:-1] for endpoint, names in _NAMES.items() for name in names.split() if name.endswith("!")
 }
 """The field that the body of each endpoint must have. All require `model` too, which the job names; transcriptions
-require nothing else. A test compares the tables with the official SDK."""
+require nothing else."""
 
 
 def _type(endpoint: str, name: str) -> Type:
@@ -150,7 +140,8 @@ def _type(endpoint: str, name: str) -> Type:
 
 
 BODIES: Final[Mapping[str, Mapping[str, Type]]] = {
-    endpoint: {name: _type(endpoint, name) for name in names.split()} for endpoint, names in _NAMES.items()
+    endpoint: {name: _type(endpoint, name) for name in names.replace("!", "").split()}
+    for endpoint, names in _NAMES.items()
 }
 """The fields of the body of each endpoint, with their types. A field that is not required may be null."""
 

@@ -60,12 +60,7 @@ class Mistake(Struct, frozen=True):
 
 
 def fit(endpoints: Iterable[str], lines: Iterable[bytes | bytearray]) -> frozenset[str]:
-    """Return those of the endpoints for which no line has a mistake.
-
-    Args:
-        endpoints: keys of `BODIES`.
-        lines: lines of a file of requests.
-    """
+    """Return those of the endpoints, keys of `BODIES`, for which no line of a file of requests has a mistake."""
     return frozenset(endpoint for endpoint in endpoints if _all_have(_decoder(endpoint), lines))
 
 

@@ -66,12 +66,9 @@ def by_name() -> Mapping[str, Model]:
 
 
 def doubt(name: str, endpoint: str | None, day: str) -> Doubt | None:
-    """Return why the API will probably not run a job, None if the table knows no reason.
+    """Return why the API will probably not run a job with a model, None if the table knows no reason.
 
-    Args:
-        name: the model that the job names.
-        endpoint: the job's endpoint; None to leave it out.
-        day: the current date in UTC, `YYYY-MM-DD`.
+    `endpoint` is None to leave it out; `day` is the current date in UTC, `YYYY-MM-DD`.
     """
     if name.startswith(NOT_LISTED):
         return None

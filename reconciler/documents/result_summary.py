@@ -108,87 +108,83 @@ class TroubleDoc(_Part, frozen=True, kw_only=True):
     """Lines with a custom_id that the inputs do not have. Their tokens were used, and the sum includes them."""
 
 
-class JobFacts(_Part, frozen=True, kw_only=True):
-    """What the documents about one ended job have in common."""
+class WorkFacts(_Part, frozen=True, kw_only=True):
+    """What the documents about the work of a name have in common."""
 
     project: str
     name: str
     """The spec's name in the job's tags: the name at the time of the create."""
-    job_id: str
     work: str
     """The work digest; with `rerun` the run key."""
     rerun: str
-    attempt: int
-    status: str
-    """The API's own status."""
     endpoint: str
     model: str | None
     created_at: int
-    """Unix seconds, the server's clock; so are the two below."""
+    """Of the job, or of the newest one of several; Unix seconds, the server's clock."""
+
+
+class JobFacts(WorkFacts, frozen=True, kw_only=True):
+    """What the documents about one ended job have in common."""
+
+    job_id: str
+    attempt: int
+    status: str
+    """The API's own status."""
     started_at: int | None
+    """Unix seconds, the server's clock; so is the one below."""
     completed_at: int | None
 
 
-class ResultSummary(JobFacts, frozen=True, kw_only=True):
-    """The summary of one job's results."""
+class _Summary(WorkFacts, frozen=True, kw_only=True):
+    """Base of both summaries."""
 
     v: int = VERSION
     tool: str
     """The version of the tool that wrote it."""
+    requests: RequestsDoc
+    checks: ChecksDoc = ChecksDoc()
+    tokens: TokensDoc | None
+    """None if no answer reports its usage: the number is then unknown, not 0."""
+    pages: int = 0
+    """Pages of documents that were processed."""
+    audio_seconds: float = 0.0
+    """Seconds of audio that were processed."""
+    models: Mapping[str, int] = {}
+    """Answers by the model that their bodies name."""
+
+
+class ResultSummary(_Summary, frozen=True, kw_only=True):
+    """The summary of one job's results."""
+
+    job_id: str
+    attempt: int
+    status: str
+    """The API's own status."""
+    started_at: int | None
+    """Unix seconds, the server's clock; so is the one below."""
+    completed_at: int | None
     pulled_at: float
     """Unix seconds, the clock of the machine that fetched the results."""
     inputs: Literal["local", "uploaded", "none"]
     """The source of the requests' order and number; `none` if the inputs were not available."""
     difference: str = ""
     """How the numbers of a succeeded job differ: requests submitted, counted by the API, and held by the files."""
-    requests: RequestsDoc
-    checks: ChecksDoc = ChecksDoc()
-    tokens: TokensDoc | None
-    """None if no answer reports its usage: the number is then unknown, not 0."""
-    pages: int = 0
-    """Pages of documents that were processed."""
-    audio_seconds: float = 0.0
-    """Seconds of audio that were processed."""
-    models: Mapping[str, int] = {}
-    """Answers by the model that their bodies name."""
     trouble: TroubleDoc
     files: tuple[FileDoc, ...]
     """The files in the same folder, of `output.jsonl`, `errors.jsonl`, `asked.idx` and `answers.idx`."""
 
 
-class WorkSummary(_Part, frozen=True, kw_only=True):
+class WorkSummary(_Summary, frozen=True, kw_only=True):
     """The summary of a name's results: those of its newest work that has answers."""
 
-    v: int = VERSION
-    tool: str
-    """The version of the tool that wrote it."""
-    project: str
-    name: str
     current: bool
     """False while the spec, or a newer job, asks for other work that has no answers yet."""
-    work: str
-    """The work digest; with `rerun` the run key."""
-    rerun: str
-    endpoint: str
-    model: str | None
-    created_at: int
-    """Of the newest job; Unix seconds, the server's clock."""
     ordered: bool
     """Whether the results are in the order of the inputs; otherwise these were not available."""
     jobs: tuple[str, ...]
     """The ids of the jobs that the results are from, the oldest first."""
     results: FileDoc
     """The joined results. On an object store the name of the file has its digest in it."""
-    requests: RequestsDoc
-    checks: ChecksDoc = ChecksDoc()
-    tokens: TokensDoc | None
-    """None if no answer reports its usage: the number is then unknown, not 0."""
-    pages: int = 0
-    """Pages of documents that were processed."""
-    audio_seconds: float = 0.0
-    """Seconds of audio that were processed."""
-    models: Mapping[str, int] = {}
-    """Answers by the model that their bodies name."""
     seen: str
     """A digest of the ids of all pulled jobs of this name: if it differs, there are newer results to join."""
     made_at: float

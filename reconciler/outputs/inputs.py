@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, assert_never
 
-from reconciler import file_access
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
 from reconciler.outputs.digest import read
 from reconciler.outputs.leases import Heartbeat
+from reconciler.outputs.store import ResultStore
+from reconciler.requests import asked
+from reconciler.requests.asked import Asked
 
 INPUT_PREFIX: Final = "asked-"
-"""Prefix of input files that are written or downloaded for the join and deleted after it."""
+"""Prefix of uploads that are downloaded for the index and deleted after it."""
+ANY_SIZE: Final = -1
+"""Fetches a file of unknown size anew."""
 
 FetchUpload: TypeAlias = Callable[[str], Path | None]
 """Downloads an uploaded file. Returns None if it no longer exists."""
@@ -25,8 +29,8 @@ class JobInputs:
     """The files of a job's requests, in order."""
 
     origin: Literal["local", "uploaded", "none"]
-    files: tuple[Path, ...] | None
-    """None if they are not available."""
+    files: tuple[Path | bytes, ...] | None
+    """Files or their contents; None if they are not available."""
 
 
 NO_INPUTS: Final = JobInputs(origin="none", files=None)
@@ -42,7 +46,6 @@ def find_inputs(
     declared: Mapping[str, JobSpec],
     *,
     root: Path,
-    staging_dir: Path,
     fetch_upload: FetchUpload,
     heartbeat: Heartbeat,
 ) -> JobInputs:
@@ -52,7 +55,6 @@ def find_inputs(
         owned: the job.
         declared: from `by_inputs`.
         root: the project root.
-        staging_dir: where files may be written; the caller deletes them.
         fetch_upload: downloads an upload.
         heartbeat: called regularly.
 
@@ -62,14 +64,11 @@ def find_inputs(
     """
     spec = declared.get(owned.tags.inputs)
     if spec is not None:
-        local = [
-            _local(part, root, staging_dir / f"{INPUT_PREFIX}spec-{number}.jsonl", fetch_upload, heartbeat)
-            for number, part in enumerate(spec.inputs)
-        ]
+        local = [_content(part, root, fetch_upload, heartbeat) for part in spec.inputs]
         if None not in local:
             uploaded = any(isinstance(part, UploadedFile) for part in spec.inputs)
             return JobInputs(
-                origin="uploaded" if uploaded else "local", files=tuple(path for path in local if path)
+                origin="uploaded" if uploaded else "local", files=tuple(it for it in local if it is not None)
             )
     uploads = [fetch_upload(file_id) for file_id in owned.job.input_files]
     if not uploads or None in uploads:
@@ -77,9 +76,20 @@ def find_inputs(
     return JobInputs(origin="uploaded", files=tuple(path for path in uploads if path))
 
 
-def _local(
-    part: Input, root: Path, place: Path, fetch_upload: FetchUpload, heartbeat: Heartbeat
-) -> Path | None:
+def read_asked(store: ResultStore, folder: str, owned: OwnedJob) -> tuple[Asked, str] | None:
+    """Return what a job was asked, and where its inputs are from; None if its folder has no index of its inputs.
+
+    Raises:
+        OSError: the store cannot be read.
+    """
+    try:
+        place = store.fetch(f"{folder}/{asked.NAME}", ANY_SIZE)
+    except FileNotFoundError:
+        return None
+    return asked.reopen(place, owned.job.id, owned.tags.inputs)
+
+
+def _content(part: Input, root: Path, fetch_upload: FetchUpload, heartbeat: Heartbeat) -> Path | bytes | None:
     match part:
         case InputFile():
             path = root / part.path
@@ -89,8 +99,6 @@ def _local(
         case UploadedFile():
             return fetch_upload(part.id)
         case InlineRequests():
-            with file_access.recreate(place) as file:
-                file.write(part.lines)
-            return place
+            return part.lines
         case _:
             assert_never(part)

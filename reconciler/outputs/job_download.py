@@ -7,7 +7,8 @@ with a summary is finished.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -27,10 +28,9 @@ from reconciler.documents.result_summary import (
 )
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
-from reconciler.outputs import inputs
 from reconciler.outputs.digest import Fetched, read
 from reconciler.outputs.download import INCOMPLETE_HINT, ContradictionError, fetch
-from reconciler.outputs.inputs import INPUT_PREFIX, JobInputs
+from reconciler.outputs.inputs import INPUT_PREFIX, NO_INPUTS, FetchUpload, find_inputs, read_asked
 from reconciler.outputs.leases import Heartbeat, Lease
 from reconciler.outputs.paths import ERRORS, OUTPUT, safe_name
 from reconciler.outputs.store import ResultStore
@@ -98,9 +98,9 @@ class JobDownloader:
             for name in files:
                 (fetched_dir / name).replace(staging_dir / name)
             fetched_dir.rmdir()
-        job_inputs, found = self._index(owned, staging_dir, files, heartbeat)
+        origin, found = self._index(owned, claim.folder, staging_dir, files, heartbeat)
         files |= {name: read(staging_dir / name, heartbeat).result() for name in (asked.NAME, answered.NAME)}
-        document = summary(owned, files, job_inputs.origin, found, now=self.run.env.now())
+        document = summary(owned, files, origin, found, now=self.run.env.now())
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]
         self.store.publish(claim.folder, whole)
@@ -136,10 +136,24 @@ class JobDownloader:
         api, retrier, any_length = self.run.api, self.run.retrier, self.accept_incomplete
         return fetch(api, retrier, file_id, place, heartbeat=heartbeat, any_length=any_length)
 
+    def index_submitted(self, owned: OwnedJob, claim: Lease) -> None:
+        """Publish the index of what a new job was asked, if its inputs are on this machine. Raises as `download`."""
+        staging_dir = self.store.staging_dir(claim.folder)
+        with self._one_at_a_time(claim.beat):
+            was_asked, origin = self._asked(owned, lambda _: None, claim.beat)
+            if origin != NO_INPUTS.origin:
+                was_asked.write(
+                    staging_dir / asked.NAME, asked.head_of(owned.job.id, owned.tags.inputs, origin)
+                )
+        claim.check()
+        if origin != NO_INPUTS.origin:
+            self.store.publish(claim.folder, [asked.NAME])
+        self.store.clear(claim.folder)
+
     def _index(
-        self, owned: OwnedJob, staging_dir: Path, files: Files, heartbeat: Heartbeat
-    ) -> tuple[JobInputs, tuple[Asked, Answered]]:
-        """Index the job's requests and their outcomes."""
+        self, owned: OwnedJob, folder: str, staging_dir: Path, files: Files, heartbeat: Heartbeat
+    ) -> tuple[str, tuple[Asked, Answered]]:
+        """Index the job's requests and their outcomes. Return where the inputs are from, and the index."""
 
         def fetch_upload(file_id: str) -> Path | None:
             place = staging_dir / f"{INPUT_PREFIX}{safe_name(file_id)}.jsonl"
@@ -149,40 +163,44 @@ class JobDownloader:
                 return None
             return place
 
-        job_inputs = inputs.find_inputs(
-            owned,
-            self.declared,
-            root=self.run.project.root,
-            staging_dir=staging_dir,
-            fetch_upload=fetch_upload,
-            heartbeat=heartbeat,
-        )
-        longest, there = self.run.limits.line_bytes, job_inputs.files
         whole = {name: fetched for name, fetched in files.items() if fetched}
-        while not self.turn.acquire(timeout=LOCK_TIMEOUT_SECONDS):
-            heartbeat()
-        try:
-            was_asked = asked.read_inputs(
-                there or (), model=self._model(owned), longest=longest, heartbeat=heartbeat
-            )
+        with self._one_at_a_time(heartbeat):
+            there = read_asked(self.store, folder, owned)
+            was_asked, origin = there or self._asked(owned, fetch_upload, heartbeat)
             with Patterns() as patterns:
                 answers = answered.read_answers(
                     {name: staging_dir / name for name in whole},
                     was_asked,
                     Checker(was_asked.schemas, patterns),
-                    ordered=there is not None,
-                    longest=longest,
+                    ordered=origin != NO_INPUTS.origin,
+                    longest=self.run.limits.line_bytes,
                     heartbeat=heartbeat,
                 )
-            head = {"job": owned.job.id, "inputs": owned.tags.inputs, "ordered": there is not None}
+            head = asked.head_of(owned.job.id, owned.tags.inputs, origin)
             was_asked.write(staging_dir / asked.NAME, head)
             head["files"] = {name: fetched.sha256 for name, fetched in whole.items()}
             answers.write(staging_dir / answered.NAME, head)
-        finally:
-            self.turn.release()
         for path in staging_dir.glob(f"{INPUT_PREFIX}*"):
             path.unlink(missing_ok=True)
-        return job_inputs, (was_asked, answers)
+        return origin, (was_asked, answers)
+
+    @contextmanager
+    def _one_at_a_time(self, heartbeat: Heartbeat) -> Iterator[None]:
+        while not self.turn.acquire(timeout=LOCK_TIMEOUT_SECONDS):
+            heartbeat()
+        try:
+            yield
+        finally:
+            self.turn.release()
+
+    def _asked(self, owned: OwnedJob, fetch_upload: FetchUpload, heartbeat: Heartbeat) -> tuple[Asked, str]:
+        """Index the job's requests. Return the index, and where the inputs are from."""
+        root, limits = self.run.project.root, self.run.limits
+        found = find_inputs(owned, self.declared, root=root, fetch_upload=fetch_upload, heartbeat=heartbeat)
+        was_asked = asked.read_inputs(
+            found.files or (), model=self._model(owned), longest=limits.line_bytes, heartbeat=heartbeat
+        )
+        return was_asked, found.origin
 
     def _model(self, owned: OwnedJob) -> str | None:
         """Return the declared model: the API may show another name for it."""

@@ -94,10 +94,13 @@ class Puller:
         left: set[str] = set()
         for owned in jobs:
             own, new = safe_name(owned.job.id), self._folder_of(owned)
-            if there.get(own, new) != new:
-                old = there.pop(own)
+            old = there.get(own) or job_folder(owned.tags.name, owned.job.id)
+            if old != new:
+                pulled = there.pop(
+                    own, None
+                )  # otherwise the folder has the index of the requests alone, or nothing
                 left.add(old.partition("/")[0])
-                if store.move(old, new):
+                if store.move(old, new) and pulled:
                     there[own] = new
         for name in left - {folder.partition("/")[0] for folder in there.values()}:
             store.remove(f"{name}/{result_summary.NAME}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -31,6 +32,7 @@ UNKNOWN: Final = 2
 FIRST_SCHEMA: Final = 3
 
 _encoder: Final = msgspec.json.Encoder(order="sorted")
+_decode_ids: Final = msgspec.json.Decoder(str).decode_lines
 
 
 @dataclass(slots=True)
@@ -59,13 +61,24 @@ class Asked:
         write_index(path, facts, columns | {"ids": _encoder.encode_lines(self.places)})
 
 
+def head_of(job_id: str, inputs: str, origin: str) -> dict[str, Any]:
+    """Return what the indexes of a job say about it.
+
+    Args:
+        job_id: the job.
+        inputs: the digest of its inputs.
+        origin: their source: `local`, `uploaded`, or `none`.
+    """
+    return {"job": job_id, "inputs": inputs, "ordered": origin != "none", "origin": origin}
+
+
 def read_inputs(
-    inputs: Sequence[Path], *, model: str | None, longest: int, heartbeat: Callable[[], None]
+    inputs: Sequence[Path | bytes], *, model: str | None, longest: int, heartbeat: Callable[[], None]
 ) -> Asked:
     """Read the requests of a job.
 
     Args:
-        inputs: the files in their order.
+        inputs: the files, or their contents, in their order.
         model: the job's model.
         longest: maximum bytes of a line.
         heartbeat: called regularly; raises to stop.
@@ -91,9 +104,11 @@ def read_inputs(
     return asked
 
 
-def _lines(inputs: Sequence[Path], longest: int, heartbeat: Callable[[], None]) -> Iterator[bytes]:
-    for path in inputs:
-        with file_access.open_to_read(path, buffering=0) as stream:
+def _lines(inputs: Sequence[Path | bytes], longest: int, heartbeat: Callable[[], None]) -> Iterator[bytes]:
+    for part in inputs:
+        stream: BinaryIO
+        stream = io.BytesIO(part) if isinstance(part, bytes) else file_access.open_to_read(part, buffering=0)
+        with stream:
             for _, lines in blocks(stream, longest=longest):
                 heartbeat()
                 yield from lines
@@ -136,8 +151,27 @@ class AskedIndex:
 
 def load(path: Path) -> AskedIndex | None:
     """Read an index; None if there is none that this version can use."""
-    found = read_index(path)
-    if found is None or found[0].get("index") != "asked":
+    found = _read(path)
+    return found and AskedIndex(found[0], found[1]["ids"].splitlines())
+
+
+def reopen(path: Path, job_id: str, inputs: str) -> tuple[Asked, str] | None:
+    """Return what a job was asked, and where its inputs are from; None without an index of this job and its inputs.
+
+    The arguments are those of `head_of`. Raises `OSError` if the index cannot be read.
+    """
+    found = _read(path)
+    if found is None:
         return None
-    head, columns = found
-    return AskedIndex(head, columns["ids"].splitlines())
+    head, it = found
+    if head != head | head_of(job_id, inputs, head.get("origin", "none")) or not head["ordered"]:
+        return None
+    places = {custom_id: at for at, custom_id in enumerate(_decode_ids(it["ids"]))}
+    schemas = [_encoder.encode(schema) for schema in head["schemas"]]
+    forms = array("I", it["forms"])
+    return Asked(places, bytearray(it["keys"]), bytearray(it["lines"]), forms, schemas), head["origin"]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
+    found = read_index(path)
+    return found if found is not None and found[0].get("index") == "asked" else None

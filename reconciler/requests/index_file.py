@@ -1,4 +1,4 @@
-"""The form of an index on disk: one line of JSON, then columns of numbers with one value for each request.
+"""The form of an index on disk: one line of JSON, columns of numbers with one value for each request, and a digest.
 
 The line names the kind of index, its version, and what it was made from; a reader that expects anything else makes the
 index again.
@@ -6,10 +6,11 @@ index again.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,10 +39,11 @@ def write_index(
         OSError: it cannot be written.
     """
     sizes = {name: memoryview(each).nbytes for name, each in columns.items()}
+    first = msgspec.json.encode({"v": VERSION, "order": sys.byteorder, **head, _PLACE: sizes}) + b"\n"
+    pieces = (first, *columns.values())
     part = path.with_name(path.name + PART)
     with file_access.recreate(part) as file:
-        file.write(msgspec.json.encode({"v": VERSION, "order": sys.byteorder, **head, _PLACE: sizes}) + b"\n")
-        for each in columns.values():
+        for each in (*pieces, _digest(pieces)):
             file.write(each)
         file.flush()
         os.fsync(file.fileno())
@@ -69,11 +71,19 @@ def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     """
     try:
         with file_access.open_to_read(path) as file:
-            head = msgspec.json.decode(file.readline(MAX_HEAD_BYTES), type=dict[str, Any])
+            first = file.readline(MAX_HEAD_BYTES)
+            head = msgspec.json.decode(first, type=dict[str, Any])
             sizes = msgspec.convert(head[_PLACE], dict[str, int])
             columns = {name: file.read(size) for name, size in sizes.items()}
+            whole = file.read() == _digest((first, *columns.values()))
     except (FileNotFoundError, KeyError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     known = (head.get("v"), head.get("order")) == (VERSION, sys.byteorder)
-    whole = all(len(columns[name]) == size for name, size in sizes.items())
     return (head, columns) if known and whole else None
+
+
+def _digest(pieces: Iterable[bytes | bytearray | array[int]]) -> bytes:
+    digest = hashlib.sha256()
+    for each in pieces:
+        digest.update(each)
+    return digest.digest()

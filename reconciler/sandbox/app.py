@@ -14,9 +14,8 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from reconciler.sandbox import files, jobs, models
-from reconciler.sandbox.errors import like_fastapi, unauthorized
-from reconciler.sandbox.store import Store
-from reconciler.sandbox.world import World
+from reconciler.sandbox.http import Json, json_response, like_fastapi, unauthorized
+from reconciler.sandbox.store import Store, World
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -98,8 +97,8 @@ def make_app(
 
 def _answer(world: World, request: Request) -> Response:
     handler, ids = _CALLS.bind_to_environ(request.environ).match()
-    answer: Response = handler(world, request, _workspace(request), *map(str, ids.values()))
-    return answer
+    answer: Response | Json = handler(world, request, _workspace(request), *map(str, ids.values()))
+    return answer if isinstance(answer, Response) else json_response(answer)
 
 
 def _workspace(request: Request) -> str:

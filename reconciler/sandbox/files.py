@@ -6,17 +6,17 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox import contents, filerows, inputs, jobrows, queries, results
-from reconciler.sandbox.errors import json_response, not_found, unprocessable
-from reconciler.sandbox.filerows import FileRow
-from reconciler.sandbox.world import World
+from reconciler.sandbox import contents, http, inputs, results, rows
+from reconciler.sandbox.http import Json, not_found, unprocessable
+from reconciler.sandbox.rows import FileRow
+from reconciler.sandbox.store import World
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Maximum bytes of an upload."""
@@ -25,16 +25,16 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 class _Form(Struct):
     """The form of an upload, without its file."""
 
-    purpose: filerows.Purpose = "fine-tune"
+    purpose: rows.Purpose = "fine-tune"
     visibility: Literal["workspace", "user"] = "workspace"
     expiry: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     """Hours. Some clients send `null` for a field that is not set."""
 
 
-def upload_file(world: World, request: Request, workspace: str) -> Response:
+def upload_file(world: World, request: Request, workspace: str) -> Json:
     """Answer `POST /v1/files`."""
     upload = request.files.get("file")
-    form = queries.read(request.form, _Form, place="body")
+    form = http.read(request.form, _Form, place="body")
     if upload is None:
         raise unprocessable("body", ValueError("file is missing"))
     if upload.stream.seek(0, os.SEEK_END) > MAX_FILE_BYTES:
@@ -45,7 +45,7 @@ def upload_file(world: World, request: Request, workspace: str) -> Response:
     with world.store.write() as db:
         now = world.now()
         saved = contents.save(db, upload.stream)
-        file = filerows.FileRow(
+        file = rows.FileRow(
             id=world.ids(),
             filename=upload.filename or "file",
             purpose=form.purpose,
@@ -60,24 +60,24 @@ def upload_file(world: World, request: Request, workspace: str) -> Response:
             signature=saved.signature,
             content=saved.id,
         )
-        filerows.insert(db, workspace, file)
-    return json_response(_shown(file, saved.size))
+        rows.insert_file(db, workspace, file)
+    return _shown(file, saved.size)
 
 
-def list_files(world: World, request: Request, workspace: str) -> Response:
+def list_files(world: World, request: Request, workspace: str) -> Json:
     """Answer `GET /v1/files`."""
-    query = queries.read(request.args, filerows.FileQuery)
+    query = http.read(request.args, rows.FileQuery)
     with world.store.read() as db:
-        found, total = filerows.page(db, workspace, query, world.now())
+        found, total = rows.list_files(db, workspace, query, world.now())
     data = [_shown(file, _size(world, workspace, file)) for file in found]
-    return json_response({"object": "list", "data": data, "total": total if query.include_total else None})
+    return {"object": "list", "data": data, "total": total if query.include_total else None}
 
 
-def get_file(world: World, request: Request, workspace: str, file_id: str) -> Response:  # noqa: ARG001 - a handler
+def get_file(world: World, request: Request, workspace: str, file_id: str) -> Json:  # noqa: ARG001 - a handler
     """Answer `GET /v1/files/{file_id}`."""
     with world.store.read() as db:
         file = _find(db, workspace, file_id, world.now())
-    return json_response(_shown(file, _size(world, workspace, file)) | {"deleted": False})
+    return _shown(file, _size(world, workspace, file)) | {"deleted": False}
 
 
 def download_file(world: World, request: Request, workspace: str, file_id: str) -> Response:  # noqa: ARG001 - a handler
@@ -90,17 +90,17 @@ def download_file(world: World, request: Request, workspace: str, file_id: str) 
     return response
 
 
-def delete_file(world: World, request: Request, workspace: str, file_id: str) -> Response:  # noqa: ARG001 - a handler
+def delete_file(world: World, request: Request, workspace: str, file_id: str) -> Json:  # noqa: ARG001 - a handler
     """Answer `DELETE /v1/files/{file_id}`."""
     with world.store.write() as db:
         file = _find(db, workspace, file_id, world.now())
-        filerows.delete(db, file.id)
+        rows.delete_file(db, file.id)
         contents.sweep(db)
-    return json_response({"id": file.id, "object": "file", "deleted": True})
+    return {"id": file.id, "object": "file", "deleted": True}
 
 
 def _find(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> FileRow:
-    file = filerows.find(db, workspace, file_id, now)
+    file = rows.find_file(db, workspace, file_id, now)
     if file is None:
         raise not_found("File", file_id)
     return file
@@ -111,8 +111,8 @@ def _stream(world: World, workspace: str, file: FileRow) -> Iterator[bytes]:
         yield from contents.chunks(world.store, file.content)
     elif file.job is not None:
         with world.store.read() as db:
-            job = jobrows.find(db, workspace, file.job)
-            given = jobrows.contents(db, file.job)
+            job = rows.find_job(db, workspace, file.job)
+            given = rows.inputs_of(db, file.job)
         if job is not None:
             requests = inputs.requests(contents.lines(world.store, given))
             yield from results.encode(results.lines(job, requests, (file.sample_type,)))
@@ -133,7 +133,7 @@ def _mimetype(upload: FileStorage) -> str:
     return upload.mimetype or "application/octet-stream"
 
 
-def _shown(file: FileRow, size: int) -> dict[str, Any]:
+def _shown(file: FileRow, size: int) -> Json:
     """Return a file as the API returns it."""
     return {
         **{name: value for name, value in asdict(file).items() if name not in ("content", "job")},

@@ -1,52 +1,70 @@
-"""The batch calls: list, create, get, cancel, delete."""
+"""The calls about jobs: list, create, get, cancel, delete."""
 
 from __future__ import annotations
 
 import io
 import sqlite3
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
-from werkzeug.wrappers import Request, Response
+from msgspec import Meta, Struct
+from werkzeug.wrappers import Request
 
 from reconciler.catalogue import models
-from reconciler.sandbox import (
-    contents,
-    drafts,
-    failures,
-    filerows,
-    inputs,
-    jobrows,
-    lifecycle,
-    queries,
-    results,
-)
-from reconciler.sandbox.drafts import Draft
-from reconciler.sandbox.errors import gateway_refusal, json_response, not_found, refused, unprocessable
-from reconciler.sandbox.jobrows import JobQuery, JobRow
-from reconciler.sandbox.world import World
+from reconciler.sandbox import contents, failures, http, inputs, lifecycle, results, rows
+from reconciler.sandbox.answers import ENDPOINTS
+from reconciler.sandbox.http import Json, gateway_refusal, not_found, refused, unprocessable
+from reconciler.sandbox.rows import JobQuery, JobRow
+from reconciler.sandbox.store import World
+
+MAX_INLINE_BYTES = 1_000_000
+"""Largest body of a create call with inline requests. The real gateway has such a limit too; its size is unknown."""
+
+_AS_CREATED = ("id", "endpoint", "model", "agent_id", "metadata", "input_files")
+_Key = Annotated[str, Meta(min_length=1, max_length=32)]
+_Value = Annotated[str, Meta(min_length=1, max_length=512)]
 
 
-class _JobParameters(msgspec.Struct):
+class Draft(Struct, frozen=True, kw_only=True):
+    """A job to create."""
+
+    endpoint: str
+    model: str | None = None
+    agent_id: str | None = None
+    metadata: dict[_Key, _Value] | None = None
+    timeout_hours: Annotated[float, Meta(ge=1, le=168, multiple_of=1)] = 24
+    """A whole number: JSON does not distinguish 24 and 24.0."""
+    input_files: list[UUID] | None = None
+    requests: Annotated[list[inputs.Request], Meta(max_length=10_000)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.endpoint not in ENDPOINTS:
+            raise ValueError(f"endpoint should be one of {', '.join(ENDPOINTS)}")
+        if bool(self.input_files) == bool(self.requests):
+            raise ValueError("give either input_files or requests")
+
+
+class _JobParameters(Struct):
     inline: bool = False
 
 
-def list_jobs(world: World, request: Request, workspace: str) -> Response:
+def list_jobs(world: World, request: Request, workspace: str) -> Json:
     """Answer `GET /v1/batch/jobs`."""
-    query = queries.read(request.args, JobQuery)
+    query = http.read(request.args, JobQuery)
     now = world.now()
     with world.store.read() as db:
-        jobs, total = jobrows.page(db, workspace, query, _metadata_filter(request, query), now)
+        jobs, total = rows.list_jobs(db, workspace, query, _metadata_filter(request, query), now)
     listed = [_shown(job, now) for job in jobs]
-    return json_response({"object": "list", "total": total} | ({"data": listed} if listed else {}))
+    return {"object": "list", "total": total} | ({"data": listed} if listed else {})
 
 
-def create_job(world: World, request: Request, workspace: str) -> Response:
+def create_job(world: World, request: Request, workspace: str) -> Json:
     """Answer `POST /v1/batch/jobs`."""
     raw = request.get_data(cache=False)
-    draft = drafts.read(raw)
-    if draft.requests and len(raw) > drafts.MAX_INLINE_BYTES:
+    draft = read_draft(raw)
+    if draft.requests and len(raw) > MAX_INLINE_BYTES:
         raise gateway_refusal()
     with world.store.write() as db:
         now = world.now()  # inside the transaction, so that creation times follow the order of the rows
@@ -55,7 +73,7 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
         files = ((name, contents.lines_within(db, content)) for name, content in given)
         work = inputs.read(files, draft.model, None if world.lenient else draft.endpoint)
         _check_model(world, None if draft.agent_id else work.model, draft.endpoint)
-        job = jobrows.JobRow(
+        job = rows.JobRow(
             id=world.ids(),
             endpoint=draft.endpoint,
             model=draft.model,
@@ -73,49 +91,61 @@ def create_job(world: World, request: Request, workspace: str) -> Response:
                 failing=work.failing,
             ),
         )
-        jobrows.save(db, workspace, job)
-        jobrows.add_inputs(db, job.id, [content for _, content in given])
+        rows.save_job(db, workspace, job)
+        rows.add_inputs(db, job.id, [content for _, content in given])
         results.foresee(db, workspace, job)
-    return json_response(_shown(job, now))
+    return _shown(job, now)
 
 
-def get_job(world: World, request: Request, workspace: str, job_id: str) -> Response:
+def get_job(world: World, request: Request, workspace: str, job_id: str) -> Json:
     """Answer `GET /v1/batch/jobs/{job_id}`."""
-    inline = queries.read(request.args, _JobParameters).inline
+    inline = http.read(request.args, _JobParameters).inline
     now = world.now()
     with world.store.read() as db:
         job = _find(db, workspace, job_id)
-        given = jobrows.contents(db, job_id)
+        given = rows.inputs_of(db, job_id)
     shown = _shown(job, now)
-    if inline and lifecycle.state(job.course, now).ended_at is not None:
+    if inline and lifecycle.state(job.course, now).completed_at is not None:
         requests = inputs.requests(contents.lines(world.store, given))
         shown["outputs"] = list(results.lines(job, requests, (results.OUTPUT, results.ERRORS)))
-    return json_response(shown)
+    return shown
 
 
-def cancel_job(world: World, request: Request, workspace: str, job_id: str) -> Response:  # noqa: ARG001 - a handler
+def cancel_job(world: World, request: Request, workspace: str, job_id: str) -> Json:  # noqa: ARG001 - a handler
     """Answer `POST /v1/batch/jobs/{job_id}/cancel`."""
     with world.store.write() as db:
         now = world.now()
         job = _find(db, workspace, job_id)
         if lifecycle.status(job.course, now) in (lifecycle.Status.QUEUED, lifecycle.Status.RUNNING):
             job = replace(job, course=replace(job.course, cancelled_at=now))
-            jobrows.save(db, workspace, job)
+            rows.save_job(db, workspace, job)
             results.foresee(db, workspace, job)
-    return json_response(_shown(job, now))
+    return _shown(job, now)
 
 
-def delete_job(world: World, request: Request, workspace: str, job_id: str) -> Response:  # noqa: ARG001 - a handler
+def delete_job(world: World, request: Request, workspace: str, job_id: str) -> Json:  # noqa: ARG001 - a handler
     """Answer `DELETE /v1/batch/jobs/{job_id}`."""
     with world.store.write() as db:
         _find(db, workspace, job_id)
-        jobrows.delete(db, job_id)
+        rows.delete_job(db, job_id)
         contents.sweep(db)
-    return json_response({"id": job_id, "object": "batch", "deleted": True})
+    return {"id": job_id, "object": "batch", "deleted": True}
+
+
+def read_draft(raw: bytes) -> Draft:
+    """Read the body of a create call.
+
+    Raises:
+        ErrorResponse: 422, with the first problem.
+    """
+    try:
+        return msgspec.json.decode(raw, type=Draft)
+    except (ValueError, RecursionError) as error:  # ValueError: JSON, UTF-8 and validation errors alike
+        raise unprocessable("body", error) from None
 
 
 def _find(db: sqlite3.Connection, workspace: str, job_id: str) -> JobRow:
-    job = jobrows.find(db, workspace, job_id)
+    job = rows.find_job(db, workspace, job_id)
     if job is None:
         raise not_found("Batch job", job_id)
     return job
@@ -145,7 +175,7 @@ def _input_files(
 ) -> list[tuple[str, int]]:
     given = []
     for file_id in input_files:
-        file = filerows.find(db, workspace, file_id, now)
+        file = rows.find_file(db, workspace, file_id, now)
         if file is None:
             raise refused(f"File {file_id} not found.", param="input_files", code="file_not_found")
         if file.purpose != "batch" or file.content is None:
@@ -168,28 +198,22 @@ def _check_model(world: World, name: str | None, endpoint: str) -> None:
         raise refused(message, param="model", code=f"{found.kind}_model")
 
 
-def _shown(job: JobRow, now: float) -> dict[str, Any]:
+def _shown(job: JobRow, now: float) -> Json:
     """Return a job as the API returns it."""
     state = lifecycle.state(job.course, now)
-    ended = state.ended_at is not None
+    ended = state.completed_at is not None
+    as_created = {name: getattr(job, name) for name in _AS_CREATED}
     return {
-        "id": job.id,
+        **as_created,
+        **asdict(state),
         "object": "batch",
-        "input_files": job.input_files,
-        "metadata": job.metadata,
-        "endpoint": job.endpoint,
-        "model": job.model,
-        "agent_id": job.agent_id,
-        "output_file": results.file_id(job.id, results.OUTPUT) if ended and state.succeeded else None,
-        "error_file": results.file_id(job.id, results.ERRORS) if ended and state.failed else None,
+        "output_file": results.file_id(job.id, results.OUTPUT)
+        if ended and state.succeeded_requests
+        else None,
+        "error_file": results.file_id(job.id, results.ERRORS) if ended and state.failed_requests else None,
         "errors": job.errors if state.status is lifecycle.Status.FAILED else [],
         "outputs": None,
-        "status": state.status,
         "created_at": int(job.course.created_at),
         "started_at": None if state.started_at is None else int(state.started_at),
-        "completed_at": None if state.ended_at is None else int(state.ended_at),
-        "total_requests": state.total,
-        "completed_requests": state.completed,
-        "succeeded_requests": state.succeeded,
-        "failed_requests": state.failed,
+        "completed_at": None if state.completed_at is None else int(state.completed_at),
     }

@@ -73,24 +73,21 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The state of a job at one time."""
+    """The state of a job at one time, with the names of the API."""
 
     status: Status
     started_at: float | None
     """When the first request was processed; None before that."""
-    ended_at: float | None
+    completed_at: float | None
     """When the job ended; None before that."""
-    total: int
+    total_requests: int
     """How many requests there are; 0 until they are counted."""
-    succeeded: int
+    completed_requests: int
+    """How many requests are processed. They are the job's first ones."""
+    succeeded_requests: int
     """How many requests were answered."""
-    failed: int
+    failed_requests: int
     """How many requests failed."""
-
-    @property
-    def completed(self) -> int:
-        """How many requests are processed. They are the job's first ones."""
-        return self.succeeded + self.failed
 
 
 def state(course: Course, now: float) -> State:
@@ -103,10 +100,11 @@ def state(course: Course, now: float) -> State:
     return State(
         status=status(course, now),
         started_at=started_at if not course.refused and seen >= started_at else None,
-        ended_at=ends_at if now >= ends_at else None,
-        total=course.requests if not course.refused and seen >= course.after(VALIDATED_AFTER) else 0,
-        succeeded=completed - failed,
-        failed=failed,
+        completed_at=ends_at if now >= ends_at else None,
+        total_requests=course.requests if not course.refused and seen >= course.after(VALIDATED_AFTER) else 0,
+        completed_requests=completed,
+        succeeded_requests=completed - failed,
+        failed_requests=failed,
     )
 
 

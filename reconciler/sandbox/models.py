@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
 from reconciler.catalogue import models
-from reconciler.sandbox.errors import json_response
-from reconciler.sandbox.world import World
+from reconciler.sandbox.http import Json
+from reconciler.sandbox.store import World
 
 _CAPABILITIES: Final = {
     "audio_transcription": "/v1/audio/transcriptions",
@@ -20,14 +20,14 @@ _CAPABILITIES: Final = {
 """The names that the API gives to uses, and the endpoint of each. The table says nothing of other capabilities."""
 
 
-def list_models(world: World, request: Request, workspace: str) -> Response:  # noqa: ARG001 - a handler
+def list_models(world: World, request: Request, workspace: str) -> Json:  # noqa: ARG001 - a handler
     """Answer `GET /v1/models`: the models that are not retired on the sandbox's date."""
     day = world.day()
     listed = [_shown(it) for it in models.table().models if it.retired is None or it.retired > day]
-    return json_response({"object": "list", "data": listed})
+    return {"object": "list", "data": listed}
 
 
-def _shown(model: models.Model) -> dict[str, Any]:
+def _shown(model: models.Model) -> Json:
     """Return a model as the API returns it."""
     return {
         "id": model.id,

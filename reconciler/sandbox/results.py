@@ -10,10 +10,9 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from reconciler.sandbox import answers, filerows, lifecycle
-from reconciler.sandbox.filerows import FileRow
+from reconciler.sandbox import answers, lifecycle, rows
 from reconciler.sandbox.inputs import Request
-from reconciler.sandbox.jobrows import JobRow
+from reconciler.sandbox.rows import FileRow, JobRow
 
 OUTPUT = "batch_result"
 """The API's sample type for the file of answers."""
@@ -35,9 +34,12 @@ def foresee(db: sqlite3.Connection, workspace: str, job: JobRow) -> None:
     They are dated with the job's end, and are shown from then on, so that no read has to write. There is no file
     without lines.
     """
-    filerows.delete_results(db, job.id)
+    rows.delete_results(db, job.id)
     end = lifecycle.final(job.course)
-    for sample_type, name, num_lines in ((OUTPUT, "output", end.succeeded), (ERRORS, "errors", end.failed)):
+    for sample_type, name, num_lines in (
+        (OUTPUT, "output", end.succeeded_requests),
+        (ERRORS, "errors", end.failed_requests),
+    ):
         if num_lines:
             file = FileRow(
                 id=file_id(job.id, sample_type),
@@ -51,14 +53,14 @@ def foresee(db: sqlite3.Connection, workspace: str, job: JobRow) -> None:
                 num_lines=num_lines,
                 job=job.id,
             )
-            filerows.insert(db, workspace, file)
+            rows.insert_file(db, workspace, file)
 
 
 def lines(
     job: JobRow, requests: Iterable[Request], sample_types: Collection[str]
 ) -> Iterator[dict[str, Any]]:
     """Yield the lines of an ended job's result files of these types, in the order of its requests."""
-    completed = islice(requests, lifecycle.final(job.course).completed)
+    completed = islice(requests, lifecycle.final(job.course).completed_requests)
     failing = frozenset(job.course.failing)
     for position, request in enumerate(completed):
         fails = position in failing

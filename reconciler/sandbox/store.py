@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -159,6 +161,27 @@ class Store:
                     f"this version uses {SCHEMA_VERSION})",
                     hint="delete it with `reconciler sandbox reset`, or pass another --db",
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What handlers need besides the request: the state, the clock and the ids of an application."""
+
+    store: Store
+    now: Callable[[], float]
+    """The wall clock, in Unix seconds."""
+    ids: Callable[[], str]
+    """Returns the UUID of a new job or file."""
+    speed: float
+    """How many times faster than normal new jobs run."""
+    lenient: bool
+    """Whether any model and any request body is accepted."""
+    result_sizes: dict[str, int] = field(default_factory=dict)
+    """Sizes of result files in bytes, by id: result files never change."""
+
+    def day(self) -> str:
+        """Return the current date in UTC, `YYYY-MM-DD`."""
+        return datetime.fromtimestamp(self.now(), UTC).date().isoformat()
 
 
 class _Job(msgspec.Struct):

@@ -80,11 +80,7 @@ def _hidden(value: dict[str, Any]) -> set[str]:
 def apply(found: Mapping[str, Document], document: Document, path: str, root: str) -> Document:
     """Merge a spec with the defaults of its folder and of the folders above, the nearest first.
 
-    Args:
-        found: each folder's defaults, by its absolute path.
-        document: the spec.
-        path: its absolute path.
-        root: the folder of all specs, absolute.
+    `found` has each folder's defaults. `path` is that of the spec, `root` the folder of all specs: all absolute.
     """
     while found and path != root:
         path = os.path.dirname(path)  # noqa: PTH120 - of every spec's path

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
 from reconciler.errors import Problem, SpecError
-from reconciler.settings import Guards, Settings
+from reconciler.settings import ApplyFrom, Guards, Settings
 from reconciler.specs.schema.settings_file import SettingsFile
 from reconciler.specs.yaml.tree import Document, Fields, Path
 from reconciler.text.suggest import did_you_mean, some
+
+_MERGED: Final[dict[str, type[Struct]]] = {"guards": Guards, "apply": ApplyFrom}
+"""The groups of settings of which an environment may set single fields."""
 
 
 class Overlay(Struct, frozen=True):
@@ -76,12 +80,7 @@ def name_of(spec: Document) -> str:
 
 
 def choose(file: SettingsFile, document: Document, name: str) -> tuple[Settings, Overlay]:
-    """Return the settings of one environment, and what it sets in specs.
-
-    Args:
-        file: the settings file.
-        document: the same with positions.
-        name: the environment; "" if none was chosen.
+    """Return the settings of the environment `name`, "" if none was chosen, and what it sets in specs.
 
     Raises:
         SpecError: the file does not have the environment, has environments and none was chosen, or has two with
@@ -108,7 +107,9 @@ def choose(file: SettingsFile, document: Document, name: str) -> tuple[Settings,
         message = f"no environment {name} here: there are {known}" if name else f"none of {known} is chosen"
         hint = did_you_mean(name, list(environments), "pass --env NAME, or set RECONCILER_ENV")
         raise SpecError((document.problem(("environments",), f"environments: {message}", hint, at_key=True),))
-    written = (document.at(("guards",)), document.at(("environments", name, "guards")))
-    guards = {field: value for part in written for field, value in (part or {}).items()}
-    settings |= {"project": environments[name].project, "guards": msgspec.convert(guards, Guards)}
+    settings["project"] = environments[name].project
+    for group, model in _MERGED.items():
+        written = (document.at((group,)), document.at(("environments", name, group)))
+        merged = {field: value for part in written for field, value in (part or {}).items()}
+        settings[group] = msgspec.convert(merged, model)
     return Settings(**settings), overlay

@@ -56,10 +56,8 @@ def drafts(
 ) -> tuple[tuple[Drafted, ...], tuple[SkippedJob, ...]]:
     """Return a spec for each job, and the jobs that get none.
 
-    Args:
-        jobs: the jobs to adopt.
-        declared: the existing specs: their names, work and adopted jobs cannot be used again.
-        schema: the path of the schema for editors, relative to the new specs.
+    Names, work and adopted jobs of `declared` specs cannot be used again. `schema` is the path of the schema for
+    editors, relative to the new specs.
     """
     specs = tuple(declared)
     names = {spec.name.casefold() for spec in specs}

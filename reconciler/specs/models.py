@@ -11,11 +11,9 @@ from reconciler.specs.yaml.tree import Document, Path
 
 
 def doubts(document: Document, now: float) -> Iterator[Problem]:
-    """Yield a warning for each model of a spec that is unknown, retired, or not for the spec's endpoint.
+    """Yield a warning for each model of a spec without errors that is unknown, retired, or not for the endpoint.
 
-    Args:
-        document: a spec whose fields have no errors, with its defaults.
-        now: Unix seconds.
+    `now` is in Unix seconds.
     """
     day = datetime.fromtimestamp(now, UTC).date().isoformat()
     for path, name in named(document, "model"):

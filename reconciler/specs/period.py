@@ -68,10 +68,5 @@ def like(name: str) -> str:
 
 
 def day_of(now: float, zone: ZoneInfo) -> dt.date:
-    """Return the calendar day of a time.
-
-    Args:
-        now: Unix seconds.
-        zone: the time zone of the calendar.
-    """
+    """Return the calendar day of a time in Unix seconds."""
     return dt.datetime.fromtimestamp(now, zone).date()

@@ -1,7 +1,7 @@
 """The policy: a file from outside of the checkout that says what specs and settings may say. Pure.
 
 A value that is written above a ceiling of the policy is an error. One that is not written has its default, or the
-ceiling if that is lower.
+ceiling if that is lower. Rules about the checkout are the same the other way round: no setting is looser than them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from reconciler.specs.schema.policy_file import PolicyFile
 from reconciler.specs.yaml.tree import Document, Path
 from reconciler.text.suggest import some
 
-_GROUPS: Final = ("guards", "limits")
+_GROUPS: Final = {"guards": "max_guards", "limits": "max_limits", "apply": "required_apply"}
+"""For each group of settings that a policy bounds, the field with its bounds."""
+_WAIVED: Final = {"allow_other_branch": "only_from", "allow_dirty": "clean", "allow_unpushed": "pushed"}
+"""For each guard that waives a rule about the checkout, the rule. If it is required, the guard is forbidden."""
 _Violations: TypeAlias = Iterator[tuple[Path, str, str]]
 """Values of a spec that the policy forbids: where, the message, and the hint."""
 
@@ -47,29 +50,29 @@ class Policy(Struct, frozen=True):
                 yield spec.problem(path, message, f"{hint} {self._rule(field)}")
 
     def setting_problems(self, settings: Document, environment: str) -> Iterator[Problem]:
-        """Yield the guards and limits of a settings file that are written above their ceilings."""
+        """Yield the guards, limits and rules about the checkout of a settings file that the policy does not allow."""
         for group in _GROUPS:
             for where in ((group,), ("environments", environment, group)):
-                for name, most in self._exceeded(group, settings.at(where) or {}).items():
-                    message = f"{group}.{name}: the policy allows {_shown(most)}"
-                    hint = f"lower it {self._rule(f'max_{group}', name)}"
+                for name, bound in self._exceeded(group, settings.at(where) or {}).items():
+                    message = f"{group}.{name}: the policy allows {_shown(bound)}"
+                    hint = f"change or remove it {self._rule(*self._bound(group, name)[1])}"
                     yield settings.problem((*where, name), message, hint)
 
     def check_overrides(self, overrides: Mapping[str, object]) -> None:
-        """Refuse guard options of the command line above their ceilings.
+        """Refuse guard options of the command line above their ceilings, and those that waive a required rule.
 
         Raises:
             UsageError: some are; names all of them.
         """
         above = [
-            f"{_shown(most)} for --{name.replace('_', '-')} {self._rule('max_guards', name)}"
+            f"{_shown(most)} for --{name.replace('_', '-')} {self._rule(*self._bound('guards', name)[1])}"
             for name, most in self._exceeded("guards", overrides).items()
         ]
         if above:
             raise UsageError(f"the policy allows {'; '.join(above)}", hint="lower or remove the option")
 
     def capped(self, settings: Settings) -> Settings:
-        """Return settings with no guard or limit above its ceiling."""
+        """Return settings with no guard or limit above its ceiling, and all rules about the checkout."""
         held = {group: getattr(settings, group) for group in _GROUPS}
         return replace(
             settings,
@@ -77,15 +80,24 @@ class Policy(Struct, frozen=True):
         )
 
     def _exceeded(self, group: str, given: Mapping[str, object]) -> dict[str, Any]:
-        """Return the ceilings of a group that given values are above, by name."""
-        most = asdict(getattr(self.file, f"max_{group}"))
+        """Return the bounds of a group that given values do not keep, by name."""
+        bounds = {name: self._bound(group, name)[0] for name in given}
+        keeps = _is_as_strict if group == "apply" else _is_at_most
         return {
-            name: most[name]
+            name: bounds[name]
             for name, value in given.items()
-            if most[name] is not UNSET and _rank(value) > _rank(most[name])
+            if bounds[name] is not UNSET and not keeps(value, bounds[name])
         }
 
-    def _rule(self, *path: str) -> str:
+    def _bound(self, group: str, name: str) -> tuple[Any, Path]:
+        """Return the bound of a setting, UNSET if it has none, and the path of the rule."""
+        field, rule = _GROUPS[group], _WAIVED.get(name, "")
+        bound = getattr(getattr(self.file, field), name)
+        if bound is UNSET and rule and getattr(self.file.required_apply, rule):
+            return False, ("required_apply", rule)
+        return bound, (field, name)
+
+    def _rule(self, *path: str | int) -> str:
         """Return the file and line of a rule, and the policy's sentence."""
         line = self.document.key_place(path).line + 1
         return f"({self.document.source.path}:{line})" + (
@@ -146,9 +158,21 @@ def _allowed(globs: Sequence[str]) -> str:
     return f"allowed: {some(globs)}"
 
 
+def _is_at_most(value: object, most: object) -> bool:
+    return _rank(value) <= _rank(most)
+
+
+def _is_as_strict(value: Any, required: Any) -> bool:  # noqa: ANN401 - a boolean, or globs of branches
+    if isinstance(required, bool):
+        return value or not required
+    return not required or (len(value) > 0 and set(value) <= set(required))
+
+
 def _rank(value: Any) -> float:  # noqa: ANN401 - a number, a boolean, or null for no limit
     return math.inf if value is None else float(value)
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - likewise
-    return "only false" if value is False else f"at most {value:,}"
+def _shown(bound: Any) -> str:  # noqa: ANN401 - likewise, or globs of branches
+    if isinstance(bound, bool):
+        return f"only {str(bound).lower()}"
+    return f"at most {bound:,}" if isinstance(bound, int | float) else f"only {some(bound)}"

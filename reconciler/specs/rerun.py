@@ -21,6 +21,7 @@ from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import JobSpec
 from reconciler.settings import Limits
 from reconciler.specs import to_yaml
+from reconciler.specs.environments import name_of
 from reconciler.specs.period import hint_for_text
 from reconciler.specs.project import Project
 from reconciler.specs.selection import unknown
@@ -56,14 +57,9 @@ class Edit:
 def edit(
     project: Project, specs: Sequence[JobSpec], later: Collection[str], name: str, to: str | None
 ) -> Edit:
-    """Return the edited file of a spec. Writes nothing.
+    """Return the edited file of the spec of a job. Writes nothing.
 
-    Args:
-        project: the project of the spec.
-        specs: all declared specs.
-        later: names whose first period has not begun.
-        name: the job to submit again.
-        to: the new value; None for the old number plus one.
+    `later` has the names whose first period has not begun; `to` is None for the old number plus one.
 
     Raises:
         UsageError: no declared job has this name, or it is in a family, or its `rerun` is a period, or there is no
@@ -79,7 +75,7 @@ def edit(
             hint=f"if this is intended, {_BY_HAND}; for this job alone, write a separate spec",
         )
     documents, data = _read(project, spec.declared_at.path)
-    document = next((it for it in documents if _is_of(it, name)), None)
+    document = next((it for it in documents if name_of(it) == name), None)
     if document is None:
         raise ReconcilerError(f"{spec.declared_at.path} changed while it was read", hint="run again")
     given = spec.defaults.get("rerun")
@@ -127,10 +123,6 @@ def _read(project: Project, path: str) -> tuple[list[Document], bytes]:
     data = file_access.read(project.root / path, limits.spec_bytes, root=project.root)
     source = decode(path, data, project.quote)
     return reader.read(source, limits)[0] if isinstance(source, SourceFile) else [], data
-
-
-def _is_of(document: Document, name: str) -> bool:
-    return isinstance(document.value, dict) and document.value.get("name") == name
 
 
 def _next(spec: JobSpec, to: str | None) -> str:
@@ -208,7 +200,7 @@ def _verified(source: SourceFile, text: str, name: str, after: str, limits: Limi
         ReconcilerError: something else has changed: an alias, a block of text, unsupported YAML.
     """
     (was, _), (now, wrong) = (reader.read(SourceFile(source.path, it), limits) for it in (source.text, text))
-    document = next((it for it in now if _is_of(it, name)), None)
+    document = next((it for it in now if name_of(it) == name), None)
     same = not wrong and list(map(_rest, was, repeat(name))) == list(map(_rest, now, repeat(name)))
     if document is None or document.text(("rerun",)) != after or not same:
         raise _not_edited(source)
@@ -221,7 +213,7 @@ def _not_edited(source: SourceFile) -> ReconcilerError:
 
 def _rest(document: Document, name: str) -> object:
     """Return the value of a document, without `rerun` if it is the one of `name`."""
-    if not _is_of(document, name):
+    if name_of(document) != name:
         return document.value
     return {key: item for key, item in document.value.items() if key != "rerun"}
 

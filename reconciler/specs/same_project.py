@@ -17,12 +17,7 @@ from reconciler.specs.yaml.source import QUOTE_ALL, SourceFile, decode
 
 
 def check_same_project(project: Project, top: Path | None, tracked: Iterable[Path]) -> None:
-    """Refuse a project that another settings file of the repository declares too.
-
-    Args:
-        project: the project in use.
-        top: the repository's root, None outside of git.
-        tracked: the settings files in the repository.
+    """Refuse a project that another settings file of the repository, whose root is `top`, declares too.
 
     Raises:
         SpecError: there is one.

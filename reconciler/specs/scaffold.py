@@ -17,6 +17,7 @@ import reconciler
 from reconciler import file_access
 from reconciler.specs.from_jobs import slug
 from reconciler.specs.place import Wanted, normalized, stamped
+from reconciler.specs.schema.json_schema import schema_file
 
 WORKFLOWS: Final = (
     ".github/workflows/plan.yml",
@@ -96,63 +97,37 @@ def settings(name: str, *, specs: str, shared: bool, results: str = "", branch: 
 
 
 def example(folder: str, project: str) -> tuple[Wanted, ...]:
-    """Return a spec and its data.
+    """Return a spec in a folder, relative to the project's, and its data.
 
-    Args:
-        folder: the spec root, relative to the project's root.
-        project: named in the requests: two projects of a workspace would share the work otherwise.
+    The requests name the project: two projects of a workspace would share the work otherwise.
     """
     up = "../" * len(Path(folder).parts)
-    spec = (
-        f"# yaml-language-server: $schema={up}schemas/job.schema.json\n"
-        "# Answers three questions in one batch. Edit this file, or remove it and its data.\n"
-        "name: example\n"
-        "endpoint: /v1/chat/completions\n"
-        "model: mistral-small-2603   # a fixed version; `-latest` moves in behaviour and price\n"
-        "input_files:\n"
-        "  - data/example.jsonl\n"
-        "metadata: {purpose: example}\n"
-        "timeout_hours: 24\n"
-    )
-    questions = (
-        "What is a batch job?",
-        "What does idempotent mean?",
-        f"Why are the plans of {project} reviewed?",
-    )
-    lines = (
-        f'{{"custom_id": "question-{at}", "body": {{"max_tokens": 200, "messages": '
-        f'[{{"role": "user", "content": "{question}"}}]}}}}\n'
-        for at, question in enumerate(questions, 1)
+    spec, data = (
+        Path(__file__).with_name(name).read_text("utf-8") for name in ("example.yaml", "example.jsonl")
     )
     return (
-        Wanted(f"{folder}/example.yaml", spec.encode()),
-        Wanted(f"{folder}/data/example.jsonl", "".join(lines).encode()),
+        Wanted(f"{folder}/example.yaml", spec.replace("../", up).encode()),
+        Wanted(f"{folder}/data/example.jsonl", data.replace("PROJECT", project).encode()),
     )
-
-
-def carried(path: str, installed: str = "templates") -> bytes:
-    """Return a file from a folder of the package, or in a clone the file itself."""
-    package = Path(reconciler.__file__).parent
-    template = package / installed / path
-    return (template if template.exists() else package.parent / path).read_bytes()
 
 
 def schema(name: str) -> Wanted:
     """Return a schema for editors."""
-    path = f"schemas/{name}.schema.json"
-    return stamped(path, carried(path, ""))
+    return stamped(f"schemas/{name}.schema.json", schema_file(name).read_bytes())
+
+
+def _template(path: str) -> bytes:
+    """Return a file of the package, or in a clone the file itself."""
+    package = Path(reconciler.__file__).parent
+    template = package / "templates" / path
+    return (template if template.exists() else package.parent / path).read_bytes()
 
 
 def workflows(package: str, branch: str) -> Iterator[Wanted]:
-    """Yield the workflows, their action and its dependencies.
-
-    Args:
-        package: the source that they install.
-        branch: the default branch, of which a push is applied.
-    """
+    """Yield the workflows, which apply a push to `branch`, and their action, which installs `package`."""
     pinned, pushed = f"package: {package}\n", f"branches: [{json.dumps(branch, ensure_ascii=False)}] "
     for path in WORKFLOWS:
-        text = normalized(carried(path)).replace(b"package: .\n", pinned.encode())
+        text = normalized(_template(path)).replace(b"package: .\n", pinned.encode())
         yield stamped(path, text.replace(b'branches: ["main"] ', pushed.encode()))
 
 

@@ -22,12 +22,7 @@ _BARE: Final = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
 
 
 def dump_documents(specs: Iterable[JobSpec], folder: str) -> str:
-    """Return specs as YAML documents in one text.
-
-    Args:
-        specs: the specs to write.
-        folder: the folder of the new file, relative to the root: paths of inputs are relative to it.
-    """
+    """Return specs as YAML documents in one text, with paths of inputs relative to the folder of the new file."""
     return "---\n".join(f"# {quoted(str(spec.declared_at))[1:-1]}\n{body(spec, folder)}" for spec in specs)
 
 

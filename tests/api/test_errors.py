@@ -10,6 +10,7 @@ import httpcore
 import httpx
 import pytest
 
+from reconciler.api import classify
 from reconciler.api.errors import (
     ApiError,
     AuthError,
@@ -413,3 +414,10 @@ def test_an_error_of_another_request_inside_a_download_keeps_its_name() -> None:
 def test_a_bug_in_an_application_in_this_process_is_not_hidden() -> None:
     with writer(Script(ZeroDivisionError("bug"))) as client, pytest.raises(ZeroDivisionError):
         client.list_jobs(page=0)
+
+
+def test_a_gateway_that_requires_a_client_certificate_is_asked_once_and_the_variable_is_named() -> None:
+    words = "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required (_ssl.c:2580)"
+    error = classify.error_from_exception(httpx.ReadError(words))
+    assert (str(error), error.transient) == ("the server requires a client certificate", False)
+    assert "RECONCILER_CLIENT_CERT" in error.hint

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.api.key import ApiKey, read_key
+from reconciler.api.key import ApiKey, ApiKeyError, read_headers, read_key
 from reconciler.errors import ReconcilerError
 
 from .stage import SECRET
@@ -124,3 +124,73 @@ def test_a_body_that_was_cut_inside_the_key_ends_before_it(length: int) -> None:
 
 def test_a_body_of_a_short_key_stays_as_it_is() -> None:
     assert ApiKey("sandbox").redact_body(b"the sandbox, sand") == b"the sandbox, sand"
+
+
+GATEWAY = "gw-Zq7xN0tAReAlToken42"
+
+
+def test_headers_are_read_one_a_line() -> None:
+    text = f"X-Gateway-Key: {GATEWAY}\n\n  \nx-team:search and ads\t\r\n"
+    assert read_headers(text) == {"X-Gateway-Key": GATEWAY, "x-team": "search and ads"}
+    assert read_headers("") == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        GATEWAY,
+        f": {GATEWAY}",
+        f"X Y: {GATEWAY}",
+        f"X: {GATEWAY}\x00",
+        f"X: {GATEWAY}é",
+        "X:",
+        f" X: {GATEWAY}",
+    ],
+)
+def test_a_line_that_is_no_header_is_named_and_not_shown(line: str) -> None:
+    with pytest.raises(ApiKeyError, match="line 2 of RECONCILER_HEADERS") as caught:
+        read_headers(f"X-Team: search\n{line}")
+    assert GATEWAY not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "HOST", "content-length", "Range", "Accept-Encoding", "Te"]
+)
+def test_a_header_that_this_tool_sets_is_refused(name: str) -> None:
+    with pytest.raises(
+        ApiKeyError, match=f"line 1 of RECONCILER_HEADERS: this tool sets {name} itself"
+    ) as caught:
+        read_key(environ={"MISTRAL_API_KEY": SECRET, "RECONCILER_HEADERS": f"{name}: {GATEWAY}"}, file=None)
+    assert GATEWAY not in f"{caught.value} {caught.value.hint}"
+
+
+def test_headers_are_sent_with_the_key_and_taken_out_of_errors_but_not_out_of_jobs() -> None:
+    environ = {"MISTRAL_API_KEY": SECRET, "RECONCILER_HEADERS": f"X-Gateway-Key: {GATEWAY}"}
+    key = read_key(environ=environ, file=None)
+    assert key.headers() == {"X-Gateway-Key": GATEWAY, "Authorization": f"Bearer {SECRET}"}
+    assert key.redact(f"{SECRET} {GATEWAY.upper()}") == "Key(…) Key(…)"
+    assert key.redact_body(GATEWAY.encode()) == GATEWAY.encode(), (
+        "a team's name may be a header, and in its tags"
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "source"),
+    [
+        ({}, "command"),
+        ({"MISTRAL_API_KEY": ""}, "command"),
+        ({"MISTRAL_API_KEY": "the-variable"}, "variable"),
+    ],
+)
+def test_a_command_gives_the_key_if_nothing_else_does(
+    tmp_path: Path, environ: dict[str, str], source: str
+) -> None:
+    environ["RECONCILER_KEY_COMMAND"] = "print-key"
+    assert read_key(environ=environ, file=None, run=lambda: "the-command\n").reveal() == f"the-{source}"
+    (tmp_path / "key").write_text("the-file")
+    assert read_key(environ=environ, file=tmp_path / "key", run=lambda: "x").reveal() == "the-file"
+    if source == "command":
+        with pytest.raises(ApiKeyError):
+            read_key(environ=environ, file=None)
+        with pytest.raises(ApiKeyError, match="the output of RECONCILER_KEY_COMMAND is empty"):
+            read_key(environ=environ, file=None, run=lambda: "\n")

@@ -165,7 +165,7 @@ def job(stage: Stage, hub: Hub, event: object, **more: str) -> None:
     stage.environ |= {
         "GITHUB_API_URL": hub.url,
         "GITHUB_EVENT_PATH": str(stage.write("event.json", json.dumps(event))),
-        "GITHUB_OUTPUT": str(stage.root / "outputs"),
+        "GITHUB_OUTPUT": str(stage.root / "github-output"),
         "GITHUB_REPOSITORY": REPOSITORY,
         "GITHUB_RUN_ID": "1",
         "GITHUB_SERVER_URL": "https://github.com",
@@ -213,7 +213,7 @@ def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, h
     result = stage.run("ci", "plan")
     assert result.code == 1
     assert result.out.startswith("::error::there is no API key and no snapshot (add the secret")
-    assert (stage.root / "outputs").read_text() == "exit-code=1\n"
+    assert (stage.root / "github-output").read_text() == "exit-code=1\n"
 
 
 def test_snapshot_of_another_branch_is_none(stage: Stage, hub: Hub) -> None:
@@ -317,7 +317,7 @@ def test_apply_reports_the_comment_and_keeps_a_snapshot(stage: Stage, hub: Hub) 
     assert result.code == 0
     (comment,) = hub.comments[1]
     assert comment["body"].startswith(f"{MARKER}\n### shop: 1 created\n")
-    outputs = dict(line.split("=", 1) for line in (stage.root / "outputs").read_text().splitlines())
+    outputs = dict(line.split("=", 1) for line in (stage.root / "github-output").read_text().splitlines())
     assert outputs.keys() == {"observed", "observed-name", "exit-code"}
     assert hub.asked == [
         f"GET /repos/{REPOSITORY}/git/ref/heads/main",
@@ -417,7 +417,7 @@ def test_apply_saves_no_snapshot_if_the_settings_say_so(stage: Stage, hub: Hub) 
     merge(stage, hub, saved(stage))
     assert stage.run("ci", "apply").code == 0
     assert len(stage.jobs()) == 1
-    assert (stage.root / "outputs").read_text() == "exit-code=0\n"
+    assert (stage.root / "github-output").read_text() == "exit-code=0\n"
     assert not list((stage.root / "temp").rglob("observed.json"))
 
 
@@ -494,7 +494,7 @@ def test_comment_that_cannot_be_written_changes_nothing_else(stage: Stage, hub: 
     assert (
         "::warning::the comment was not written: GET issues/1/comments?per_page=100&page=1: 401" in result.out
     )
-    assert "plan-name=plan-1\n" in (stage.root / "outputs").read_text()
+    assert "plan-name=plan-1\n" in (stage.root / "github-output").read_text()
 
 
 def test_apply_fetches_results_to_where_the_input_says_and_nowhere_else(stage: Stage, hub: Hub) -> None:
@@ -568,7 +568,7 @@ def test_a_pull_request_is_planned_if_it_concerns_the_specs(project: Stage, hub:
     job(project, hub, {"pull_request": pull}, MISTRAL_API_KEY="k")
     done = project.run("ci", "plan")
     assert bool(hub.comments[1]) is concerns
-    assert ("plan-name=" in (project.root / "outputs").read_text()) is (concerns and done.code == 0)
+    assert ("plan-name=" in (project.root / "github-output").read_text()) is (concerns and done.code == 0)
     assert done.code == (1 if "wrong" in change else 0)
 
 
@@ -607,7 +607,7 @@ def test_an_approval_is_required_for_a_larger_plan_and_for_one_that_is_not_known
         plan = saved(stage)
     merge(stage, hub, plan, event=event)
     assert stage.run("ci", "size").code == 0
-    assert (stage.root / "outputs").read_text() == f"approval={approval}\nexit-code=0\n"
+    assert (stage.root / "github-output").read_text() == f"approval={approval}\nexit-code=0\n"
 
 
 def test_a_plan_that_cannot_be_read_needs_no_approval_since_it_agrees_to_nothing(

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +70,7 @@ class Sent:
     query: str
     body: bytes
     status: int | str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         query = f"?{unquote(self.query)}" if self.query else ""
@@ -91,7 +92,8 @@ class Wire(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
-        record = Sent(request.method, request.url.path, request.url.query.decode(), request.content, "lost")
+        url, headers = request.url, dict(request.headers)
+        record = Sent(request.method, url.path, url.query.decode(), request.content, "lost", headers)
         self._sent.append(record)
         fault = self._fault(request)
         if fault is None or fault.alter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_results_are_not_pulled_through_a_link(stage: Stage, place: str) -> None
     assert stage.run("apply", "--yes").code == 0
     stage.advance(7200)
     (stage.root.parent / "elsewhere").mkdir()
-    (stage.root / place).parent.mkdir(exist_ok=True)
+    shutil.rmtree(stage.root / place)
     (stage.root / place).symlink_to(stage.root.parent / "elsewhere")
     refused = stage.run("outputs", "pull")
     assert refused.code == 1

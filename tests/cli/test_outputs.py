@@ -169,6 +169,12 @@ def test_a_renamed_spec_takes_its_results_along(stage: Stage, *, pulled_before: 
     assert (stage.root / "outputs/after/results.jsonl").read_bytes().endswith(before)
 
 
+def forget_what_was_asked(stage: Stage) -> None:
+    """Delete the indexes that `apply` wrote, as if the inputs had not been on its machine."""
+    for path in (stage.root / "outputs").rglob("asked.idx"):
+        path.unlink()
+
+
 def test_a_job_that_runs_is_not_pulled_and_one_line_says_so(stage: Stage) -> None:
     stage.spec("a")
     assert stage.run("apply", "--yes").code == 0
@@ -180,6 +186,7 @@ def test_a_job_that_runs_is_not_pulled_and_one_line_says_so(stage: Stage) -> Non
 def test_inputs_that_changed_here_are_taken_from_the_workspace(stage: Stage) -> None:
     stage.spec("a", requests=5)
     ended(stage)
+    forget_what_was_asked(stage)
     stage.lines("specs/data/a.jsonl", 2, text="changed")
     result, report = pull(stage)
     assert report["jobs"][0]["summary"]["inputs"] == "uploaded"
@@ -214,6 +221,7 @@ def test_requests_that_stand_in_the_spec_are_its_inputs(stage: Stage) -> None:
 def test_inputs_that_are_nowhere_are_reported_and_the_answers_keep_their_order(stage: Stage) -> None:
     stage.spec("a", requests=3)
     ended(stage)
+    forget_what_was_asked(stage)
     (stage.root / "specs/a.yaml").unlink()
     (stage.root / "specs/data/a.jsonl").unlink()
     stage.spec("other")
@@ -373,6 +381,7 @@ def test_requests_that_were_not_checked_here_may_repeat_an_id_and_the_first_answ
 
     stage.spec("a", requests=5)
     ended(stage)
+    forget_what_was_asked(stage)
     stage.lines("specs/data/a.jsonl", 2, text="changed, so the requests come from the workspace")
     result = stage.run("outputs", "pull", env=rewriting(content))
     (found,) = job_summaries(FolderStore(stage.root / "outputs")).values()

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.sandbox import BUILT_IN_KEY
 from tests.cli.schemas import conforming
 from tests.cli.stage import Result, Stage
+from tests.cli.test_guards import played
 
 POLICY = """\
 message: Ask the platform team.
@@ -83,6 +85,29 @@ def test_no_option_of_the_command_line_exceeds_a_ceiling(bound: Stage, golden: C
         under(bound, "apply", "--yes", "--max-new-requests", "none", "--max-cancels", "6", "--allow-empty"),
         under(bound, "apply", "--yes", "--max-new-requests", "50", "--max-cancels", "5"),
     )
+
+
+def test_a_required_rule_about_the_checkout_holds_for_settings_without_it_and_no_option_waives_it(
+    bound: Stage,
+) -> None:
+    bound.spec("small", metadata={"team": "search"})
+    bound.commit("Begin")
+    bound.spec("small", metadata={"team": "search"}, timeout_hours=2)
+    (bound.root.parent / "policy.yaml").write_text("required_apply: {clean: true}\n")
+    bound.environ |= {
+        "RECONCILER_SANDBOX": "0",
+        "MISTRAL_API_KEY": BUILT_IN_KEY,
+        "RECONCILER_POLICY": "../policy.yaml",
+    }
+    with played(bound) as run:
+        held = run("apply", "--yes")
+        assert held.code == 3
+        assert "held back by dirty" in held.out
+        refused = run("apply", "--yes", "--allow-dirty")
+        assert refused.code == 64
+        assert "the policy allows only false for --allow-dirty (policy.yaml:1)" in refused.err
+        bound.commit("Wait for less time")
+        assert run("apply", "--yes").code == 0
 
 
 def test_a_saved_plan_is_applied_only_under_the_policy_of_the_apply(bound: Stage) -> None:

@@ -320,6 +320,7 @@ ELSEWHERE = (
     "rename the project",
     "run code through git",
     "run code of the checkout in place of pip or of this tool",
+    "run a program in place of `RECONCILER_KEY_COMMAND`",
     "apply an unreviewed branch",
     "get past the required check with broken specs, or with a plan that failed or did not run",
     "submit what no review has seen: a direct push, a plan that expired, an input that grew, more attempts, a repeated old run",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import answers, drafts, failures, inputs, lifecycle, queries
+from reconciler.sandbox import answers, failures, http, inputs, jobs, lifecycle
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 
@@ -25,9 +25,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
         f"| {lifecycle.VALIDATED_AFTER:g} s |",
         f"| {lifecycle.STARTED_AFTER:g} s + {lifecycle.SECONDS_A_REQUEST * 1000:g} ms a request |",
         f"| {lifecycle.CANCELLED_AFTER:g} s after a cancel |",
-        f"{queries.MAX_PAGE_SIZE:,}",
+        f"{http.MAX_PAGE_SIZE:,}",
         f"`{answers.JSON_TEXT}`",
-        f"above {drafts.MAX_INLINE_BYTES / 1e6:g} MB",
+        f"above {jobs.MAX_INLINE_BYTES / 1e6:g} MB",
         *(f"| `{form}` | " for form in failures.FORMS),
     ],
 )

@@ -9,7 +9,7 @@ from time import perf_counter
 import httpx
 import pytest
 
-from reconciler.sandbox import jobrows
+from reconciler.sandbox import rows
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.store import Store
 
@@ -160,10 +160,10 @@ def test_ten_thousand_jobs_are_listed_quickly(api: Api, store: Store, clock: Clo
     job = api.created(metadata={f"reconciler.{n}": "x" * 40 for n in range(7)})
     with store.write() as db:
         (workspace,) = db.execute("SELECT workspace FROM jobs").fetchone()
-        row = jobrows.find(db, workspace, job)
+        row = rows.find_job(db, workspace, job)
         assert row is not None
         for number in range(1, 10_000):
-            jobrows.save(db, workspace, replace(row, id=f"00000000-0000-4000-9000-{number:012}"))
+            rows.save_job(db, workspace, replace(row, id=f"00000000-0000-4000-9000-{number:012}"))
 
     listed = []
     with httpx.Client(

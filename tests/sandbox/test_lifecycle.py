@@ -31,7 +31,7 @@ def course(requests: int = 100, **facts: object) -> Course:
 
 def reported(job: Course, after: float) -> tuple[str, int, int, int]:
     now = state(job, START + after)
-    return now.status, now.total, now.succeeded, now.failed
+    return now.status, now.total_requests, now.succeeded_requests, now.failed_requests
 
 
 def test_a_job_is_queued_then_counted_then_runs_then_succeeds() -> None:
@@ -47,9 +47,9 @@ def test_a_job_is_queued_then_counted_then_runs_then_succeeds() -> None:
 def test_the_times_are_reported_once_they_have_come() -> None:
     job = course(100)
 
-    assert (state(job, START + 0.9).started_at, state(job, START + 0.9).ended_at) == (None, None)
-    assert (state(job, START + 1.5).started_at, state(job, START + 1.5).ended_at) == (START + 1, None)
-    assert (state(job, START + 99).started_at, state(job, START + 99).ended_at) == (START + 1, START + 3)
+    assert (state(job, START + 0.9).started_at, state(job, START + 0.9).completed_at) == (None, None)
+    assert (state(job, START + 1.5).started_at, state(job, START + 1.5).completed_at) == (START + 1, None)
+    assert (state(job, START + 99).started_at, state(job, START + 99).completed_at) == (START + 1, START + 3)
 
 
 def test_failing_requests_are_counted_as_they_are_reached() -> None:
@@ -114,7 +114,7 @@ def test_speed_divides_every_time() -> None:
 def test_at_infinite_speed_a_job_has_ended_when_it_is_created(facts: dict[str, bool], ending: str) -> None:
     now = state(course(10, speed=math.inf, **facts), START)
 
-    assert (now.status, now.ended_at) == (ending, START)
+    assert (now.status, now.completed_at) == (ending, START)
 
 
 def test_before_its_creation_a_job_is_queued() -> None:
@@ -140,7 +140,7 @@ moments = st.floats(START - 10, START + 700_000) | st.floats(START - 1, START + 
 
 
 def counts(now: State) -> tuple[int, ...]:
-    return now.total, now.succeeded, now.failed, now.completed
+    return now.total_requests, now.succeeded_requests, now.failed_requests, now.completed_requests
 
 
 @given(courses(), st.lists(moments, min_size=2, max_size=8).map(sorted))
@@ -151,7 +151,7 @@ def test_as_time_goes_on_nothing_is_taken_back(job: Course, times: list[float]) 
         assert RANK[before.status] <= RANK[after.status]
         assert all(earlier <= later for earlier, later in zip(counts(before), counts(after), strict=True))
         assert before.started_at in (None, after.started_at)
-        if before.ended_at is not None:
+        if before.completed_at is not None:
             assert before == after
 
 
@@ -159,11 +159,11 @@ def test_as_time_goes_on_nothing_is_taken_back(job: Course, times: list[float]) 
 def test_the_counts_fit_together_at_any_moment(job: Course, now: float) -> None:
     seen = state(job, now)
 
-    assert seen.completed <= seen.total <= job.requests
-    assert seen.failed <= len(job.failing)
-    assert (seen.ended_at is not None) == (RANK[seen.status] == 3)
-    assert seen.started_at is not None or seen.completed == 0
-    assert seen.ended_at is None or seen.started_at is None or seen.started_at <= seen.ended_at
+    assert seen.completed_requests <= seen.total_requests <= job.requests
+    assert seen.failed_requests <= len(job.failing)
+    assert (seen.completed_at is not None) == (RANK[seen.status] == 3)
+    assert seen.started_at is not None or seen.completed_requests == 0
+    assert seen.completed_at is None or seen.started_at is None or seen.started_at <= seen.completed_at
     assert seen.status is status(job, now)
 
 
@@ -171,11 +171,11 @@ def test_the_counts_fit_together_at_any_moment(job: Course, now: float) -> None:
 def test_only_a_success_has_done_every_request(job: Course) -> None:
     last = final(job)
 
-    assert (last.ended_at, last.status) == end(job)
+    assert (last.completed_at, last.status) == end(job)
     if last.status is Status.SUCCESS:
-        assert last.completed == last.total == job.requests
+        assert last.completed_requests == last.total_requests == job.requests
     if last.status is Status.FAILED:
-        assert last.completed == 0
+        assert last.completed_requests == 0
 
 
 @given(courses(), moments)

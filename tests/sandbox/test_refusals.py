@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.sandbox import drafts
+from reconciler.sandbox import jobs
 from reconciler.sandbox.answers import ENDPOINTS
-from reconciler.sandbox.errors import ErrorResponse
+from reconciler.sandbox.http import ErrorResponse
 
 from .support import NOBODY, SCHEMAS, Api, Clock, jsonl, problem, requests, validator
 
@@ -163,7 +163,7 @@ _DESCRIBED = validator("CreateBatchJobRequest")
 def test_what_is_taken_is_what_the_description_allows(body: dict[str, Any]) -> None:
     wanted = _DESCRIBED.is_valid(body) and bool(body.get("input_files")) != bool(body.get("requests"))
     try:
-        drafts.read(httpx.Request("POST", "http://sandbox", json=body).content)
+        jobs.read_draft(httpx.Request("POST", "http://sandbox", json=body).content)
         taken = True
     except ErrorResponse:
         taken = False

@@ -154,8 +154,8 @@ SWITCHES: Final = (
         ("read the key from arguments, logs, files or a core of the log", "print a line of a secret"),
         (
             (
-                "        if len(self._secret) < MIN_SECRET_LENGTH:\n            return data\n",
-                "        if data is not None:\n            return data\n",
+                "    if len(plain) < MIN_SECRET_LENGTH:\n        return data\n",
+                "    if data is not None:\n        return data\n",
             ),
         ),
     ),

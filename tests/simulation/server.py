@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from reconciler.sandbox import contents, filerows, inputs, jobrows, lifecycle
+from reconciler.sandbox import contents, inputs, lifecycle, rows
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.lifecycle import Status
 from reconciler.sandbox.store import Store
@@ -102,7 +102,7 @@ class Server:
 
     def _course(self, job_id: str) -> lifecycle.Course | None:
         with self._store.read() as db:
-            job = jobrows.find(db, _WORKSPACE, job_id)
+            job = rows.find_job(db, _WORKSPACE, job_id)
         return None if job is None else job.course
 
     def ended_before(self, job_id: str, when: float) -> Status | None:
@@ -123,7 +123,7 @@ class Server:
     def answered(self, job_id: str) -> int:
         """Return how many requests of a job on record were answered by now."""
         course = self._course(job_id)
-        return 0 if course is None else lifecycle.state(course, self._now()).succeeded
+        return 0 if course is None else lifecycle.state(course, self._now()).succeeded_requests
 
     def doom(self, job_id: str) -> None:
         """Let a job fail when it is validated."""
@@ -135,15 +135,15 @@ class Server:
         """Keep other metadata than were sent."""
         self._save(replace(self._job(job_id), metadata=metadata))
 
-    def _job(self, job_id: str) -> jobrows.JobRow:
+    def _job(self, job_id: str) -> rows.JobRow:
         with self._store.read() as db:
-            job = jobrows.find(db, _WORKSPACE, job_id)
+            job = rows.find_job(db, _WORKSPACE, job_id)
         assert job is not None
         return job
 
-    def _save(self, job: jobrows.JobRow) -> None:
+    def _save(self, job: rows.JobRow) -> None:
         with self._store.write() as db:
-            jobrows.save(db, _WORKSPACE, job)
+            rows.save_job(db, _WORKSPACE, job)
 
 
 _WORKSPACE: Final = hashlib.sha256(KEY.encode()).hexdigest()
@@ -158,10 +158,10 @@ def _lay_down(db: sqlite3.Connection, file_id: str) -> None:
     chat = b'{"messages":[{"role":"user","content":"Hi"}]}'
     with io.BytesIO(b'{"custom_id":"1","body":%s}\n{"custom_id":"2","body":%s}\n' % (chat, chat)) as stream:
         saved = contents.save(db, stream)
-    filerows.insert(
+    rows.insert_file(
         db,
         _WORKSPACE,
-        filerows.FileRow(
+        rows.FileRow(
             id=file_id,
             filename="input.jsonl",
             purpose="batch",

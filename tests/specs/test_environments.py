@@ -196,10 +196,13 @@ def test_a_choice_that_is_not_clear_is_refused(
     assert all(part in said for part in wanted), said
 
 
-def test_guards_of_an_environment_are_merged_with_those_of_the_file(tmp_path: Path) -> None:
+def test_guards_and_apply_of_an_environment_are_merged_with_those_of_the_file(
+    tmp_path: Path,
+) -> None:
     text = (
         "guards: {max_new_requests: 100, max_cancels: 3}\nenvironments:\n"
-        "  dev: {project: a, guards: {max_new_requests: null, max_lost_answers: 10}}\n  prod: {project: b}\n"
+        "  dev: {project: a, guards: {max_new_requests: null, max_lost_answers: 10}, apply: {only_from: []}}\n"
+        "  prod: {project: b}\napply: {only_from: [main], clean: true}\n"
     )
     root = place(tmp_path, text)
     dev = load_project(None, environment="dev", start=root).settings
@@ -207,4 +210,6 @@ def test_guards_of_an_environment_are_merged_with_those_of_the_file(tmp_path: Pa
     assert (dev.project, prod.project) == ("a", "b")
     assert (dev.guards.max_new_requests, dev.guards.max_cancels, dev.guards.max_lost_answers) == (None, 3, 10)
     assert (prod.guards.max_new_requests, prod.guards.max_cancels) == (100, 3)
+    assert (dev.apply.only_from, dev.apply.clean, dev.apply.pushed) == ((), True, False)
+    assert (prod.apply.only_from, prod.apply.clean) == (("main",), True)
     assert environment_names(None, start=root, quoting=lambda _: QUOTE_ALL) == ["dev", "prod"]

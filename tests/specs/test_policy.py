@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, fields, replace
 
 from reconciler.errors import Problem, SpecError, UsageError
-from reconciler.settings import Guards, Limits, Settings
+from reconciler.settings import ApplyFrom, Guards, Limits, Settings
 from reconciler.specs import load
 from reconciler.specs.policy import RULES, Policy
 from reconciler.specs.project import _only_document, read_policy
@@ -51,6 +51,13 @@ ALLOWED: Final = (
     ("max_guards: {max_new_requests: null}", "guards: {max_new_requests: 10}"),
     ("max_guards: {allow_empty: true}", "guards: {allow_empty: true}"),
     ("max_limits: {spec_depth: 20}", ""),
+    ("required_apply: {clean: true}", ""),
+    ("required_apply: {clean: true, pushed: true}", "apply: {clean: true}"),
+    ("required_apply: {clean: false}", "apply: {clean: false}\nguards: {allow_dirty: true}"),
+    ("required_apply: {only_from: [main, release-*]}", "apply: {only_from: [release-*]}"),
+    ("required_apply: {only_from: []}", "apply: {only_from: []}\nguards: {allow_other_branch: true}"),
+    ("required_apply: {clean: true}", "guards: {allow_unpushed: true, allow_dirty: false}"),
+    ("required_apply: {clean: true}\nmax_guards: {allow_dirty: true}", "guards: {allow_dirty: true}"),
 )
 REFUSED: Final = (
     ("allowed_models: [mistral-small-*]", "", "specs/a.yaml:3:8", "model: the policy does not allow `mistral-embed`"),
@@ -108,6 +115,36 @@ REFUSED: Final = (
         "reconciler.yaml:2:22",
         "limits.spec_depth: the policy allows at most 20",
     ),
+    (
+        "required_apply: {clean: true}",
+        "apply: {clean: false}",
+        "reconciler.yaml:2:16",
+        "apply.clean: the policy allows only true",
+    ),
+    (
+        "required_apply: {only_from: [main, release-*]}",
+        "apply: {only_from: [main, dev]}",
+        "reconciler.yaml:2:20",
+        "apply.only_from: the policy allows only main, release-*",
+    ),
+    (
+        "required_apply: {only_from: [main]}",
+        "apply: {only_from: []}",
+        "reconciler.yaml:2:20",
+        "apply.only_from: the policy allows only main",
+    ),
+    (
+        "required_apply: {only_from: [main]}",
+        "apply: {only_from: ['*']}",
+        "reconciler.yaml:2:20",
+        "apply.only_from: the policy allows only main",
+    ),
+    (
+        "required_apply: {pushed: true}",
+        "guards: {allow_unpushed: true}",
+        "reconciler.yaml:2:26",
+        "guards.allow_unpushed: the policy allows only false",
+    ),
 )  # fmt: skip
 
 
@@ -125,7 +162,7 @@ def found(root: Path, rules: str, lines: str) -> tuple[Problem, ...]:
         if arrow:
             assert old in spec
             spec = spec.replace(old, new)
-        elif line.startswith(("guards", "limits")):
+        elif line.startswith(("guards", "limits", "apply")):
             settings += f"{line}\n"
         else:
             spec += f"{line}\n"
@@ -155,7 +192,7 @@ def test_each_field_of_a_policy_has_a_row_of_both_kinds() -> None:
     names = {field.name for field in fields(PolicyFile)} - {"message"}
     for rows in (ALLOWED, REFUSED):
         assert names == {name for row in rows for name in names if name in row[0]}
-    assert names == {*RULES, "max_guards", "max_limits"}
+    assert names == {*RULES, "max_guards", "max_limits", "required_apply"}
 
 
 def test_the_values_that_defaults_give_and_jobs_that_begin_later_are_checked(tmp_path: Path) -> None:
@@ -192,6 +229,38 @@ def test_every_guard_and_limit_has_a_ceiling_that_no_policy_raises(group: str, n
     if "maximum" in schema:
         with pytest.raises(SpecError):
             policy(yaml.safe_dump({f"max_{group}": {name: schema["maximum"] * 2}}))
+
+
+RULE: Final[dict[str, tuple[Any, list[Any], Any]]] = {
+    "only_from": (["main", "release"], [(), ("dev",), ("main", "dev"), ("*",)], ("main",)),
+    "clean": (True, [False], True),
+    "pushed": (True, [False], True),
+}
+"""For each rule about the checkout: what is required, what is looser, and what is at least as strict."""
+WAIVES: Final = {"only_from": "allow_other_branch", "clean": "allow_dirty", "pushed": "allow_unpushed"}
+
+
+def test_every_rule_about_the_checkout_can_be_required() -> None:
+    assert RULE.keys() == WAIVES.keys() == {field.name for field in fields(ApplyFrom)}
+
+
+@pytest.mark.parametrize("name", RULE)
+def test_a_required_rule_holds_whatever_the_settings_say(name: str) -> None:
+    required, looser, strict = RULE[name]
+    bound = policy(yaml.safe_dump({"required_apply": {name: required}}))
+
+    def left(**written: Any) -> Settings:  # noqa: ANN401 - fields of settings
+        return bound.capped(replace(Settings(project="demo"), **written))
+
+    for value in looser:
+        kept = getattr(left(apply=replace(ApplyFrom(), **{name: value})).apply, name)
+        assert kept == (tuple(required) if isinstance(required, list) else required)
+    assert getattr(left(apply=replace(ApplyFrom(), **{name: strict})).apply, name) == strict
+    waived = left(guards=replace(Guards(), **dict.fromkeys(WAIVES.values(), True))).guards
+    assert {it for it in WAIVES.values() if not getattr(waived, it)} == {WAIVES[name]}
+    assert _refuses(bound, {WAIVES[name]: True})
+    assert not _refuses(bound, {WAIVES[name]: False})
+    assert not any(_refuses(bound, {it: True}) for it in WAIVES.values() if it != WAIVES[name])
 
 
 _NUMBERS: Final = st.one_of(st.none(), st.integers(0, 40))

@@ -18,6 +18,7 @@ from tests.helpers.source import calls, nodes
 
 STARTERS = {
     "vcs/git_process.py": "run",
+    "cli/session/key_command.py": "run",
     "notifications/command.py": "Popen",
     "requests/patterns.py": "Popen",  # Python cannot interrupt a search for a pattern, only end its process
 }

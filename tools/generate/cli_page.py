@@ -22,6 +22,20 @@ environment, and the environment overrides `reconciler.yaml`; the project's name
 [exit codes](exit-codes.md).
 """
 
+_ENVIRONMENT: Final = {
+    "`MISTRAL_API_KEY`": "The API key. `--api-key-file` overrides it.",
+    "`RECONCILER_KEY_COMMAND`": "A command that prints the key, such as `vault kv get -field=key secret/mistral`. It "
+    "runs if there is no other key: without a shell, in the root folder, for at most 30 seconds. Its program is in "
+    "`PATH` or an absolute path, and not in the checkout. What it prints is neither shown nor logged.",
+    "`MISTRAL_BASE_URL`": "The API's host, or a gateway in front of it: `https://gateway.example/mistral`.",
+    "`RECONCILER_HEADERS`": "Headers that the gateway wants, one `Name: value` per line. They are sent to that host "
+    "only, and kept out of messages and logs like the key.",
+    "`RECONCILER_CLIENT_CERT`": "A PEM file with a client certificate (mTLS) and its private key, without a password. "
+    "`RECONCILER_CLIENT_KEY` names the file of the key, if it is another.",
+    "`SSL_CERT_FILE`, `SSL_CERT_DIR`": "The certificate authorities to trust.",
+    "`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`": "The proxy.",
+}
+
 _COMMON: Final = frozenset(field.name for field in fields(Common))
 
 
@@ -42,6 +56,9 @@ def page() -> str:
         *(part for names, command in found for part in _section(names, command)),
         "## Common options",
         _options(shared),
+        "## Key, gateway and network",
+        "These variables are read from the environment only, never from a file of the project.",
+        markdown.table(["variable", "meaning"], ([name, meaning] for name, meaning in _ENVIRONMENT.items())),
         source="`reconciler/cli`",
     )
 

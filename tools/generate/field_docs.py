@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import ast
+from collections import ChainMap
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
 
 def field_docs(modules: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return what is below the fields of the classes of modules, as one line, by class and field."""
+    """Return what is below the fields of the classes of modules, as one line, by class and field.
+
+    A class has the fields of its bases too, if they are before it in the modules.
+    """
     trees = (ast.parse(Path(it).read_text(encoding="utf-8")) for it in modules)
-    return {it.name: _of_class(it) for tree in trees for it in tree.body if isinstance(it, ast.ClassDef)}
+    found: dict[str, dict[str, str]] = {}
+    for shape in (it for tree in trees for it in tree.body if isinstance(it, ast.ClassDef)):
+        bases = (found.get(base.id, {}) for base in shape.bases if isinstance(base, ast.Name))
+        found[shape.name] = dict(ChainMap(_of_class(shape), *bases))
+    return found
 
 
 def _of_class(shape: ast.ClassDef) -> dict[str, str]:

@@ -15,6 +15,7 @@ required_metadata:
 may_adopt: false
 max_guards: {max_new_requests: 50000, max_requests_per_day: 200000, allow_created_elsewhere: false}
 max_limits: {requests_per_job: 100000}
+required_apply: {only_from: [main], clean: true}
 """
 """A policy; a test reads it."""
 
@@ -40,6 +41,8 @@ specs/a.yaml:3:8: model: the policy does not allow `mistral-large-2512`
 - **A guard or limit** that is written above its ceiling is an error. One that is not written has its default, or
   the ceiling if that is lower. Options such as `--max-new-requests` may not exceed a ceiling either. A policy
   cannot raise what is built in.
+- **A rule about the checkout** in `required_apply` counts whether the settings have it or not. A looser one in the
+  settings is an error, and so is the `allow_…` that waives it.
 - **Globs** have `*`, `?` and `[a-z]`, and match the whole text; `*` also matches `/`.
 - **Fail closed.** A file that does not exist, has a mistake or an unknown field, or is in the checkout (links
   followed) ends the command.
@@ -83,5 +86,9 @@ def page() -> str:
     """Return `docs/policy.md`."""
     schema = spec_schemas.schema("policy")
     blocks = [HEAD, f"```yaml\n{EXAMPLE}```", TEXT, *reference.fields(schema, schema)]
-    blocks += [block for name in ("max_guards", "max_limits") for block in reference.inner(name, schema)]
+    blocks += [
+        block
+        for name in ("max_guards", "max_limits", "required_apply")
+        for block in reference.inner(name, schema)
+    ]
     return "\n\n".join(blocks) + "\n"

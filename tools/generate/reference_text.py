@@ -199,9 +199,9 @@ ENVIRONMENTS: Final = """\
 ## Environments
 
 In place of `project`, the file can have environments. Each is a project of its own with the same specs, in which it can
-replace fields. `--env dev` or `RECONCILER_ENV=dev` chooses one; without a choice, only `validate` works, and checks
-all. The plan names the environment, and its results are in a folder of its name below `results`. The API key is always
-in `MISTRAL_API_KEY`, so set that for each environment too.
+replace fields, and single values of `guards` and `apply`. `--env dev` or `RECONCILER_ENV=dev` chooses one; without a
+choice, only `validate` works, and checks all. The plan names the environment, and its results are in a folder of its
+name below `results`. The API key is always in `MISTRAL_API_KEY`, so set that for each environment too.
 
 A glob that matches no spec is an error, and so is a field that two globs set in one spec. Names match as the specs
 write them: `nightly-*` matches `nightly-{stem}`. In a workspace that two environments share, work that one has

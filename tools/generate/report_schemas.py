@@ -90,9 +90,9 @@ def _text(name: str) -> str:
 
 _MODULES: Final = (
     document.__file__,
+    result_summary.__file__,
     reports.__file__,
     snapshot.__file__,
-    result_summary.__file__,
     wire.__file__,
     __file__,
     record.__file__,

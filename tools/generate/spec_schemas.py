@@ -41,6 +41,7 @@ _FIELDS_OF: Final = {
     "SettingsFile": ("Settings", "SettingsFile"),
     "MaxGuards": ("Guards",),
     "MaxLimits": ("Limits",),
+    "RequiredApply": ("ApplyFrom",),
 }
 """The classes that describe the fields of a model, if it is not the model itself."""
 _ALIKE: Final = {

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from reconciler import file_access
+from reconciler.api.key import KEY_COMMAND, VARIABLE
 from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.params.options import Chosen, Common
 from reconciler.cli.session import agreed_plans
@@ -81,7 +82,7 @@ def plan(job: GithubJob) -> int:
         return ExitCode.OK
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
     given = ["plan", "-o", str(file), "--format", "github", "--comment", str(comment)]
-    if not job.environ.get("MISTRAL_API_KEY"):
+    if not (job.environ.get(VARIABLE) or job.environ.get(KEY_COMMAND)):
         seen = snapshot(job)
         if seen is None:
             raise ReconcilerError(

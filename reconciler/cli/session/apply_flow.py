@@ -19,6 +19,7 @@ from reconciler.context import RunContext
 from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
+from reconciler.outputs.submitted import index_submitted
 from reconciler.plans.agreement import AgreedPlan
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
@@ -54,7 +55,7 @@ class ApplyFlow:
     def first(self) -> tuple[PlannedRun, tuple[Outcome, ...]]:
         """Plan, show, ask, apply."""
         with self._locked():
-            return plan_and_apply(
+            planned, outcomes = plan_and_apply(
                 self.run,
                 self.declared,
                 self._approve,
@@ -62,6 +63,8 @@ class ApplyFlow:
                 saved=self.saved,
                 agreed=self.agreed,
             )
+        index_submitted(self.run, self.declared.specs, outcomes)
+        return planned, outcomes
 
     def _approve(self, planned: PlannedRun) -> bool:
         self.last_shown = planned

@@ -18,6 +18,7 @@ from reconciler.documents.reports import ApplyDoc, pretty
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Declared
+from reconciler.outputs.submitted import index_submitted
 from reconciler.planning.actions import Plan
 from reconciler.plans.approval import approval_of
 from reconciler.plans.document import PlanDoc
@@ -104,13 +105,18 @@ def follow(
         timeout: seconds; None for no limit.
     """
     planned, outcomes = first
+
+    def report(later: PlannedRun, done: tuple[Outcome, ...]) -> None:
+        reporter.round(later, done)
+        index_submitted(run, declared.specs, done)
+
     rounds = ApplyLoop(
         run=run,
         declared=declared,
         approval=approval_of(approved, saved, done=planned.plan).record_attempts(planned.proposed),
         submitted=requests_submitted(planned.plan, outcomes),
         locked=lambda: locked(run),
-        report=reporter.round,
+        report=report,
         outcomes=outcomes,
     )
     policy = PollPolicy(timeout_seconds=timeout)

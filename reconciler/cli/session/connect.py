@@ -13,6 +13,7 @@ from reconciler.api.key import ApiKey, read_key
 from reconciler.api.transport import Transport, https_transport, wsgi_transport
 from reconciler.api.values import RequestRecord
 from reconciler.cli.params.options import Common
+from reconciler.cli.session.key_command import key_from_command
 from reconciler.cli.session.target import TRUE
 from reconciler.environment import Environment, Log
 from reconciler.errors import ReconcilerError, UsageError
@@ -20,7 +21,7 @@ from reconciler.model import Target
 from reconciler.specs.project import STATE, Project
 
 
-def key(common: Common, env: Environment, target: Target) -> ApiKey:
+def key(common: Common, env: Environment, project: Project, target: Target) -> ApiKey:
     """Return the key for the target.
 
     Raises:
@@ -30,7 +31,11 @@ def key(common: Common, env: Environment, target: Target) -> ApiKey:
         from reconciler.sandbox import BUILT_IN_KEY
 
         return ApiKey(BUILT_IN_KEY)
-    return read_key(environ=env.environ, file=common.api_key_file and env.cwd / common.api_key_file)
+    return read_key(
+        environ=env.environ,
+        file=common.api_key_file and env.cwd / common.api_key_file,
+        run=lambda: key_from_command(env.environ, env.git(project.root).toplevel() or project.root),
+    )
 
 
 def sandbox_db(project: Project) -> Path:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from reconciler import file_access
+from reconciler.api.key import VARIABLES
 from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.session.target import LEDGER_HEADER
 from reconciler.environment import Environment
@@ -116,8 +117,9 @@ def environment(job: GithubJob, *, key: bool) -> dict[str, str]:
     given = {**job.source, **job.environ}
     given.pop("RECONCILER_TOKEN", None)
     given.setdefault("RECONCILER_LOG_LEVEL", "info")
-    if not (key and given.get("MISTRAL_API_KEY")):
-        given.pop("MISTRAL_API_KEY", None)
+    for name in VARIABLES:
+        if not (key and given.get(name)):
+            given.pop(name, None)
     token = job.environ.get("RECONCILER_TOKEN", "")
     if token and key:
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()

@@ -100,7 +100,7 @@ def open_run(
             sleep=env.sleep,
             on_pause=lambda seconds: log("requests.paused", seconds=math.ceil(seconds)),
         )
-        key = ApiKey("none") if offline else connect.key(common, env, target)
+        key = ApiKey("none") if offline else connect.key(common, env, project, target)
         api = kind(
             base_url=target.base_url,
             key=key,

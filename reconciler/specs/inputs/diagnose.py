@@ -37,12 +37,7 @@ class _NumberError(ValueError):
 
 
 def diagnose_line(number: int, line: Text) -> Iterator[Finding]:
-    """Yield the findings for a line that was refused, or that may repeat a key.
-
-    Args:
-        number: the line number, 1-based.
-        line: its bytes, without the line feed.
-    """
+    """Yield the findings for a line, without its line feed, that was refused or that may repeat a key."""
     if number == 1 and line.startswith(BOM_UTF8):
         yield Finding(FindingKind.BOM)
         line = line.removeprefix(BOM_UTF8)

@@ -139,11 +139,7 @@ class Findings:
         return frozenset(known.custom_id for known in self._found if known.custom_id is not None)
 
     def problems(self, first_uses: Mapping[str, str]) -> tuple[Problem, ...]:
-        """Return the problems to show.
-
-        Args:
-            first_uses: the location of the first use of each id in `repeated`.
-        """
+        """Return the problems to show. `first_uses` has the location of the first use of each id in `repeated`."""
         shown = tuple(self._problem(finding, first_uses) for finding in self._found)
         if not self._rest:
             return shown

@@ -72,9 +72,7 @@ def of_keys(number: int, keys: AbstractSet[str]) -> Finding | None:
 def of_file(stream: BinaryIO, path: str) -> Finding | None:
     """Return the finding for a file that is not JSONL at all; None if its lines are to be read.
 
-    Args:
-        stream: the open file, at its beginning; the position is restored.
-        path: its path; only its suffix counts.
+    The position of the stream is restored. Of the path, only the suffix counts.
     """
     head = stream.read(_HEAD)
     stream.seek(0)

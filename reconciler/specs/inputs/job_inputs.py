@@ -46,9 +46,7 @@ class Inputs:
     def files(self, document: Document, path: str | None = None) -> tuple[list[Input], list[Problem]]:
         """Return the inputs under `input_files`, sorted by identity, and the problems with them.
 
-        Args:
-            document: the spec.
-            path: the job's only input if it comes from `for_each`, relative to the root.
+        `path` is the job's only input if it comes from `for_each`, relative to the root.
         """
         named, problems = self._named(document, ("input_files",)) if path is None else ({path: False}, [])
         found: list[Input] = [UploadedFile(id=name) for name, uploaded in named.items() if uploaded]

@@ -84,11 +84,7 @@ class PathResolver:
         """Each folder and its real path."""
 
     def named(self, entry: str, *, folder: str) -> list[str]:
-        """Return the files that an entry names, absolute, links followed, sorted.
-
-        Args:
-            entry: a path or a glob.
-            folder: the spec's folder, absolute.
+        """Return the files that a path or glob of a spec in `folder` names, absolute, links followed, sorted.
 
         Raises:
             NoInputError: it names no file, or one that cannot be used.

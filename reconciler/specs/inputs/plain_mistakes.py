@@ -33,12 +33,7 @@ class MistakeKind(Struct):
 
 
 def kinds(endpoint: str, bodies: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[str, MistakeKind]:
-    """Return the kinds of mistakes, by their words: how often each occurs, and first at which place.
-
-    Args:
-        endpoint: the job's endpoint.
-        bodies: each body with its line or position.
-    """
+    """Return the kinds of mistakes, by their words: how often each occurs, and first at which line or position."""
     found: dict[str, MistakeKind] = {}
     for at, body in bodies:
         named = (f"`{it.where}` {it.what}" for it in mistakes.mistakes(endpoint, body) if not it.lacks)

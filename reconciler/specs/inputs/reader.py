@@ -171,14 +171,7 @@ class InputReader:
 
 
 def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED) -> Checked:
-    """Read a file in one pass. Memory grows only with its longest line and its custom_ids.
-
-    Args:
-        file: the file to read.
-        path: its path in problems.
-        limits: the maximum size of the file and of its lines.
-        progress: receives the number of bytes read.
-    """
+    """Read a file in one pass; problems call it `path`. Memory grows only with its longest line and its custom_ids."""
     findings, sha256, size = Findings(path), "", 0
     found = Scan(findings)
     first: dict[str, str] = {}

@@ -43,12 +43,7 @@ class Requirements(Struct, frozen=True):
         )
 
     def violations(self, number: int, body: Mapping[str, Any]) -> Iterator[Finding]:
-        """Yield the violations in a line.
-
-        Args:
-            number: the line number.
-            body: the request body.
-        """
+        """Yield the violations in the body of a line."""
         field, model = REQUIRED.get(self.endpoint), body.get("model")
         if field is not None and field not in body:
             yield Finding(FindingKind.LACKS, number, more=f": `{field}`, which {self.endpoint} requires")

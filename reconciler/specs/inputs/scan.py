@@ -72,13 +72,7 @@ _HUGE: Final = re.compile(rb"[0-9]{%d}" % _DIGITS)
 
 
 def scan(texts: Iterable[Text], longest: int, findings: Findings) -> Scan:
-    """Check every line.
-
-    Args:
-        texts: the lines, several at a time.
-        longest: maximum bytes of a line; reading stops at a longer one.
-        findings: receives the problems.
-    """
+    """Check every line up to one that is longer than `longest` bytes, and add the problems to `findings`."""
     seen = Scan(findings)
     for text in texts:
         found = decode_batch(text, seen.everywhere) if len(text) <= min(longest, MAX_LENGTH) else None
@@ -107,11 +101,7 @@ def decode_batch(text: Text, fields: frozenset[str] = FIELDS) -> _Batch | None:
     """Return the contents of a batch of lines, None if one is invalid or suspicious.
 
     Decoders silently drop the first of two equal keys. The decoded lines are therefore encoded again, and the quotation
-    marks compared: their number does not depend on white space and escapes.
-
-    Args:
-        text: the lines.
-        fields: the fields to look for in all bodies.
+    marks compared: their number does not depend on white space and escapes. `fields` are looked for in all bodies.
     """
     lines, found, marks = split(text), _Batch(fields_in_all_lines=fields), 0
     try:

@@ -18,11 +18,7 @@ def convert_or_explain(
 ) -> Model | list[Problem]:
     """Return the document's value as `model`, or its problems except those in `document.problems`.
 
-    Args:
-        document: the document.
-        model: the type to convert it to.
-        schema: the name of the model's schema.
-        misplaced: hints for fields that belong elsewhere.
+    `schema` is the name of the model's schema; `misplaced` has hints for fields that belong elsewhere.
     """
     try:
         return msgspec.convert(document.value, model)

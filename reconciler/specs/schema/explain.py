@@ -43,13 +43,7 @@ class _Mistake(NamedTuple):
 
 
 def explain(document: Document, name: str, misplaced: Mapping[str, str]) -> list[Problem]:
-    """Return every mistake that a schema finds in a document.
-
-    Args:
-        document: the refused document.
-        name: the name of the document's schema.
-        misplaced: hints for fields that belong elsewhere.
-    """
+    """Return every mistake that the schema `name` finds in a refused document. `misplaced` has hints: see `convert`."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - see the module's docstring
 
     schema = json_schema.schema(name)

@@ -15,13 +15,17 @@ import reconciler
 
 _PACKAGE: Final = Path(reconciler.__file__).parent
 FOLDER: Final = next(it / "schemas" for it in (_PACKAGE, _PACKAGE.parent) if (it / "schemas").is_dir())
-"""In the installed package, or in the clone. Each file is called `<name>.schema.json`."""
+"""In the installed package, or in the clone."""
 
 Schema = dict[str, Any]
 
 
+def schema_file(name: str) -> Path:
+    """Return the file of a schema."""
+    return FOLDER / f"{name}.schema.json"
+
+
 @cache
 def schema(name: str) -> Schema:
-    """Return a schema of `FOLDER`."""
-    data = (FOLDER / f"{name}.schema.json").read_bytes()
-    return msgspec.json.decode(data, type=Schema)
+    """Return a schema."""
+    return msgspec.json.decode(schema_file(name).read_bytes(), type=Schema)

@@ -12,11 +12,13 @@ from reconciler.specs.schema.job_fields import fields_of
 from reconciler.specs.schema.types import MetadataKey, optional_fields
 
 if TYPE_CHECKING:
+    from reconciler.settings import ApplyFrom as RequiredApply
     from reconciler.settings import Guards as MaxGuards
     from reconciler.settings import Limits as MaxLimits
 else:
     MaxGuards = optional_fields("MaxGuards", fields_of(settings.Guards))
     MaxLimits = optional_fields("MaxLimits", fields_of(settings.Limits))
+    RequiredApply = optional_fields("RequiredApply", fields_of(settings.ApplyFrom))
 
 Globs = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
 
@@ -44,3 +46,8 @@ class PolicyFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The largest value of each guard, in settings and on the command line. `false` forbids an `allow_…`."""
     max_limits: MaxLimits = MaxLimits()
     """The largest value of each limit."""
+    required_apply: Annotated[
+        RequiredApply, such_as({"only_from": ["main"], "clean": True, "pushed": True})
+    ] = RequiredApply()
+    """Rules about the checkout that `apply` in the settings has at least; with `only_from`, globs that it may choose
+    from. A rule forbids its `allow_…`, unless `max_guards` allows that."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.constraints import NAME_PATTERN, NAME_RULE, matching
-from reconciler.settings import Guards, ProjectName, Settings
+from reconciler.settings import ApplyFrom, Guards, ProjectName, Settings
 from reconciler.specs.schema.job_fields import JobFields, fields_of
 from reconciler.specs.schema.types import optional_fields
 
@@ -29,6 +29,8 @@ class EnvironmentFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Any field of a spec except `name`; a value is replaced as a whole. Paths are relative to the spec."""
     guards: Guards = Guards()
     """Guards that differ from those of the file."""
+    apply: ApplyFrom = ApplyFrom()
+    """Rules about the checkout that differ from those of the file."""
 
 
 class SettingsFile(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -65,14 +65,9 @@ class SourceFile:
     def problem(
         self, place: Place | None, message: str, *, hint: str = "", warning: bool = False, show: bool = True
     ) -> Problem:
-        """Return a problem of this file.
+        """Return a problem at a place, or of the file as a whole; with a warning, the file is still usable.
 
-        Args:
-            place: its position; None for the file as a whole.
-            message: what is wrong.
-            hint: the next step.
-            warning: True if the file is still usable.
-            show: False if the line must not be shown (it may contain a prompt).
+        Do not show a line that may contain a prompt.
 
         Raises:
             SpecError: the file has more than `MAX_PROBLEMS` errors; carries them.

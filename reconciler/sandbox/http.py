@@ -1,11 +1,16 @@
-"""Errors in the shapes of the real API, which uses both FastAPI's and its own."""
+"""What the calls have in common: parameters as the API declares them, answers, and errors in the real API's shapes.
+
+The real API uses both FastAPI's shape of an error and its own.
+"""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Meta, Struct
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -13,6 +18,34 @@ from reconciler.catalogue.mistakes import located
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+S = TypeVar("S", bound=Struct)
+Json: TypeAlias = dict[str, Any]
+
+MAX_PAGE_SIZE: Final = 10_000
+"""The real limit is unknown."""
+_REPEATABLE: Final = frozenset({"mimetypes", "sample_type", "source", "status"})
+"""The parameters that a call may give several times."""
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """The parameters of a list."""
+
+    page: Annotated[int, Meta(ge=0, le=1 << 31)] = 0
+    page_size: Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE)] = 100
+
+
+def read(given: MultiDict[str, str], wanted: type[S], *, place: str = "query") -> S:
+    """Return the query or the form of a request, without the parameters that `wanted` does not have.
+
+    Raises:
+        ErrorResponse: 422, with the first problem.
+    """
+    values = {name: given.getlist(name) if name in _REPEATABLE else text for name, text in given.items()}
+    try:
+        return msgspec.convert(values, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise unprocessable(place, error) from None
 
 
 def json_response(body: object, status: int = 200) -> Response:
