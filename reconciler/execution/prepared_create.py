@@ -31,8 +31,16 @@ def prepare(
     spec = create.spec
     op = run.ops.get(spec.run_key) or run.env.new_op()
     project, attempt = run.target.project, create.attempt
-    marks = tags.tags_of(spec, project=project, attempt=attempt, op=op, source=run.source, over=over)
-    inline = [part.body for part in spec.inputs if isinstance(part, InlineRequests) and part.sent_inline]
+    marks = tags.tags_of(
+        spec,
+        project=project,
+        attempt=attempt,
+        op=op,
+        source=run.source,
+        over=over,
+        part=create.submitted,
+    )
+    inline = [it.body for it in create.sent.inputs if isinstance(it, InlineRequests) and it.sent_inline]
     return PreparedCreate(
         create=create,
         op=op,

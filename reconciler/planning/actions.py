@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import Self, TypeAlias, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from reconciler.model import Job, JobSpec, OwnedJob
+from reconciler.model import Job, JobSpec, OwnedJob, SubmittedPart
 from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Standing
 
@@ -98,6 +99,13 @@ class Create(Struct, frozen=True, kw_only=True):
     """What only the ledger says, if the create rests on it: it needs an agreed plan."""
     part: NextPart | None = None
     """What it submits, if that is only a part of the work."""
+    submitted: SubmittedPart | None = None
+    """The inputs of that part, once they are cut."""
+
+    @property
+    def sent(self) -> JobSpec:
+        """The spec with the inputs that are sent. Its identity is not that of the work."""
+        return self.spec if self.submitted is None else replace(self.spec, inputs=self.submitted.inputs)
 
     @property
     def requests(self) -> int | None:

@@ -73,7 +73,7 @@ def plan_document(
 def _summary(plan: Plan) -> SummaryDoc:
     creates, cancels = plan.of(Create), plan.of(Cancel)
     replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
-    requests = [create.spec.requests for create in creates]
+    requests = [create.requests for create in creates]
     files = {file.sha256: file.size for create in creates for file in create.spec.uploads}
     return SummaryDoc(
         create=len(creates) - len(replaced),
@@ -122,7 +122,7 @@ def _action(action: Action) -> ActionDoc:
                 model=action.spec.model,
                 agent_id=action.spec.agent_id,
                 settings=SettingsDoc.of(action.spec),
-                requests=action.spec.requests,
+                requests=action.requests,
                 uploads=tuple(
                     UploadDoc(path=file.path, sha256=file.sha256, bytes=file.size)
                     for file in sorted(action.spec.uploads, key=lambda file: file.path)
