@@ -90,6 +90,20 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
         live = self.succeeded or self.running or self.stopping or self.unsettled is not None
         return self.work_is_wanted and not live
 
+    @cached_property
+    def donors(self) -> tuple[OwnedJob, ...]:
+        """The ended jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
+
+        Whole jobs decide if the work is complete by tags and counts, live, unsettled, or not wanted, or if no job has
+        an answer.
+        """
+        if not self.work_is_wanted or self.owner or self.running or self.stopping or self.unsettled:
+            return ()
+        if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
+            return ()
+        jobs = tuple(it for it in self.of_run_key if it.phase.ended and not it.adopted)
+        return jobs if any(it.job.has_answers or it.is_part for it in jobs) else ()
+
     # What the ledger knows.
 
     @cached_property
@@ -169,6 +183,10 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     def cancelled_by_us(self, known: Remembered) -> bool:
         """Whether the ledger says that the API accepted this tool's cancel of a job, as a duplicate or otherwise."""
         return self.memory.cancels.get(known.job_id) in OUR_CANCELS | {Reason.DUPLICATE}
+
+    def cancelled_by_this_tool(self, owned: OwnedJob) -> bool:
+        """Whether this tool cancelled a job, also as a duplicate."""
+        return self._cancelled_as_duplicate(owned.job.id) or self.stopped_by_us(owned)
 
     def stopped_by_us(self, owned: OwnedJob) -> bool:
         """Whether this tool cancelled a job as removed, suspended or superseded.

@@ -88,6 +88,8 @@ class Verdict(StrEnum):
     """There is something to submit."""
     CANARY_FAILED = "canary_failed"
     """There is something to submit, and the checks of the canary do not hold."""
+    UNREAD = "unread"
+    """Results were not read that may have answers to all that is left."""
     STOPPED = "stopped"
     """A person stopped what has no answer."""
     INCOMPLETE = "incomplete"
@@ -108,6 +110,7 @@ def verdict(coverage: Coverage, part: NextPart) -> Verdict:
         (count[State.GONE], Verdict.GONE),
         (part.places, Verdict.SUBMIT),
         (part.failed_check, Verdict.CANARY_FAILED),
+        (count[State.UNREAD], Verdict.UNREAD),
         (count[State.STOPPED], Verdict.STOPPED),
     )
     return next((word for holds, word in table if holds), Verdict.INCOMPLETE)
@@ -135,7 +138,14 @@ def next_part(coverage: Coverage, rules: Rules, sizes: Sequence[int] | None = No
     retry_kinds = {at for at, kind in enumerate(coverage.kinds) if retried(kind, rules.retry_on)}
     states, attempts, kinds = coverage.states, coverage.attempts, coverage.kind
     fresh = array("Q", (at for at, state in enumerate(states) if state == State.NEW))
-    unread = array("Q", (at for at, state in enumerate(states) if state == State.UNREAD))
+    unread = array(
+        "Q",
+        (
+            at
+            for at, state in enumerate(states)
+            if state == State.UNREAD and attempts[at] + 1 < rules.max_attempts
+        ),
+    )
     again = array(
         "Q",
         (

@@ -11,7 +11,7 @@ without our project's tag are ignored, except adopted ones. The order of the inp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from reconciler.ledger.memory import Memory
@@ -87,8 +87,13 @@ def plan(
         works: the state of each request, by name: of the names whose results were read.
         now: wall clock, Unix seconds.
     """
+    return plan_cases(group_by_name(declared, observed, memory, works=works, now=now), declared)
+
+
+def plan_cases(several: Iterable[Case], declared: Declared) -> Plan:
+    """Decide about every case, in their order."""
     decisions, not_considered = [], 0
-    cases = {case.name: case for case in group_by_name(declared, observed, memory, works=works, now=now)}
+    cases = {case.name: case for case in several}
     for case in cases.values():
         if not _considered(case, declared):
             not_considered += len(case.own_jobs)

@@ -45,7 +45,7 @@ class RetryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
 
     max_attempts: int = 1
     """Jobs in total, including the first."""
-    on: tuple[str, ...] = Retry().statuses
+    on: tuple[str, ...] = Retry().words
     """The API's statuses after which it is."""
 
 
@@ -66,7 +66,7 @@ class SettingsDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
         return cls(
             timeout_hours=spec.timeout_hours,
             metadata=dict(spec.metadata),
-            retry=RetryDoc(max_attempts=spec.retry.max_attempts, on=spec.retry.statuses),
+            retry=RetryDoc(max_attempts=spec.retry.max_attempts, on=spec.retry.words),
             on_change=spec.on_change,
             on_remove=spec.on_remove,
             max_failed=spec.max_failed,

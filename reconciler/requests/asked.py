@@ -89,7 +89,7 @@ def read_inputs(
     asked = Asked()
     places, keys, digests, forms = asked.places, asked.keys, asked.lines, asked.forms
     known: dict[bytes, int] = {}
-    for line in _lines(inputs, longest, heartbeat):
+    for line in lines(inputs, longest, heartbeat):
         row, key = identify(line, model)
         if row is None:
             custom_id, form = _custom_id(line), UNKNOWN
@@ -104,14 +104,24 @@ def read_inputs(
     return asked
 
 
-def _lines(inputs: Sequence[Path | bytes], longest: int, heartbeat: Callable[[], None]) -> Iterator[bytes]:
+def lines(inputs: Sequence[Path | bytes], longest: int, heartbeat: Callable[[], None]) -> Iterator[bytes]:
+    """Yield the lines of some inputs, without their line feeds.
+
+    Args:
+        inputs: files, or their content.
+        longest: maximum bytes of a line.
+        heartbeat: called regularly; raises to stop.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     for part in inputs:
         stream: BinaryIO
         stream = io.BytesIO(part) if isinstance(part, bytes) else file_access.open_to_read(part, buffering=0)
         with stream:
-            for _, lines in blocks(stream, longest=longest):
+            for _, several in blocks(stream, longest=longest):
                 heartbeat()
-                yield from lines
+                yield from several
 
 
 def _custom_id(line: bytes) -> str | None:
@@ -147,12 +157,14 @@ class AskedIndex:
     head: Mapping[str, Any]
     ids: Sequence[bytes]
     """The custom_ids as JSON."""
+    keys: bytes = b""
+    """`KEY_BYTES` of each request; empty if the inputs were not available."""
 
 
 def load(path: Path) -> AskedIndex | None:
     """Read an index; None if there is none that this version can use."""
     found = _read(path)
-    return found and AskedIndex(found[0], found[1]["ids"].splitlines())
+    return found and AskedIndex(found[0], found[1]["ids"].splitlines(), found[1]["keys"])
 
 
 def reopen(path: Path, job_id: str, inputs: str) -> tuple[Asked, str] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -22,10 +23,12 @@ from reconciler.outputs.place import local_folder
 from reconciler.outputs.summaries import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
+from reconciler.planning.case import Case
+from reconciler.planning.group_by_name import group_by_name
 from reconciler.planning.guard_input import GuardInput
 from reconciler.planning.guards import refusals
-from reconciler.planning.hold_back import hold_back
-from reconciler.planning.planner import plan
+from reconciler.planning.hold_back import hold_back, hold_unread
+from reconciler.planning.planner import plan_cases
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
@@ -92,7 +95,7 @@ def gather(
     """
     memory = log_problems(run, recall(run))
     observed = add_received(run, declared, read_workspace(run, declared, memory, listed))
-    found = decide(run, declared, observed, memory)
+    found = decide(run, declared, observed, memory, read_states=True)
     return check(run, dataclasses.replace(found, plan=hold_unagreed(found.plan)) if unattended else found)
 
 
@@ -104,9 +107,16 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     """
     memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory)
-    if observed.pages > 1 and decide(run, declared, observed, memory).plan.of(Create):
+    undecided = _results_may_decide(declared, observed)
+    if observed.pages > 1 and (undecided or decide(run, declared, observed, memory).plan.of(Create)):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)
-    return decide(run, declared, add_received(run, declared, observed), memory)
+    if undecided:
+        from reconciler.runs.results import bring_answers  # noqa: PLC0415 - few plans need it
+
+        bring_answers(run, _grouped(run, declared, observed, memory).cases, declared.specs, observed.owned)
+    observed = add_received(run, declared, observed)
+    found = decide(run, declared, observed, memory, read_states=True)
+    return dataclasses.replace(found, plan=hold_unread(found.plan))
 
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
@@ -118,19 +128,66 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     return check(run, decide(run, declared, observed, memory))
 
 
-def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Proposal:
+def decide(
+    run: RunContext[ApiT],
+    declared: Declared,
+    observed: Observed,
+    memory: Memory,
+    *,
+    read_states: bool = False,
+) -> Proposal:
     """Plan, and apply the quota.
 
     The time of the plan is when reading began: reading may take minutes, and a snapshot may be of yesterday. A create
     that has settled only since then may be missing from the list.
+
+    Args:
+        run: what to work with.
+        declared: what git says.
+        observed: the workspace.
+        memory: what the ledger remembers.
+        read_states: whether to read, in the place of results, the state of each request of work that is not complete.
+
+    Raises:
+        ReconcilerError: the place of results, or an input, cannot be read.
     """
-    memory = memory.reopened(observed.missing_ids, now=observed.read_started_at)
-    declared = replace(declared, ancestry=run.ancestry(commits_in_question(declared, observed)))
+    it = _grouped(run, declared, observed, memory)
     quota = Quota(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
-    decided = apply_quota(
-        plan(declared, observed, memory, now=observed.read_started_at), observed.pending, quota
+    cases = it.cases
+    if read_states and _results_may_decide(declared, observed):
+        from reconciler.runs.results import states_of  # noqa: PLC0415 - few plans need it
+
+        works = states_of(run, cases)
+        cases = tuple(replace(case, work=works.get(case.name)) for case in cases)
+    decided = apply_quota(plan_cases(cases, it.declared), observed.pending, quota)
+    return Proposal(declared=it.declared, observed=observed, memory=it.memory, plan=decided)
+
+
+class _Grouped(NamedTuple):
+    declared: Declared
+    """With the ancestry of the commits that jobs name."""
+    memory: Memory
+    """With the creates that may still appear."""
+    cases: tuple[Case, ...]
+
+
+def _grouped(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> _Grouped:
+    now = observed.read_started_at
+    memory = memory.reopened(observed.missing_ids, now=now)
+    declared = replace(declared, ancestry=run.ancestry(commits_in_question(declared, observed)))
+    return _Grouped(declared, memory, tuple(group_by_name(declared, observed, memory, now=now)))
+
+
+def _results_may_decide(declared: Declared, observed: Observed) -> bool:
+    """Return whether a job has ended and answered only some of the requests of wanted work."""
+    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
+    return any(
+        it.tags.run_key in wanted
+        and it.phase.ended
+        and (it.job.has_answers or it.is_part)
+        and not it.completes_the_work
+        for it in observed.owned
     )
-    return Proposal(declared=declared, observed=observed, memory=memory, plan=decided)
 
 
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:

@@ -71,12 +71,13 @@ def pull(
     """
     from msgspec import structs
 
-    from reconciler.cli.session.pulling import chosen, declared, own_and_adopted, puller
+    from reconciler.cli.session.pulling import chosen, declared, own_and_adopted
     from reconciler.cli.session.session import reading
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
+    from reconciler.runs.results import puller
 
     with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
         specs = declared(run)

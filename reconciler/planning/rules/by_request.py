@@ -74,13 +74,17 @@ def answers_gone(case: Case) -> Actions:
 
 @rule(
     Standing.RESULTS_NEEDED,
-    "every job is accounted for, one of them was asked only a part of the work, and no results were read",
+    "every job is accounted for, and results that were not read show what is left: of a part of the work, or of a job "
+    "that is not to be submitted again",
     "Hold `results_needed` (attention)",
     applies=lambda case: (
-        case.accounted_for
-        and case.stopped_by_a_person is None
-        and case.partly_answered is None
-        and case.submitted_in_parts
+        case.verdict is Verdict.UNREAD
+        or (
+            case.accounted_for
+            and case.stopped_by_a_person is None
+            and case.partly_answered is None
+            and case.submitted_in_parts
+        )
     ),
 )
 def results_needed(case: Case) -> Actions:
