@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import os
+import platform
 import sys
 import threading
 import time
@@ -11,14 +12,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from random import Random, SystemRandom
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar, cast
 
 from reconciler.errors import LedgerError
 from reconciler.telemetry.progress import UNWATCHED, Progress
 
 if TYPE_CHECKING:
-    import random
-
     from reconciler.api.transport import Transport
     from reconciler.ledger.lines import Line
     from reconciler.telemetry.logs import LogSink
@@ -155,18 +155,6 @@ def process_is_alive(pid: int) -> bool:
     return True
 
 
-def _system_random() -> random.Random:
-    import random
-
-    return random.SystemRandom()
-
-
-def _node() -> str:
-    import platform
-
-    return platform.node()
-
-
 def _uuid() -> str:
     import uuid
 
@@ -207,7 +195,7 @@ class Environment:
     """Seconds from an arbitrary start, for waits."""
     sleep: Callable[[float], object] = time.sleep
     """May return early once `stop` is set."""
-    random: random.Random = field(default_factory=_system_random)
+    random: Random = field(default_factory=SystemRandom)
     map_concurrently: MapConcurrently = side_by_side
     run_in_background: RunInBackground = in_background
     wrap_transport: Callable[[Transport], Transport] = lambda transport: transport
@@ -220,7 +208,7 @@ class Environment:
     """Set by the first signal: nothing new is started."""
 
     pid: int = field(default_factory=os.getpid)
-    name: str = field(default_factory=_node)
+    name: str = field(default_factory=platform.node)
     """The machine's host name."""
     user: Callable[[], str] = _user
     """Returns the name of the operating system's user, "" if that has none."""

@@ -1,7 +1,7 @@
 """The API of Mistral AI as far as this tool needs it: batch jobs and files. No other package sends HTTP to it.
 
 `client` has the classes that commands use: a `Reader`, or a `Writer` if the command may write. `wire` converts JSON
-to the values of `reconciler.model` and `values`, `errors` sorts errors by remedy, `hints` has next steps, `retry`
+to the values of `reconciler.model` and `values`, `errors` sorts errors by remedy, `classify` the next step, `retry`
 decides whether to retry, `throttle` slows a run down after a 429, `transport` connects to the network or to an
 application in the process, `key` keeps the API key out of logs and messages. Importing this package alone imports none
 of them.

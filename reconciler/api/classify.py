@@ -1,4 +1,4 @@
-"""Turn a status, a body or an exception of httpx into an error of `errors`.
+"""Turn a status, a body or an exception of httpx into an error of `errors`, with the next step.
 
 Only this module decides between "not carried out" and "may have been carried out". Connecting, the TLS handshake,
 waiting for a free connection and a proxy's refusal come before the request is sent. After any later failure the
@@ -16,8 +16,8 @@ from typing import Final
 
 import httpx
 
-from reconciler.api import error_text, errors, hints
-from reconciler.api.calls import Call
+from reconciler.api import error_text, errors
+from reconciler.api.calls import FILES, JOBS, Call
 from reconciler.api.errors import (
     ApiError,
     MalformedAnswerError,
@@ -41,6 +41,27 @@ _PART: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 _WRONG_HOST: Final = "check the base URL: the key is sent only to the configured host"
 
 
+_TOO_LARGE: Final = (
+    "no job was created: the requests in the spec are too large for the API's gateway. Move them to a JSONL file, and "
+    "name it in `input_files` instead of `requests`"
+)
+_NO_BATCH: Final = (
+    "the host of the base URL has no batch API: use https://api.mistral.ai (regional hosts such as api.eu.mistral.ai "
+    "have neither batch jobs nor files)"
+)
+_TOO_LARGE_ANSWERS: Final = {(400, True), (413, True), (413, False)}
+"""Status, and whether the answer is a web page, of Mistral's gateway and of others for a body that is too large."""
+_PAGE_SIZE: Final = "the API no longer accepts pages of this size: look for a newer version of this tool"
+
+_HINTS: Final = {
+    403: "the key lacks the permission: ask an administrator of the workspace for it, or use another key",
+    407: "the proxy requires credentials: add them to HTTPS_PROXY",
+    409: "something else changed it meanwhile: check `reconciler status`, then run the command again",
+    410: "it existed and was deleted: the API keeps files only for a time",
+    413: "it is larger than the API accepts: split the input into several files",
+}
+
+
 def error_from_response(
     call: Call, status: int, headers: httpx.Headers, body: bytes, *, points_to: str = ""
 ) -> ApiError:
@@ -56,7 +77,7 @@ def error_from_response(
     content_type = headers.get("content-type", "")
     text = f"{status}: {error_text.describe_error_body(body, status=status, content_type=content_type)}"
     html = error_text.is_html(body, content_type)
-    hint = hints.hint(call, status, text, html=html)
+    hint = _hint(call, status, text, html=html)
     wait = retry_after(headers)
     if status == httpx.codes.TOO_MANY_REQUESTS:
         if wait is not None:
@@ -77,6 +98,20 @@ def error_from_response(
         )
     transient = status in errors.TRANSIENT
     return OutcomeUnknownError(text, hint=hint, status=status, transient=transient, retry_after=wait)
+
+
+def _hint(call: Call, status: int, text: str, *, html: bool) -> str:
+    """Return the next step, "" if the error's class has a better one."""
+    if call.inline and (status, html) in _TOO_LARGE_ANSWERS:
+        return _TOO_LARGE
+    if html:
+        return errors.FROM_A_PROXY
+    if call.method == "GET" and call.path in (JOBS, FILES):
+        if status == httpx.codes.NOT_FOUND:
+            return _NO_BATCH
+        if "page_size" in text:
+            return _PAGE_SIZE
+    return _HINTS.get(status, "")
 
 
 def retry_after(headers: httpx.Headers) -> float | None:

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from reconciler.api import calls, odd_rows, wire
+from reconciler.api.bodies import HashingReader
 from reconciler.api.calls import Call
 from reconciler.api.http import Exchange
-from reconciler.api.upload import HashingReader
 from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Writer(Reader):
         Raises:
             ReconcilerError: the content ends before `size` or cannot be read; the API keeps no part of it.
         """
-        outgoing = HashingReader(content, size=size, name=filename, on_progress=on_progress)
+        outgoing = HashingReader(file=content, size=size, name=filename, on_progress=on_progress)
         form = {"purpose": "batch", "expiry": expiry_hours and str(expiry_hours), "visibility": visibility}
         call = Call(
             method="POST",

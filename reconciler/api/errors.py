@@ -20,6 +20,10 @@ from typing import ClassVar, Final
 from reconciler.errors import ReconcilerError
 
 TOO_MANY_REQUESTS: Final = 429
+FROM_A_PROXY: Final = (
+    "the answer is a web page: it comes from a proxy, a gateway or a sign-in page, not from the API; "
+    "check the base URL and HTTPS_PROXY"
+)
 
 
 class ApiError(ReconcilerError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar
 import httpx
 
 from reconciler import __version__
-from reconciler.api import address, classify, content, deadline
+from reconciler.api import address, bodies, classify, deadline
 from reconciler.api.error_text import cut
 from reconciler.api.errors import ApiError, MalformedAnswerError
 from reconciler.api.values import Content, RequestRecord
@@ -70,7 +70,7 @@ class Exchange:
         self._http = httpx.Client(
             base_url=address.checked(base_url),
             transport=transport,
-            auth=_Bearer(key),
+            auth=self._signed,
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             follow_redirects=False,
             trust_env=False,
@@ -177,6 +177,11 @@ class Exchange:
             error.args = (error.text,)
         return error
 
+    def _signed(self, request: httpx.Request) -> httpx.Request:
+        """Add the key at the last moment, so that no object of ours holds a header with it."""
+        request.headers.update(self._key.headers())
+        return request
+
     def _request(self, call: Call) -> httpx.Request:
         return self._http.build_request(
             call.method,
@@ -196,7 +201,7 @@ class Exchange:
         """Return the error for an answer that is not a success."""
         body = bytearray()
         with suppress(httpx.HTTPError, ApiError):  # the status is enough
-            for piece in content.pieces(answer):
+            for piece in bodies.pieces(answer):
                 body += piece
                 if len(body) > MAX_ERROR_BYTES:
                     break
@@ -212,7 +217,7 @@ class Exchange:
 
     def _pieces(self, answer: httpx.Response, until: Deadline, call: Call) -> Iterator[bytes]:
         with self._translate_errors(call):
-            for piece in content.pieces(answer):
+            for piece in bodies.pieces(answer):
                 until.check()
                 until.received(len(piece))
                 yield piece
@@ -221,7 +226,7 @@ class Exchange:
 def _whole(answer: httpx.Response, until: Deadline) -> bytes:
     """Read a body within limits of size and time."""
     body = bytearray()
-    for piece in content.pieces(answer):
+    for piece in bodies.pieces(answer):
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
             body.clear()  # the traceback of the error keeps it, and that of every attempt is kept
@@ -234,14 +239,3 @@ def _headers(call: Call) -> dict[str, str] | None:
     if call.start:
         return {"Range": f"bytes={call.start}-"}
     return None if call.content is None else {"Content-Type": "application/json"}
-
-
-class _Bearer(httpx.Auth):
-    """Adds the key to each request at the last moment, so that no object of ours holds a header with it."""
-
-    def __init__(self, key: ApiKey) -> None:
-        self._key = key
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers.update(self._key.headers())
-        yield request

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -60,37 +60,27 @@ def delay_seconds(policy: RetryPolicy, *, attempt: int, retry_after: float | Non
     return chance * min(policy.cap_seconds, policy.base_seconds * 2.0**doublings)
 
 
+@dataclass(eq=False)
 class Retrier:
-    """Repeats requests that are safe to repeat. Shared by the threads of one run.
+    """Repeats requests that are safe to repeat. Shared by the threads of one run."""
 
-    Args:
-        policy: the limits.
-        rng: source of the jitter.
-        now: wall clock, Unix seconds.
-        monotonic: seconds on a clock that never goes back.
-        sleep: waits that many seconds; may raise to end the run.
-        on_pause: called with the seconds of each pause of the whole run.
-    """
+    policy: RetryPolicy
+    _: KW_ONLY
+    rng: Random
+    """Source of the jitter."""
+    now: Callable[[], float]
+    """Wall clock, Unix seconds."""
+    monotonic: Callable[[], float]
+    """Seconds on a clock that never goes back."""
+    sleep: Callable[[float], object]
+    """Waits that many seconds; may raise to end the run."""
+    on_pause: Callable[[float], object] | None = None
+    """Called with the seconds of each pause of the whole run."""
 
-    def __init__(
-        self,
-        policy: RetryPolicy,
-        *,
-        rng: Random,
-        now: Callable[[], float],
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], object],
-        on_pause: Callable[[float], object] | None = None,
-    ) -> None:
-        self.policy = policy
-        self.monotonic = monotonic
-        self._throttle = Throttle(monotonic=monotonic, sleep=sleep)
-        self._rng = rng
-        self._now = now
-        self._sleep = sleep
-        self._on_pause = on_pause
+    def __post_init__(self) -> None:
+        self._throttle = Throttle(monotonic=self.monotonic, sleep=self.sleep)
         self._lock = Lock()
-        self._began = monotonic()
+        self._began = self.monotonic()
 
     def call(self, once: Callable[[int], T]) -> T:
         """Return the result of `once(attempt)`, calling it again while its errors are transient.
@@ -132,23 +122,20 @@ class Retrier:
         error.attempts = attempt
         if not error.transient or (attempt >= self.policy.max_attempts and not error.throttled):
             raise error
-        seconds = self._delay(error, attempt)
+        with self._lock:
+            chance = self.rng.random()
+        seconds = delay_seconds(self.policy, attempt=attempt, retry_after=error.retry_after, chance=chance)
         since = began if self.policy.long_lived else self._began
         if self.monotonic() + seconds > since + self.policy.deadline_seconds:
             self._out_of_time(error)
-        if error.throttled and self._throttle.slow_down(seconds) and self._on_pause:
-            self._on_pause(seconds)
-        self._sleep(seconds)
-
-    def _delay(self, error: ApiError, attempt: int) -> float:
-        with self._lock:
-            chance = self._rng.random()
-        return delay_seconds(self.policy, attempt=attempt, retry_after=error.retry_after, chance=chance)
+        if error.throttled and self._throttle.slow_down(seconds) and self.on_pause:
+            self.on_pause(seconds)
+        self.sleep(seconds)
 
     def _out_of_time(self, error: ApiError) -> NoReturn:
         why = "the run's time for retries is over"
         if error.retry_after is not None:
-            until = rfc3339(self._now() + error.retry_after)
+            until = rfc3339(self.now() + error.retry_after)
             wait = f"the API asks to wait until {until} ({math.ceil(error.retry_after):,} s)"
             why = f"{wait}, and this run may not take so long"
             error.hint = f"run the same command again after {until}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
@@ -28,21 +29,20 @@ SHORTER: Final = 1.5
 """Divisor of the interval for each series of reads without a 429."""
 
 
+@dataclass(eq=False, kw_only=True)
 class Throttle:
-    """Limits the requests of a run. Until the API asks for fewer, there is no limit.
+    """Limits the requests of a run. Until the API asks for fewer, there is no limit."""
 
-    Args:
-        monotonic: seconds on a clock that never goes back.
-        sleep: waits that many seconds; returns early if the run was asked to stop.
-    """
+    monotonic: Callable[[], float]
+    """Seconds on a clock that never goes back."""
+    sleep: Callable[[float], object]
+    """Waits that many seconds; returns early if the run was asked to stop."""
 
-    def __init__(self, *, monotonic: Callable[[], float], sleep: Callable[[float], object]) -> None:
-        self._monotonic = monotonic
-        self._sleep = sleep
+    def __post_init__(self) -> None:
         self._lock = Lock()
-        self._resume_at = monotonic()
+        self._resume_at = self.monotonic()
         """When the pause ends."""
-        self._next_at = monotonic()
+        self._next_at = self.monotonic()
         """When the next request may begin."""
         self._interval = 0.0
         """Seconds between the beginnings of two requests."""
@@ -57,7 +57,7 @@ class Throttle:
         Requests that are refused during a pause began before it, so they do not reduce the limits once more.
         """
         with self._lock:
-            now = self._monotonic()
+            now = self.monotonic()
             new = now >= self._resume_at
             if new:
                 self._limit = max(1, min(self._limit, self._reads + 1) // 2)
@@ -96,12 +96,12 @@ class Throttle:
         stopped = False
         while True:
             with self._lock:
-                now = self._monotonic()
+                now = self.monotonic()
                 left = max(self._resume_at, self._next_at) - now
                 if stopped or (left < CLOCK_ERROR_SECONDS and (not reads or self._reads < self._limit)):
                     self._reads += reads
                     self._next_at = now + self._interval
                     return
             seconds = left if left >= CLOCK_ERROR_SECONDS else POLL_SECONDS
-            self._sleep(seconds)
-            stopped = self._monotonic() - now < seconds / 2  # it did not sleep
+            self.sleep(seconds)
+            stopped = self.monotonic() - now < seconds / 2  # it did not sleep

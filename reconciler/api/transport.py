@@ -9,6 +9,7 @@ import os
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.request import getproxies, proxy_bypass
 
@@ -72,16 +73,13 @@ def wsgi_transport(app: Callable[..., Iterable[bytes]]) -> Transport:
     return httpx.WSGITransport(app=application)
 
 
-class OfflineTransport(httpx.BaseTransport):
-    """Refuses every request: for a command that must not use the network."""
+def offline_transport() -> Transport:
+    """Return a transport that refuses every request: for a command that must not use the network."""
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Refuse.
-
-        Raises:
-            ConnectError: always.
-        """
+    def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("this command works offline", request=request)
+
+    return httpx.MockTransport(refuse)
 
 
 class ProxyFailedError(httpx.ProxyError):
@@ -100,22 +98,22 @@ class ProxyFailedError(httpx.ProxyError):
         self.source = source
 
 
+@dataclass(eq=False)
 class _ThroughProxy(httpx.BaseTransport):
     """Names the proxy in errors of the connection to it: with a proxy, no other host is connected to or looked up."""
 
-    def __init__(self, inner: httpx.BaseTransport, proxy: str, source: str) -> None:
-        self._inner = inner
-        self._proxy = proxy
-        self._source = source
+    inner: httpx.BaseTransport
+    proxy: str
+    source: str
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         try:
-            return self._inner.handle_request(request)
+            return self.inner.handle_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise ProxyFailedError(error, proxy=self._proxy, source=self._source) from error
+            raise ProxyFailedError(error, proxy=self.proxy, source=self.source) from error
 
     def close(self) -> None:
-        self._inner.close()
+        self.inner.close()
 
 
 def _proxy(host: str) -> tuple[str, str]:

@@ -19,8 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler.api import error_text
-from reconciler.api.errors import MalformedAnswerError
-from reconciler.api.hints import FROM_A_PROXY
+from reconciler.api.errors import FROM_A_PROXY, MalformedAnswerError
 from reconciler.api.values import CreateJob, File, FilePage, Id, JobPage
 from reconciler.model import Job, Phase
 from reconciler.model.jobs import Count, Time

@@ -13,8 +13,13 @@ from typing import Final
 import click
 
 from reconciler import __version__
-from reconciler.cli.output.errors import write_error
-from reconciler.cli.output.streams import configure_streams, flush_streams, runner_log, write_stderr
+from reconciler.cli.output.streams import (
+    configure_streams,
+    flush_streams,
+    runner_log,
+    write_error,
+    write_stderr,
+)
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.file_access import hint_of
@@ -91,12 +96,7 @@ def cli() -> None:
 
 
 def run(argv: Sequence[str], env: Environment | None = None) -> int:
-    """Run one command and return its exit code.
-
-    Args:
-        argv: the arguments, without the program's name.
-        env: the environment; None for the real one.
-    """
+    """Run one command, given its arguments without the program's name, and return its exit code."""
     configure_streams()
     with runner_log(os.environ if env is None else env.environ):
         return _run_in_process(argv) if env is None else _run(argv, env)

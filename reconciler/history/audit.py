@@ -22,8 +22,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from reconciler.history.ledger_index import LedgerIndex
-from reconciler.history.record import Record
+from reconciler.history.merge import Sources
+from reconciler.history.record import HistoryPart
 from reconciler.model import Job, OwnedJob, Unreadable, tags
 from reconciler.text.plural import pluralize
 
@@ -44,13 +44,9 @@ class MismatchDoc(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
 
 
-class VerifyDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """The output of `history verify --format json`."""
+class VerifyDoc(HistoryPart, frozen=True, kw_only=True):
+    """The output of `history verify --format json`. Offline, only the ledger and git were compared."""
 
-    project: str
-    base_url: str
-    offline: bool
-    """True if the list of jobs was not read: only the ledger and git were compared."""
     jobs: int
     """How many were checked."""
     lines: int
@@ -61,16 +57,9 @@ class VerifyDoc(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """The sources to compare."""
+class Evidence(Sources):
+    """The sources to compare, and what git and the shared ledger say."""
 
-    ledger: LedgerIndex
-    jobs: tuple[Job, ...] | None
-    """Our jobs; None if the list was not read."""
-    records: Sequence[Record]
-    project: str
-    settled: float
-    """Unix seconds: the list must show a job that the ledger has as created before this; later ones may be missing."""
     changed_past: Sequence[str]
     """How the past of the shared ledger was changed."""
     unread: int = 0
@@ -149,8 +138,8 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _intents(known: Evidence) -> Iterator[MismatchDoc]:
-    for job_id, line in known.ledger.created.items():
-        if line.op not in known.ledger.intents:
+    for job_id, line in known.ledger.index.created.items():
+        if line.op not in known.ledger.index.intents:
             hint = "this tool writes the intent before it sends a create: a line was removed"
             detail = "the ledger has a line for its creation, and no intent before it"
             yield _finding("no_intent", detail, hint, name=line.name, job_id=job_id)
@@ -165,7 +154,7 @@ def _incomplete(known: Evidence) -> Iterator[MismatchDoc]:
 
 
 def _vanished(known: Evidence, listed: Collection[str]) -> Iterator[MismatchDoc]:
-    recent = {job_id for job_id, line in known.ledger.created.items() if line.at > known.settled}
+    recent = {job_id for job_id, line in known.ledger.index.created.items() if line.at > known.settled}
     for record in known.records:
         if record.job_id and record.job_id not in listed and record.job_id not in recent:
             last = f"last seen as {record.status}" if record.status else "not seen to end"
@@ -190,9 +179,9 @@ def _twice(read: Iterable[OwnedJob | Unreadable]) -> Iterator[MismatchDoc]:
 
 
 def _of_job(known: Evidence, job: Job, read: OwnedJob | Unreadable) -> Iterator[MismatchDoc]:
-    line = known.ledger.created.get(job.id) or known.ledger.ended.get(job.id)
+    line = known.ledger.index.created.get(job.id) or known.ledger.index.ended.get(job.id)
     name = line.name if line else str(job.metadata.get(tags.NAME, ""))
-    if tags.project_of(job) != known.project:
+    if tags.project_of(job) != known.target.project:
         hint = "its metadata was altered; this tool holds it and does not touch it"
         detail = "it is ours by the ledger, but not by its tags"
         yield _finding("unreadable", detail, hint, name=name, job_id=job.id)
@@ -201,7 +190,7 @@ def _of_job(known: Evidence, job: Job, read: OwnedJob | Unreadable) -> Iterator[
         hint = f"inspect it: reconciler jobs get {job.id}"
         yield _finding("unreadable", read.problem, hint, name=name, job_id=job.id)
         return
-    if line is None and read.tags.op not in known.ledger.intents:
+    if line is None and read.tags.op not in known.ledger.index.intents:
         yield from _unknown(known, read)
     yield from _contradictions(known, read)
 
@@ -222,8 +211,8 @@ def _unknown(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:
 
 def _contradictions(known: Evidence, it: OwnedJob) -> Iterator[MismatchDoc]:
     """Compare the values that both have: one that is omitted, such as an actor too long for a tag, is no difference."""
-    created, ended = known.ledger.created.get(it.job.id), known.ledger.ended.get(it.job.id)
-    intent = known.ledger.intents.get(it.tags.op)
+    created, ended = known.ledger.index.created.get(it.job.id), known.ledger.index.ended.get(it.job.id)
+    intent = known.ledger.index.intents.get(it.tags.op)
     pairs: list[tuple[str, str, str]] = []
     for line in (created, ended):
         if line:

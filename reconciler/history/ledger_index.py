@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from reconciler.ledger.lines import (
     CancelEnded,
@@ -44,17 +44,18 @@ class LedgerIndex:
         for line in lines:
             if isinstance(line, CreateIntended):
                 _put(self.intents, line.op, line)
-            elif isinstance(line, CreateConfirmed):
-                _put(self.created, line.job_id, line)
+            elif isinstance(line, CreateConfirmed | Ended | CancelIntended | CancelEnded):
+                _put(getattr(self, _BY_JOB[type(line)]), line.job_id, line)
+            if isinstance(line, CreateConfirmed | CreateRefused):
                 self.settled.add(line.op)
-            elif isinstance(line, Ended):
-                _put(self.ended, line.job_id, line)
-            elif isinstance(line, CancelIntended):
-                _put(self.cancels, line.job_id, line)
-            elif isinstance(line, CancelEnded):
-                _put(self.cancelled, line.job_id, line)
-            elif isinstance(line, CreateRefused):
-                self.settled.add(line.op)
+
+
+_BY_JOB: Final = {
+    CreateConfirmed: "created",
+    Ended: "ended",
+    CancelIntended: "cancels",
+    CancelEnded: "cancelled",
+}
 
 
 def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:

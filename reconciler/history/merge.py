@@ -17,7 +17,7 @@ from reconciler.documents.result_summary import ResultSummary, check_words, reas
 from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, source_of, span
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
-from reconciler.model import TAG_PREFIX, Job, OwnedJob, Phase, Source, Unreadable, completeness, tags
+from reconciler.model import TAG_PREFIX, Job, OwnedJob, Phase, Source, Target, Unreadable, completeness, tags
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that may have been cancelled."""
@@ -44,6 +44,29 @@ class LedgerView:
     """All of them, in order."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The sources of a history, and the records merged from them."""
+
+    target: Target
+    ledger: LedgerView
+    jobs: tuple[Job, ...] | None
+    """Our jobs; None if the list was not read."""
+    settled: float
+    """Unix seconds: the list must show a job that was created before this. Younger ones may appear later."""
+    records: tuple[Record, ...]
+    """The merged records."""
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """The fields that every document about the history has."""
+        return {
+            "project": self.target.project,
+            "base_url": self.target.base_url,
+            "offline": self.jobs is None,
+        }
+
+
 def read_ledger(lines: tuple[Line, ...]) -> LedgerView:
     """Index the lines of a ledger, and build a record for each job in it."""
     index = LedgerIndex()
@@ -65,10 +88,7 @@ def records(
 ) -> tuple[Record, ...]:
     """Return the record of every job, the oldest first.
 
-    Args:
-        ledger: the ledger's records and lines.
-        jobs: our jobs in the list; empty if it was not read.
-        summaries: those of pulled results, by job id.
+    The jobs are ours in the list, none if it was not read; the summaries are those of pulled results, by job id.
     """
     index, pulled, found = ledger.index, summaries or {}, dict(ledger.records)
     seen_ops = set()

@@ -101,13 +101,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The sources that have it: `list`, `ledger`, `results`."""
 
 
-class HistoryDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """The output of `history --format json`; `--format jsonl` writes its records, one per line."""
+class HistoryPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the documents about a history."""
 
     project: str
     base_url: str
     offline: bool
     """True if the list of jobs was not read."""
+
+
+class HistoryDoc(HistoryPart, frozen=True, kw_only=True):
+    """The output of `history --format json`; `--format jsonl` writes its records, one per line."""
+
     records: tuple[Record, ...]
     """In order of creation, oldest first."""
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from reconciler.history.record import LEDGER, LIST, Record, source_of
+from reconciler.history.record import LEDGER, LIST, HistoryPart, Record, source_of
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -47,13 +47,9 @@ class EntryDoc(msgspec.Struct, frozen=True, kw_only=True):
     run_url: str | None = None
 
 
-class TimelineDoc(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineDoc(HistoryPart, frozen=True, kw_only=True):
     """The output of `history NAME --format json`; `--format jsonl` writes its entries, one per line."""
 
-    project: str
-    base_url: str
-    offline: bool
-    """True if the list of jobs was not read."""
     name: str
     files: tuple[str, ...]
     """The spec's file and its earlier names, from git."""
@@ -68,14 +64,10 @@ def timeline_entries(
     lines: Iterable[Line],
     commits: Iterable[Commit],
 ) -> tuple[EntryDoc, ...]:
-    """Return the timeline of one name, in chronological order.
+    """Return the timeline of one name, in chronological order, from the whole history and the whole ledger.
 
-    Args:
-        name: the spec's name.
-        works: the work digests that it declares now. A job with such a digest belongs to it under any name.
-        records: the whole history.
-        lines: the whole ledger.
-        commits: those that changed the spec's file.
+    A job with one of the work digests that the spec declares now belongs to it under any name. The commits are those
+    that changed its file.
     """
     found = [
         EntryDoc(at=it.at, what="committed", source="git", detail=it.subject, commit=it.id, actor=it.author)

@@ -22,11 +22,7 @@ BLOCK = 1 << 17
 
 
 class FileLedger:
-    """One target's ledger file.
-
-    Args:
-        folder: the target's folder, created with the first line.
-    """
+    """One target's ledger file, in the target's folder, which is created with the first line."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME

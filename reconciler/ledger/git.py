@@ -51,19 +51,15 @@ _NOT_FETCHED: Final = "the ledger cannot be fetched"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedLedger:
-    """One target's lines in the project's branch.
-
-    Args:
-        git: runs git in the clone.
-        project: the project, which names the branch.
-        folder: the target's folder inside the branch.
-        state: the target's folder on this host.
-    """
+    """One target's lines in the project's branch."""
 
     git: LedgerGit
     project: str
+    """It names the branch."""
     folder: str
+    """The target's folder inside the branch."""
     state: Path
+    """The target's folder on this host."""
 
     @property
     def branch(self) -> str:
@@ -197,12 +193,9 @@ class SharedLedger:
         return {text: f"{self.branch}:{place}" for text, place in found.items()}
 
     def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:
-        """Add lines in one commit on top of `tip`, and return the new commit.
+        """Add the text of lines in one commit on top of `tip`, and return the new commit.
 
-        Args:
-            tip: the fetched commit, "" if the branch does not exist yet.
-            rows: the text of the lines to add.
-            message: the commit's message.
+        `tip` is the fetched commit, "" if the branch does not exist yet.
 
         Raises:
             ConflictError: another run pushed first: fetch, and plan again.

@@ -41,19 +41,14 @@ class LockedError(LedgerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerGit:
-    """Git in a clone, and one remote of it.
-
-    Args:
-        repository: the clone.
-        remote: the name of one of its remotes.
-        credentials: environment variables for the commands that contact the remote.
-        now: wall clock, Unix seconds.
-    """
+    """Git in a clone, and one remote of it."""
 
     repository: Repository
     remote: str
     credentials: Mapping[str, str]
+    """Environment variables for the commands that contact the remote."""
     now: Callable[[], float]
+    """Wall clock, Unix seconds."""
 
     def text(
         self, *arguments: str, why: str, data: bytes | None = None, extra: Mapping[str, str] | None = None

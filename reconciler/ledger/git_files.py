@@ -94,13 +94,7 @@ def changed_past(git: LedgerGit, tip: str, folder: str, *, since: str = "") -> s
     """Return the first commit that removed lines below a folder, "" if none did; linear in the number of commits.
 
     A push only adds a file. So the names of files show which commits did anything else, and only of those are lines
-    read.
-
-    Args:
-        git: runs git.
-        tip: the last commit to look at.
-        folder: where the lines are.
-        since: a commit up to which none did; ignored if it is not in the past of `tip`.
+    read. Commits are looked at up to `tip`, and from the commit `since` on if that is in the past of `tip`.
 
     Raises:
         LedgerError: git cannot read the history.

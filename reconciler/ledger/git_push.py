@@ -72,13 +72,7 @@ _REFUSALS: Final = (
 
 
 def explain(output: str, errors: str, *, ref: str) -> ConflictError | LedgerError:
-    """Return the error for a failed push.
-
-    Args:
-        output: git's stdout, from `push --porcelain`.
-        errors: git's stderr.
-        ref: the ref to push to.
-    """
+    """Return the error for a failed `push --porcelain` to a ref, from git's stdout and stderr."""
     where, status = next(iter(_STATUS.findall(output)), ("", ""))
     if where == "rejected":  # by this git, which compares the ref before it pushes
         return ConflictError(status)

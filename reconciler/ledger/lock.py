@@ -20,11 +20,9 @@ class LockHeldError(LedgerError):
 
 @contextmanager
 def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
-    """Hold the target's lock for as long as the block runs.
+    """Hold the lock of the target's folder for as long as the block runs.
 
-    Args:
-        folder: the target's folder.
-        holder: describes this process; written into the file for other processes to show.
+    `holder` describes this process, for other processes to show.
 
     Raises:
         LedgerError: another process holds it, or the folder cannot be written.

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 import msgspec
 
 from reconciler.api.client import Writer
+from reconciler.api.webhook import post
+from reconciler.child_environment import child_environment
 from reconciler.context import RunContext
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDelivered, NotificationsEnabled
 from reconciler.model import OwnedJob
-from reconciler.notifications import due
+from reconciler.notifications import command, due
+from reconciler.settings import OnEnd
 from reconciler.workspace.recall import latest_end, within
 
 MAX_CLAIMED_TOGETHER: Final = 10
@@ -32,6 +36,29 @@ MARGIN_SECONDS: Final = 60.0
 
 SendNotification: TypeAlias = Callable[[bytes], str]
 """Sends one notification; returns the error, "" for none."""
+
+
+def notify(run: RunContext[Writer], jobs: Sequence[OwnedJob], *, since: float) -> None:
+    """Send the notifications that are due to the receiver that the settings name; a failure is logged, never raised.
+
+    The run holds the lock, and began at `since` (Unix seconds).
+    """
+    on_end = run.project.settings.on_end
+    send = _sender(run, on_end)
+    Notifier(run=run, send=send, timeout_seconds=on_end.timeout_seconds, since=since).deliver(jobs)
+
+
+def _sender(run: RunContext[Writer], on_end: OnEnd) -> SendNotification:
+    if on_end.command is None:
+        return partial(post, on_end.webhook or "", timeout_seconds=on_end.timeout_seconds)
+    return partial(
+        command.run,
+        on_end.command,
+        folder=run.project.root,
+        environ=child_environment(run.env.environ, more=on_end.environment, redact=run.redact),
+        timeout_seconds=on_end.timeout_seconds,
+        redact=run.redact,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

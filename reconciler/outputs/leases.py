@@ -3,8 +3,10 @@
 A claim is a file, `claim-1`, that only one runner can create. It names its holder and its expiry, and the holder renews
 it while it works. A claim is dead if it has expired, or if its holder is a process of this host that no longer runs.
 The next runner then takes over by creating `claim-2`, which again only one can do. No claim is renamed, so a runner
-cannot remove a claim that another has just created. The highest number is valid. A holder checks its claim before it
-writes the summary. Until then two runners may write the same file, but with the same bytes: result files never change.
+cannot remove a claim that another has just created. The highest number is valid. A runner that has taken over looks
+again for the dead claim: if it is gone, others have released it, and may have claimed anew. A holder checks its claim
+before it writes the summary. Until then two runners may write the same file, but with the same bytes: result files
+never change.
 
 The clocks of the hosts must differ by less than `LEASE_SECONDS`.
 """
@@ -77,11 +79,19 @@ class LeaseManager:
                 return holder
             lease = Lease(self, folder, number + 1)
             if self.store.create(lease.path, lease.data()):
+                if number and not self._still_held(folder, number, holder):
+                    self.store.remove(lease.path)
+                    continue
                 if again or self.store.read(f"{folder}/{result_summary.NAME}") is None:
                     return lease
                 lease.release()
                 return None
         return UNKNOWN_HOLDER
+
+    def _still_held(self, folder: str, number: int, by: Holder | None) -> bool:
+        """Return whether a claim is the dead one that was read: its number is free again once it is released."""
+        there = self.store.read(f"{folder}/claim-{number}") is not None
+        return there and self.holder(folder, number) == by
 
     def highest(self, folder: str) -> int:
         """Return the number of the valid claim, 0 if there is none."""

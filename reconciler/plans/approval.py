@@ -79,13 +79,10 @@ class Approval(Struct, frozen=True, kw_only=True):
 
 
 def approval_of(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None = None) -> Approval:
-    """Return what the approval of a plan allows later.
+    """Return what the approval of a plan allows later; `saved` is the plan file that it was reduced to.
 
-    Args:
-        plan: the plan that was shown and approved.
-        saved: the plan file that it was reduced to, if there is one.
-        done: the part that was carried out, if another runner wrote first. Work that it holds may be created later only
-            if `plan` creates or holds it too.
+    `done` is the part that was carried out, if another runner wrote first. Work that it holds may be created later only
+    if `plan` creates or holds it too.
     """
     done = done or plan
     if saved is not None:

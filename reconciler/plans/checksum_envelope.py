@@ -22,12 +22,9 @@ MAX_BYTES: Final = 256_000_000
 
 
 def wrap(kind: str, body: bytes, *, indented: bool = True) -> bytes:
-    """Return the bytes of a file: JSON, with the digest of the body in front.
+    """Return the bytes of a file: JSON, indented for people, with the digest of the body in front.
 
-    Args:
-        kind: the key of the body in the file: `plan`, `snapshot`.
-        body: a JSON object without white space.
-        indented: whether the file is for people, too.
+    The body is a JSON object without white space. Its key in the file is `kind`: `plan`, `snapshot`.
     """
     sealed = msgspec.json.encode({"digest": f"sha256:{digests.sha256(body)}", kind: msgspec.Raw(body)})
     return (msgspec.json.format(sealed, indent=1) if indented else sealed) + b"\n"
@@ -46,13 +43,9 @@ def read(path: Path, shown: Path, decode: Callable[[bytes], T], *, hint: str) ->
 
 
 def unwrap(kind: str, data: bytes, *, version: str, hint: str) -> bytes:
-    """Return the body of a file.
+    """Return the body of a file, which is at the key `kind`; the hint says how to create such a file again.
 
-    Args:
-        kind: the key of the body in the file.
-        data: the content of the file.
-        version: the format version that this tool reads; another minor version is accepted, another major one is not.
-        hint: how to create such a file again.
+    It may have another minor version than the format version that this tool reads, and no other major one.
 
     Raises:
         ReconcilerError: it is not such a file, has another major version, or was altered after it was saved.

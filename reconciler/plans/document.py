@@ -45,7 +45,7 @@ class RetryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
 
     max_attempts: int = 1
     """Jobs in total, including the first."""
-    on: tuple[str, ...] = Retry().words
+    words: tuple[str, ...] = msgspec.field(default=Retry().words, name="on")
     """The API's statuses after which it is."""
 
 
@@ -63,22 +63,14 @@ class SettingsDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     @classmethod
     def of(cls, spec: JobSpec) -> SettingsDoc:
         """Return the settings of a spec."""
-        return cls(
-            timeout_hours=spec.timeout_hours,
-            metadata=dict(spec.metadata),
-            retry=RetryDoc(max_attempts=spec.retry.max_attempts, on=spec.retry.words),
-            on_change=spec.on_change,
-            on_remove=spec.on_remove,
-            max_failed=spec.max_failed,
-        )
+        return msgspec.convert(spec, cls, from_attributes=True)
 
     def differences(self, before: SettingsDoc) -> list[Change]:
         """Return the fields that differ from other settings, nested ones by path (`retry.max_attempts`)."""
         old, new = before._flat(), self._flat()
-        keys = [*new, *(key for key in old if key not in new)]
         return [
             Change(key, old.get(key, "none"), new.get(key, "none"))
-            for key in keys
+            for key in new | old
             if old.get(key) != new.get(key)
         ]
 

@@ -14,12 +14,7 @@ from reconciler.plans.document import CreateDoc, DecisionDoc, JobDoc
 
 
 def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Readiness:
-    """Return how far one name is.
-
-    Args:
-        decision: the decision about it.
-        held: names that the quota holds and that the waiting command may create once there is room.
-    """
+    """Return how far one name is; `held` are those that the waiting command may create once the quota has room."""
     standing = Standing(decision.standing)  # type: ignore[call-arg]  # a look-up by value
     has_room_later = standing is Standing.NO_ROOM and decision.name in held and not decision.attention
     if standing is Standing.UNKNOWN_STATUS or has_room_later:

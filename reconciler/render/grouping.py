@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Outcome
 from reconciler.render import plan_view
@@ -68,12 +70,7 @@ class PlanLines(NamedTuple):
 
 
 def lines(plan: PlanDoc, *, everything: bool = False) -> PlanLines:
-    """Return the lines of a plan.
-
-    Args:
-        plan: the document.
-        everything: whether to list every job of a family.
-    """
+    """Return the lines of a plan. With `everything`, they list every job of a family."""
     every = [(decision, plan_view.row(decision)) for decision in plan.decisions]
     shown = [(decision, row) for decision, row in every if row is not None]
     quiet = [decision for decision, row in every if row is None and decision.actions]
@@ -128,22 +125,16 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
         it.partition("=")[0] for _, row in group for it in row.settings if it not in settings
     )
     more = sum(len(row.changes) + len(row.notes) - len(changes) - len(notes) for _, row in group)
-    return Row(
-        verb=row.verb,
+    return replace(
+        row,
         name=clean(family_title(first.family, len(group), totals[of(first)])),
         why=tuple(map(clean, why)),
         requests=_requests(creates),
-        model=row.model,
-        endpoint=row.endpoint,
         settings=(*settings, *(f"{name} differs" for name in different)),
         uploads=_uploads(creates),
         now=now,
-        cancel_before_create=row.cancel_before_create,
         changes=(*changes, *((f"{pluralize(more, 'line')} more, with --all",) if more else ())),
         notes=notes,
-        attention=row.attention,
-        declared_at=row.declared_at,
-        lasting=row.lasting,
     )
 
 

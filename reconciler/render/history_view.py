@@ -1,16 +1,20 @@
-"""A history and a timeline as cells, for tables, Markdown and CSV."""
+"""A history, a timeline and an audit in each format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, partial
 from typing import Final
 
 import msgspec
 
-from reconciler.history.record import Record
-from reconciler.history.timeline import EntryDoc
+from reconciler.documents.reports import pretty
+from reconciler.history.audit import VerifyDoc
+from reconciler.history.record import HistoryDoc, Record
+from reconciler.history.timeline import EntryDoc, TimelineDoc
+from reconciler.render.tables import fitting, table_csv, table_markdown, table_text
 from reconciler.text.plural import age, pluralize
+from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
 
 TextRow = tuple[str, ...]
@@ -30,12 +34,102 @@ _TEXTS: Final = ("run_url", "branch", "repository", "pull", "plan", "event", "ap
 _TIMES: Final = frozenset({"at", "created_at", "started_at", "completed_at", "cancelled_at"})
 
 
-def rows(records: Iterable[Record]) -> list[TextRow]:
-    """Return the cells of every record."""
+def history(
+    document: HistoryDoc, form: str, *, known: int, keys: Sequence[str] = (), projects: bool = False
+) -> str | bytes:
+    """Return records in a format; a table has a column for each of the metadata's `keys`.
+
+    It may have one for the project too. `known` is the number of jobs that were filtered.
+    """
+    records = document.records
+    if form in ("table", "wide") and not records:
+        there = f"; the ledger has {pluralize(known, 'job')}" if document.offline else ""
+        return clean(f"no matching jobs of project {document.project}{there}") + "\n"
+
+    def more(it: Record) -> Iterator[str]:
+        if projects:
+            yield it.project or UNKNOWN
+        for key in keys:
+            yield UNKNOWN if it.user_metadata is None else it.user_metadata.get(key, "-")
+
+    head = (*HEAD[:2], *(("PROJECT",) if projects else ()), *map(str.upper, keys), *HEAD[2:])
+    rows = partial(_rows, records, more)
+    least = head.index("FAILED") + 1
+    return _written(document, form, head, rows, least=least, after=_footer(records))
+
+
+def story(document: TimelineDoc, form: str) -> str | bytes:
+    """Return one spec's timeline in a format."""
+    title = clean(" · ".join([document.name, *(document.files or ["file unknown"])]))
+    rows, least = partial(_story_rows, document.entries), STORY_HEAD.index("DETAIL") + 1
+    before = f"{title}\n\n"
+    return _written(document, form, STORY_HEAD, rows, least=least, before=before)
+
+
+def _written(
+    document: HistoryDoc | TimelineDoc,
+    form: str,
+    head: TextRow,
+    rows: Callable[[], Sequence[TextRow]],
+    *,
+    least: int,
+    before: str = "",
+    after: str = "",
+) -> str | bytes:
+    """Return a document as JSON; or its parts as lines of JSON, as CSV or as a table with text around it.
+
+    A `table` has as many columns as fit, but at least the first `least`, the last of which is wrapped; `wide` has all.
+    """
+    parts: Sequence[msgspec.Struct]
+    parts, kind = (
+        (document.records, Record) if isinstance(document, HistoryDoc) else (document.entries, EntryDoc)
+    )
+    match form:
+        case "json":
+            return pretty(document)
+        case "jsonl":
+            return msgspec.json.Encoder().encode_lines(parts)
+        case "csv":
+            return table_csv(kind.__struct_fields__, _csv_rows(parts))
+        case "markdown":
+            return table_markdown(head, rows())
+        case "wide":
+            return before + table_text(head, rows()) + after
+        case _:
+            shown, more = fitting(head, rows(), least=least, empty=frozenset({UNKNOWN, "-", ""}))
+            rest = f"{pluralize(more, 'more column')}: --format wide\n" if more else ""
+            return before + shown + after + rest
+
+
+def verification(report: VerifyDoc, form: str) -> str | bytes:
+    """Return the contradictions that were found."""
+    cells = [
+        (it.severity, it.check, it.name or "-", it.job_id[:8] or "-", it.detail, it.hint)
+        for it in report.findings
+    ]
+    head = ("", "CHECK", "NAME", "JOB", "WHAT", "HINT")
+    wrong = sum(it.severity == "wrong" for it in report.findings)
+    verdict = pluralize(wrong, "contradiction") if wrong else "no contradictions"
+    aside = "; the list of jobs was not read" if report.offline else ""
+    counted = {"job": report.jobs, "ledger line": report.lines, "commit": report.commits}
+    looked = ", ".join(pluralize(number, noun) for noun, number in counted.items())
+    last = f"{looked}: {verdict}{aside}\n"
+    if form == "json":
+        return pretty(report)
+    if form == "markdown":
+        return (table_markdown(head, cells) + "\n" if cells else "") + last
+    lines = table_text(head[:-1], [row[:-1] for row in cells]).splitlines()[1:]
+    found = [f"{line}\n  hint: {clean(row[-1])}\n" for line, row in zip(lines, cells, strict=True)]
+    return "".join([*found, "\n" if found else "", last])
+
+
+def _rows(records: Iterable[Record], more: Callable[[Record], Iterable[str]]) -> list[TextRow]:
+    """Return the cells of every record, with more of them after the name."""
     return [
         (
             UNKNOWN if it.created_at is None else rfc3339(it.created_at),
             it.name or UNKNOWN,
+            *more(it),
             it.job_id[:8] if it.job_id else UNKNOWN,
             (it.status or UNKNOWN) + ("!" if it.difference else ""),
             _number(it.succeeded_requests),
@@ -48,18 +142,12 @@ def rows(records: Iterable[Record]) -> list[TextRow]:
             _age(it.queue_seconds),
             _age(it.run_seconds),
             ("≥ " if it.answers_without_tokens else "") + _number(it.total_tokens),
-            cancelled(it),
+            _cancelled(it),
             "+".join(it.sources),
             *(getattr(it, name) or UNKNOWN for name in _TEXTS),
         )
         for it in records
     ]
-
-
-def with_columns(table: Sequence[TextRow], columns: Sequence[TextRow]) -> list[TextRow]:
-    """Return rows with more columns, after the name."""
-    at = HEAD.index("NAME") + 1
-    return [(*row[:at], *more, *row[at:]) for row, more in zip(table, columns, strict=True)]
 
 
 def _number(value: int | None) -> str:
@@ -71,14 +159,14 @@ def _age(seconds: float | None) -> str:
     return UNKNOWN if seconds is None else age(seconds)
 
 
-def cancelled(it: Record) -> str:
+def _cancelled(it: Record) -> str:
     """Return the reason and the actor of a cancel; "-" for a job that was not cancelled."""
     if it.cancel_reason is None:
         return UNKNOWN if it.status in ("CANCELLED", "CANCELLATION_REQUESTED") else "-"
     return f"{it.cancel_reason} by {it.cancelled_by or UNKNOWN}"
 
 
-def footer(records: Sequence[Record]) -> str:
+def _footer(records: Sequence[Record]) -> str:
     """Return the number of jobs, and a legend for the marks that the table has."""
     parts = [pluralize(len(records), "job")]
     parts += ["* created with uncommitted changes"] if any(it.dirty for it in records) else []
@@ -86,7 +174,7 @@ def footer(records: Sequence[Record]) -> str:
     return " · ".join(parts) + "\n"
 
 
-def csv_rows(documents: Iterable[msgspec.Struct]) -> list[TextRow]:
+def _csv_rows(documents: Iterable[msgspec.Struct]) -> list[TextRow]:
     """Return every field as text; unknown values are empty, times are RFC 3339. The columns are the fields."""
     return [tuple(_field(name, getattr(it, name)) for name in it.__struct_fields__) for it in documents]
 
@@ -103,7 +191,7 @@ def _field(name: str, value: object) -> str:
     return "+".join(value) if isinstance(value, tuple) else str(value)
 
 
-def story_rows(entries: Iterable[EntryDoc]) -> list[TextRow]:
+def _story_rows(entries: Iterable[EntryDoc]) -> list[TextRow]:
     """Return the cells of every entry of a timeline."""
     return [
         (

@@ -15,7 +15,6 @@ from reconciler.plans.document import HoldDoc, KeepDoc, PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary, plan_view
 from reconciler.render.grouping import PlanLines
-from reconciler.render.highlights import held_back, review_highlights
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.render.plan_view import Row
 from reconciler.text.plural import pluralize
@@ -40,13 +39,7 @@ def escape(text: str) -> str:
 
 
 def plan_markdown(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool = False) -> str:
-    """Return a plan: a verdict, the highlights, a table of changes, guards, and the rest folded.
-
-    Args:
-        plan: the document.
-        remarks: more lines about the plan.
-        everything: whether to list every job of a family.
-    """
+    """Return a plan: a verdict, the highlights, a table of changes, guards, remarks about it, and the rest folded."""
     shown = grouping.lines(plan, everything=everything)
     return _fitting(lambda cut: _plan(plan, shown, remarks, cut))
 
@@ -68,7 +61,7 @@ def apply_markdown(
     def parts(cut: _Cut) -> Iterator[str]:
         yield from (f"### {escape(verdict)}", "")
         yield from _outcomes(rows, cut)
-        yield from _list([*held_back(plan), *remarks], cut)
+        yield from _list([*plan_summary.refusals(plan), *remarks], cut)
         yield from _folded_part("The plan", list(_plan(plan, planned, (), cut)))
 
     return _fitting(parts)
@@ -118,7 +111,7 @@ def _plan(plan: PlanDoc, lines: PlanLines, remarks: Sequence[str], cut: _Cut) ->
         "",
         cut.cell(" · ".join(filter(None, [plan_summary.header(plan), uploads and f"would {uploads}"]))),
     )
-    yield from _list(review_highlights(plan, rows), cut, title="**Review first**")
+    yield from _list(plan_summary.review_highlights(plan, rows), cut, title="**Review first**")
     if main:
         head = ["", "| | name | why | model | requests | now |", "|---|---|---|---|---:|---|"]
         shown = sorted(main, key=lambda row: (ORDER[row.verb], row.name))

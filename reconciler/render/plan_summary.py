@@ -1,18 +1,22 @@
-"""The words for a whole plan: its header, its verdict and its totals."""
+"""The words for a whole plan: its header, its verdict, its totals, and its highlights for a reviewer."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reconciler.plans.document import CreateDoc, DecisionDoc, KeepDoc, PlanDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, KeepDoc, PlanDoc
+from reconciler.plans.name_status import known_total
+from reconciler.render.plan_view import BY_LEDGER, Row
 from reconciler.text.plural import age, pluralize, size
 from reconciler.text.sanitize import clean
 
 MAX_MODELS: Final = 3
 """Maximum number of models whose requests are counted apart."""
+MAX_LISTED_LOSSES: Final = 3
+"""Maximum number of losses listed."""
 
 
 def header(plan: PlanDoc) -> str:
@@ -42,11 +46,7 @@ def snapshot_age(plan: PlanDoc) -> str:
 
 
 def unchanged(kept: Sequence[DecisionDoc]) -> str:
-    """Return the number of unchanged names by reason: `12 unchanged: 4 running, 8 succeeded`; "" for none.
-
-    Args:
-        kept: the decisions that change nothing.
-    """
+    """Return the number of unchanged names by reason: `12 unchanged: 4 running, 8 succeeded`; "" for none."""
     if not kept:
         return ""
     quiet = [decision for decision in kept if decision.declared_at]
@@ -133,3 +133,56 @@ def totals(plan: PlanDoc) -> str:
     ]
     effects = ", ".join(filter(None, [submitted(plan), uploads(plan), _lost(plan)]))
     return " · ".join(filter(None, [", ".join(done), effects and f"would {effects}"]))
+
+
+def review_highlights(plan: PlanDoc, rows: Sequence[Row]) -> list[str]:
+    """Return what a reviewer should see first, the most important first; [] if nothing is remarkable."""
+    found = (refusals(plan), _by_ledger(rows), _losses(plan), _large(plan))
+    return [*(line for lines in found for line in lines), *_half_of_a_spec(plan, rows)]
+
+
+def refusals(plan: PlanDoc) -> Iterator[str]:
+    """Yield a line for each guard that holds something back: its number, and the next step."""
+    for guard in plan.guards:
+        yield f"held back by {guard.guard}: {guard.message}; {guard.hint}"
+
+
+def _by_ledger(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        for says in (fact for fact in row.why if row.pending and fact.startswith(BY_LEDGER)):
+            yield f"{row.name}: submitted only {says}; anyone who may push to the ledger can write that"
+
+
+def _losses(plan: PlanDoc) -> Iterator[str]:
+    losses = sorted(
+        (
+            (cancel.job.completed_requests, decision.name, cancel.job)
+            for decision in plan.decisions
+            for cancel in decision.of(CancelDoc)
+            if cancel.job.completed_requests and cancel.reason != "duplicate"
+        ),
+        key=lambda it: (-it[0], it[1]),
+    )
+    for lost, name, job in losses[:MAX_LISTED_LOSSES]:
+        yield f"{name}: loses {lost:,} of {known_total(job):,} answers, which are paid for"
+    if len(losses) > MAX_LISTED_LOSSES:
+        yield f"{pluralize(len(losses) - MAX_LISTED_LOSSES, 'more job')} with lost answers"
+
+
+def _large(plan: PlanDoc) -> Iterator[str]:
+    creates = [(create, decision.name) for decision in plan.decisions for create in decision.of(CreateDoc)]
+    unknown = [name for create, name in creates if create.requests is None]
+    if unknown:
+        more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
+        yield f"the number of requests of {unknown[0]}{more} is not known"
+    requests, name = max(((create.requests or 0, name) for create, name in creates), default=(0, ""))
+    if len(creates) > 1 and requests * 2 > plan.summary.requests:
+        yield f"{name} is most of the plan: {requests:,} of {pluralize(plan.summary.requests, 'request')}"
+
+
+def _half_of_a_spec(plan: PlanDoc, rows: Sequence[Row]) -> Iterator[str]:
+    if plan.dirty:
+        yield "made from files with uncommitted changes; other machines will not see them"
+    waiting = sum(row.verb == "hold" and not row.attention for row in rows)
+    if waiting and plan.pending:
+        yield f"{pluralize(waiting, 'name')} on hold: not changed by this plan"

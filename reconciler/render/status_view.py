@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import structs
 
-from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc
+from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc, pretty
 from reconciler.model import NotYetStarted
 from reconciler.planning.standing import Standing
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
@@ -42,13 +42,7 @@ _WITHOUT_JOB: Final = {Standing.FAILED.value: "FAILED", Standing.SUSPENDED.value
 def status_doc(
     plan: PlanDoc, later: Mapping[str, NotYetStarted], selected: frozenset[str] | None
 ) -> StatusDoc:
-    """Return the state of every declared job.
-
-    Args:
-        plan: the plan.
-        later: the jobs whose first period has not begun.
-        selected: the selected names, None for all.
-    """
+    """Return the state of every declared job: of those in a plan, and of the selected ones of a `later` period."""
     rows = [_row(decision) for decision in plan.decisions if decision.declared_at]
     rows += [
         StatusRow(
@@ -92,15 +86,19 @@ def _row(decision: DecisionDoc) -> StatusRow:
     )
 
 
-def status_text(report: StatusDoc, *, now: float, everything: bool = False) -> str:
-    """Return a table. Jobs of a family in the same state share a line unless `everything` is set."""
+def formatted(report: StatusDoc, form: str, *, now: float, everything: bool) -> str:
+    """Return the state of jobs as text, Markdown or JSON; after a wait, with a last line that counts them.
+
+    Jobs of a family in the same state share a line unless `everything` is set.
+    """
+    if form == "json":
+        return pretty(report).decode()
     rows = _rows(report, now, everything=everything)
-    return table_text(HEAD, rows) if rows else "nothing is declared\n"
-
-
-def status_markdown(report: StatusDoc, *, now: float, everything: bool = False) -> str:
-    """Return the same as Markdown."""
-    return table_markdown(HEAD, _rows(report, now, everything=everything))
+    if form == "markdown":
+        shown = table_markdown(HEAD, rows)
+    else:
+        shown = table_text(HEAD, rows) if rows else "nothing is declared\n"
+    return f"{shown}\n{_waited(report)}\n" if isinstance(report, WaitDoc) else shown
 
 
 def _rows(report: StatusDoc, now: float, *, everything: bool) -> list[tuple[str, ...]]:
@@ -116,13 +114,8 @@ def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
             continue
         first = group[0]
         jobs = [row.job for row in group if row.job]
-        total = sum(map(known_total, jobs))
-        answered = f"{sum(job.completed_requests for job in jobs):,} of {total:,}" if total else "-"
-        failed = f"{sum(job.failed_requests for job in jobs):,}" if jobs else "-"
-        ages = (age(now - min(job.created_at for job in jobs)) if jobs else "-",)
         name = grouping.family_title(first.family, len(group), totals[first.family])
-        _, state, *_, why = _cells(first, now)
-        yield (name, state, pluralize(len(jobs), "job") if jobs else "-", answered, failed, *ages, why)
+        yield (name, *_cells(first, now, jobs)[1:])
 
 
 def _alike(row: StatusRow) -> Hashable:
@@ -131,21 +124,24 @@ def _alike(row: StatusRow) -> Hashable:
     return row.family, row.state, row.reason, row.attention, row.detail if row.attention else ""
 
 
-def _cells(row: StatusRow, now: float) -> tuple[str, ...]:
+def _cells(row: StatusRow, now: float, jobs: Sequence[JobDoc] = ()) -> tuple[str, ...]:
+    """Return the cells of a row; if it is about several jobs, these are all of them."""
     sign = "! " if row.attention else ""
     why = ": ".join(filter(None, [reason_words(row.reason), row.detail]))
-    return (row.name, sign + row.state, *_job_cells(row.job, now), why)
+    return (row.name, sign + row.state, *_job_cells(jobs or ([row.job] if row.job else []), now), why)
 
 
-def _job_cells(job: JobDoc | None, now: float) -> tuple[str, ...]:
-    if job is None:
+def _job_cells(jobs: Sequence[JobDoc], now: float) -> tuple[str, ...]:
+    if not jobs:
         return ("-", "-", "-", "-")
-    total = known_total(job)
-    answered = f"{job.completed_requests:,} of {total:,}" if total else "?"
-    return (job.id[:8], answered, f"{job.failed_requests:,}", age(now - job.created_at))
+    shown = jobs[0].id[:8] if len(jobs) == 1 else pluralize(len(jobs), "job")
+    total = sum(map(known_total, jobs))
+    answered = f"{sum(job.completed_requests for job in jobs):,} of {total:,}" if total else "?"
+    failed = sum(job.failed_requests for job in jobs)
+    return (shown, answered, f"{failed:,}", age(now - min(job.created_at for job in jobs)))
 
 
-def waited(report: WaitDoc) -> str:
+def _waited(report: WaitDoc) -> str:
     """Return the end of a wait in one line: `3 done, 1 needs attention, 1 pending: run apply`."""
     readiness = Counter(report.readiness.values())
     words = {

@@ -25,11 +25,7 @@ def paint(text: str, sign: str, *, colour: bool) -> str:
 def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: bool = False) -> str:
     """Return a plan: its header, a line for each job that changes, the rest folded, and a line of totals.
 
-    Args:
-        plan: the document.
-        colour: whether to use colours.
-        next_step: the exact commands that apply it, "" for none.
-        everything: whether to list every job of a family.
+    `next_step` has the exact commands that apply it. With `everything`, every job of a family has a line.
     """
     shown = grouping.lines(plan, everything=everything)
     rows, notes = shown.rows, [f"  note: {note}" for note in shown.notes]

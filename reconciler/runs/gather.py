@@ -43,13 +43,7 @@ from reconciler.workspace.snapshot import Snapshot
 def read_workspace(
     run: RunContext[ApiT], declared: Declared, memory: Memory, listed: Callable[[], Listed] | None = None
 ) -> Observed:
-    """Read the whole workspace.
-
-    Args:
-        run: what to work with.
-        declared: what git says.
-        memory: what the ledger remembers.
-        listed: returns the list, if it is being read already.
+    """Read the whole workspace; `listed` returns the list, if it is being read already.
 
     Raises:
         ListingError: the list of jobs could not be read whole.
@@ -82,11 +76,8 @@ def gather(
 ) -> PlannedRun:
     """Read ledger and workspace, decide, check the guards, and log the plan in numbers.
 
-    Args:
-        run: what to work with.
-        declared: what git says.
-        listed: returns the list, if it is being read already.
-        unattended: whether to hold what rests on the ledger alone, as a run without an agreed plan does.
+    `listed` returns the list, if it is being read already. If `unattended`, what rests on the ledger alone is held, as
+    in a run without an agreed plan.
 
     Raises:
         LedgerError: the ledger cannot be read.

@@ -1,84 +1,55 @@
-"""What a history is made from, and its audit: `reconciler history verify`."""
+"""The audit of a history: `reconciler history verify`."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.audit import Evidence, VerifyDoc, findings
-from reconciler.history.merge import LedgerView
-from reconciler.history.record import Record
+from reconciler.history.merge import Sources
 from reconciler.ledger.lines import CancelIntended, CreateIntended
-from reconciler.model import Job, OwnedJob, Target, tags
+from reconciler.model import OwnedJob, tags
 from reconciler.specs.load import load
 from reconciler.specs.project import Project, load_project
 from reconciler.vcs.git import Git
 
 
-@dataclass(frozen=True, kw_only=True)
-class HistorySources:
-    """Everything that was read."""
-
-    project: Project
-    target: Target
-    ledger: LedgerView
-    jobs: tuple[Job, ...] | None
-    """Our jobs; None if the list was not read."""
-    settled: float
-    """Unix seconds: the list shows the jobs that were created before this. Younger ones may appear later."""
-    records: tuple[Record, ...]
-    """The merged records."""
-
-    @property
-    def offline(self) -> bool:
-        """Whether the list was not read."""
-        return self.jobs is None
-
-
 def verified(
-    env: Environment, found: HistorySources, *, changed_past: Sequence[str], unread: int
+    env: Environment, project: Project, found: Sources, *, changed_past: Sequence[str], unread: int
 ) -> VerifyDoc:
     """Compare the ledger, the list of jobs and git; `Evidence` explains `changed_past` and `unread`."""
-    git = env.git(found.project.root)
-    index, lines = found.ledger.index, found.ledger.lines
-    intents = (line for line in lines if isinstance(line, CreateIntended | CancelIntended))
+    git, ledger = env.git(project.root), found.ledger
+    intents = (line for line in ledger.lines if isinstance(line, CreateIntended | CancelIntended))
     commits = frozenset(it.commit for it in (*intents, *found.records) if it.commit)
     known = git.reachable(commits)
     strangers = [
         read
         for job in found.jobs or ()
         if isinstance(read := tags.read(job), OwnedJob)
-        and job.id not in index.created
-        and job.id not in index.ended
-        and read.tags.op not in index.intents
+        and job.id not in ledger.records
+        and read.tags.op not in ledger.index.intents
     ]
     result = findings(
         Evidence(
-            ledger=index,
-            jobs=found.jobs,
-            records=found.records,
-            settled=found.settled,
-            project=found.target.project,
+            **vars(found),
             changed_past=changed_past,
             unread=unread,
             missing=known.missing,
             unreachable=known.unreachable,
             shallow=git.shallow,
-            declared=declared(git, found.project, strangers, known.missing),
+            declared=declared(git, project, strangers, known.missing),
         )
     )
     wrong = any(finding.severity == "wrong" for finding in result)
     return VerifyDoc(
-        project=found.target.project,
-        base_url=found.target.base_url,
-        offline=found.offline,
+        **found.head,
         jobs=len(found.records),
-        lines=len(lines),
+        lines=len(ledger.lines),
         commits=len(commits),
         findings=result,
         exit_code=int(ExitCode.ATTENTION if wrong else ExitCode.OK),

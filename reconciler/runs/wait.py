@@ -13,13 +13,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from msgspec import structs
+
 from reconciler.api.errors import ApiError
 from reconciler.context import ApiT, RunContext
-from reconciler.errors import ListingError, ReconcilerError
+from reconciler.documents.reports import WaitDoc
+from reconciler.errors import ExitCode, ListingError, ReconcilerError
 from reconciler.model import Job
 from reconciler.planning.standing import Readiness
 from reconciler.plans import name_status
 from reconciler.plans.planned_run import PlannedRun
+from reconciler.render.status_view import status_doc
 from reconciler.workspace import listing
 
 
@@ -70,6 +74,16 @@ class WaitState:
     def all_succeeded(self) -> bool:
         """Whether all wanted work has succeeded, with no more failed requests than allowed."""
         return not self.timed_out and set(self.readiness.values()) <= {Readiness.DONE, Readiness.IDLE}
+
+    def document(self, code: ExitCode) -> WaitDoc:
+        """Return the final state of all jobs."""
+        declared = self.planned.declared
+        return WaitDoc(
+            **structs.asdict(status_doc(self.planned.document, declared.later, declared.selected)),
+            readiness={name: stand.value for name, stand in self.readiness.items()},
+            timed_out=self.timed_out,
+            exit_code=int(code),
+        )
 
 
 def wait_until_ended(

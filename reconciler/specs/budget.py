@@ -36,11 +36,7 @@ class OverBudgetError(ReconcilerError):
 
 
 class Budget:
-    """Counts the work of one load.
-
-    Args:
-        monotonic: seconds on a clock that never goes back.
-    """
+    """Counts the work of one load. `monotonic` returns the seconds of a clock that never goes back."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic

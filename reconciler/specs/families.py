@@ -65,12 +65,7 @@ def expand(
 ) -> tuple[list[ExpandedJob], list[Problem]]:
     """Return the jobs of a spec, sorted by name, and the problems with expanding it.
 
-    Args:
-        document: the spec.
-        fields: its checked value.
-        files: the files that `for_each` names, relative to the root.
-        most: maximum number of jobs of one spec.
-        budget: of the load.
+    `files` are those that `for_each` names, relative to the root; `most` is the maximum number of jobs of one spec.
 
     Raises:
         OverBudgetError: the specs make too many jobs in all.

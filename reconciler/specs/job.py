@@ -46,14 +46,9 @@ class DocumentResult(Struct, frozen=True, kw_only=True):
 def jobs_of_document(
     document: Document, inputs: Inputs, limits: Limits, *, now: float, policy: Policy | None = None
 ) -> DocumentResult:
-    """Return the jobs that a document declares, none if it has errors.
+    """Return the jobs that a document with its defaults declares, none if it has errors.
 
-    Args:
-        document: a spec, with its defaults.
-        inputs: finds, reads and checks input files.
-        limits: for the maximum number of jobs per spec.
-        now: Unix seconds, for a `rerun` with a period.
-        policy: what specs may say.
+    `now` is in Unix seconds, for a `rerun` with a period.
 
     Raises:
         OverBudgetError: the load does too much work.

@@ -31,7 +31,6 @@ from reconciler.specs.yaml import reader
 from reconciler.specs.yaml.source import START, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
 from reconciler.telemetry.progress import UNWATCHED, Progress
-from reconciler.text.sanitize import clean
 
 _DEFAULTS: Final = f"{os.sep}{defaults.NAME}"
 _CONFIG: Final = f"{os.sep}{CONFIG_NAME}"
@@ -71,15 +70,9 @@ def load(
 ) -> Loaded:
     """Read, check and return every spec of a project.
 
-    Args:
-        project: the project to load.
-        paths: the files or folders to select; empty for all.
-        now: Unix seconds, for specs with a period.
-        monotonic: for the time that the load may take.
-        names: globs that narrow the selection by name.
-        progress: receives the progress of checking input files.
-        only_shown: whether the command only shows what it reads: then specs with errors are left out, and no policy
-            applies.
+    `paths` and `names` narrow the selection; empty for all. `now` is in Unix seconds, for specs with a period, and
+    `monotonic` measures the time that the load may take. With `only_shown`, the command only shows what it
+    reads: then specs with errors are left out, and no policy applies.
 
     Raises:
         UsageError: a path does not exist, or selects nothing.
@@ -133,8 +126,7 @@ class _Loader:
     def specs(self) -> list[JobSpec]:
         """Return every usable spec; add the problems of others to `problems`."""
         found = files.Listing(self._root, str(self._project.root))
-        for path, message, hint in found.unfit:
-            self.problems.add([Problem(path=clean(self._project.relative(path)), message=message, hint=hint)])
+        self.problems.add(found.unfit)
         if self._progress.watched:  # most of these files are inputs
             self._progress.expect("checking", sum(map(files.size, found.others)))
         for path in found.specs:

@@ -22,6 +22,7 @@ _MEANT: Final = re.compile(
     r"|(?P<other>hours?|hourly|minutes?|quarters?|quarterly|years?|yearly|annually))",
     re.IGNORECASE,
 )
+_NAMES: Final = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 _CRON: Final = re.compile(r"(?:[0-9*/,-]+ ){4}[0-9*/,-]+")
 
 
@@ -41,12 +42,7 @@ def hint_for_text(text: str) -> str:
 
 def name_of(day: dt.date, every: str) -> str:
     """Return `2026-11-23`, `2026-W48` or `2026-11`."""
-    if every == "day":
-        return day.isoformat()
-    if every == "month":
-        return f"{day:%Y-%m}"
-    year, week, _ = day.isocalendar()
-    return f"{year:04}-W{week:02}"
+    return day.strftime(_NAMES[every])
 
 
 def zone_of(name: str) -> ZoneInfo | None:

@@ -83,11 +83,7 @@ def load_project(
 ) -> Project:
     """Return the project that contains `start`, or the project of the settings file `config`.
 
-    Args:
-        config: the settings file; None to look for it.
-        environment: its environment; "" if none was chosen.
-        start: where to look for a settings file.
-        quoting: returns, for the project's folder, what problems show.
+    The `environment` is "" if none was chosen; `quoting` returns, for the project's folder, what problems show.
 
     Raises:
         ReconcilerError: there is no such file.

@@ -17,7 +17,7 @@ import reconciler
 from reconciler import file_access
 from reconciler.specs.from_jobs import slug
 from reconciler.specs.place import Wanted, normalized, stamped
-from reconciler.specs.schema.json_schema import schema_file
+from reconciler.specs.schema.json_schema import schema_text
 
 WORKFLOWS: Final = (
     ".github/workflows/plan.yml",
@@ -46,12 +46,9 @@ ATTRIBUTES: Final = ("*.jsonl -text",)
 def project_name(origin: str, top: Path, below: str) -> str:
     """Return a project's name, derived from its repository and, for a folder of it, from the folder's path.
 
-    A name that is too long loses its beginning: the last folders tell projects apart.
-
-    Args:
-        origin: the URL of the repository's remote, "" if there is none.
-        top: the repository's root, or the project's folder outside of git.
-        below: the project's folder, relative to `top`; "" for `top` itself.
+    A name that is too long loses its beginning: the last folders tell projects apart. `origin` is the URL of the
+    remote, "" if there is none; `top` the repository's root, or the project's folder outside of git; `below` the
+    project's folder, relative to `top`.
     """
     repository = re.split(r"[/:]", origin.rstrip("/"))[-1].removesuffix(".git") if origin else ""
     parts = (slug(repository) or slug(top.name), *map(slug, below.split("/")))
@@ -68,12 +65,8 @@ def spec_folder(root: Path) -> str:
 def settings(name: str, *, specs: str, shared: bool, results: str = "", branch: str = "") -> Wanted:
     """Return `reconciler.yaml`.
 
-    Args:
-        name: the project's name.
-        specs: the folder of the specs.
-        shared: whether there is a remote, which can hold the ledger.
-        results: the URL of an object store for results, "" for a folder.
-        branch: from which jobs may be created; "" outside of git.
+    `shared` says whether there is a remote, which can hold the ledger. `results` is "" for a folder. Jobs may be
+    created from `branch`, which is "" outside of git.
     """
     folder = "" if specs == "specs" else f"specs: {specs}\n"
     place = f"results: {results}\n" if results else ""
@@ -113,7 +106,7 @@ def example(folder: str, project: str) -> tuple[Wanted, ...]:
 
 def schema(name: str) -> Wanted:
     """Return a schema for editors."""
-    return stamped(f"schemas/{name}.schema.json", schema_file(name).read_bytes())
+    return stamped(f"schemas/{name}.schema.json", schema_text(name))
 
 
 def _template(path: str) -> bytes:

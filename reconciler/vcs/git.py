@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from reconciler.model import Ancestry, Checkout
 from reconciler.model.commit import Commit
 from reconciler.text.sanitize import clean
 from reconciler.vcs import git_process
-from reconciler.vcs.git_process import Answer, GitUnavailableError, Head, Repository, UntrustedError
+from reconciler.vcs.git_process import GitUnavailableError, Head, Repository, UntrustedError
 
 MAX_COMMITS_PER_CALL: Final = 32
 """For more commits, one call reads the whole history."""
@@ -28,6 +29,8 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}").fullmatch
 """A full commit hash. A job's tag may have any text, and git would also accept `HEAD` or the name of a branch."""
 _LOGGED: Final = re.compile(r"([0-9a-f]{40,64})\0([0-9]+)\0([^\0]*)\0([^\0]*)\0(?:\n([^\0]*)\0)?")
 """A commit in the output of `git log -z --name-only` as `commits_of` asks for it."""
+_PATHS: Final = ("-z", "--no-renames", "--name-only", "--relative")
+"""What makes `diff` and `log` list paths of the root."""
 
 
 class Reach(Struct, frozen=True, kw_only=True):
@@ -60,8 +63,7 @@ class Git:
     def checkout(self, spec_root: Path) -> Checkout:
         """Return the checked-out commit, its branch, and the files that differ from it.
 
-        Args:
-            spec_root: an untracked file counts as a difference only below this folder.
+        An untracked file counts as a difference only below the folder of the specs.
 
         Raises:
             UntrustedError: git refuses to work, because the folder belongs to another user.
@@ -71,13 +73,7 @@ class Git:
             raise head
         if isinstance(head, GitUnavailableError) or not head.commit:
             return Checkout(root=self.below)
-        return Checkout(
-            commit=head.commit,
-            branch=head.branch,
-            root=self.below,
-            uncommitted=self.uncommitted(spec_root),
-            shallow=head.shallow,
-        )
+        return Checkout(**head._asdict(), root=self.below, uncommitted=self.uncommitted(spec_root))
 
     @property
     def below(self) -> str:
@@ -90,12 +86,10 @@ class Git:
 
         Untracked files count only among the specs: a saved plan does not make a checkout dirty.
         """
-        listed = self._git(
-            "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", "."
-        )
+        asked = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", ".")
         prefix = f"{self.below}/" if self.below else ""
         specs = f"{spec_root.relative_to(self.root).as_posix()}/" if spec_root != self.root else ""
-        rows = ((row[:2], row[3:].removeprefix(prefix)) for row in (listed or "").split("\0") if row)
+        rows = ((row[:2], row[3:].removeprefix(prefix)) for row in _rows(self._git(*asked)))
         return frozenset(
             path
             for state, path in rows
@@ -125,13 +119,12 @@ class Git:
 
     def changed_since(self, base: str) -> tuple[str, ...] | None:
         """Return the files below the root that changed since HEAD left the commit `base`, None if git cannot say."""
-        asked = ("diff", "--name-only", "-z", "--no-renames", "--relative", f"{base}...HEAD", "--")
-        listed = self._git(*asked) if _COMMIT(base) else None
-        return None if listed is None else tuple(filter(None, listed.split("\0")))
+        listed = self._git("diff", *_PATHS, f"{base}...HEAD", "--") if _COMMIT(base) else None
+        return None if listed is None else _rows(listed)
 
     def commits_since(self, base: str) -> frozenset[str]:
         """Return the commits that HEAD contains and the commit `base` does not; none if git cannot say."""
-        listed = self._git("rev-list", f"{base}..HEAD", "--") if _COMMIT(base) else None
+        listed = self._git("rev-list", f"{base}..HEAD", "--") if _COMMIT(base) else ""
         return frozenset((listed or "").split())
 
     def remotes(self) -> tuple[str, ...]:
@@ -144,10 +137,8 @@ class Git:
         Raises:
             GitUnavailableError: git cannot be asked.
         """
-        if self.repository is None:
-            git_process.program(
-                git_process.search_path(self.root)
-            )  # without git, a checkout may have no `.git`
+        if self.repository is None:  # without git, a checkout may have no `.git`
+            git_process.program(git_process.search_path(self.root))
             return False
         if isinstance(self._head, GitUnavailableError):
             raise self._head
@@ -159,23 +150,21 @@ class Git:
     def tracked_named(self, name: str) -> tuple[Path, ...]:
         """Return the tracked files of a name in all folders of the repository; none if git cannot be asked."""
         listed = self._git("ls-files", "-z", "--full-name", "--", f":(top,glob)**/{name}")
-        top = self.toplevel() or self.root
-        return tuple(top / path for path in (listed or "").split("\0") if path)
+        return tuple((self.toplevel() or self.root) / path for path in _rows(listed))
 
     def quotable(self, path: str) -> bool:
         """Return whether a path of the root is a file that is no link and, in a repository, one that git tracks."""
         here = Path(os.path.realpath(self.root))
         if Path(os.path.realpath(here / path)) != here / path:
             return False
-        if self.repository is None:
-            return True
-        return (self._git("ls-files", "-s", "-z", "--", f":(literal){path}") or "").startswith("100")
+        return self.repository is None or (
+            self._git("ls-files", "-s", "-z", "--", f":(literal){path}") or ""
+        ).startswith("100")
 
     def ancestry(self, commits: Iterable[str]) -> Ancestry:
         """Return which of the commits HEAD contains, and which contain HEAD, as far as the clone has them."""
         asked = frozenset(filter(_COMMIT, commits))
-        older = self._contained(asked)
-        if older is None:
+        if (older := self._contained(asked)) is None:
             return Ancestry()
         younger = frozenset(it for it in asked - older if self._is_ancestor("HEAD", it))
         return Ancestry(contained=older, descendants=younger)
@@ -209,22 +198,18 @@ class Git:
         """Write the project at a commit into a folder. Return False if git cannot."""
         import tarfile  # noqa: PLC0415 - few commands need it
 
-        done = self._run("archive", "--format=tar", commit) if commit.isalnum() else None
-        if done is None or done.returncode:
+        data = self._output("archive", "--format=tar", commit) if commit.isalnum() else None
+        if data is None:
             return False
         try:
-            with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
                 archive.extractall(folder, filter="data")
         except (OSError, tarfile.TarError):  # such as a link out of the project
             return False
         return True
 
     def commits_of(self, files: Iterable[str]) -> tuple[Commit, ...]:
-        """Return the commits that changed the files, renames included, the newest first; each once.
-
-        Args:
-            files: relative to the root.
-        """
+        """Return the commits that changed files of the root, renames included, the newest first; each once."""
         found: dict[str, Commit] = {}
         for file in files:
             form = "--format=%H%x00%at%x00%an%x00%s"
@@ -235,34 +220,31 @@ class Git:
         return tuple(sorted(found.values(), key=lambda commit: -commit.at))
 
     def files_declaring(self, name: str, *, below: str) -> tuple[str, ...]:
-        """Return the files with the line `name: <name>` in any commit, relative to the root.
+        """Return the files below a folder of the root with the line `name: <name>` in any commit.
 
         Jobs of a family have no such line.
-
-        Args:
-            name: the spec's.
-            below: the folder of the specs, relative to the root.
         """
         line = f"""^(- )?name:[ \t]*["']?{name.replace(".", "[.]")}["']?[ \t]*(#.*)?$"""
-        listed = self._git(
-            "log", "-z", f"-G{line}", "--no-renames", "--name-only", "--relative", "--format=", "--", below
-        )
-        return tuple(dict.fromkeys(filter(None, (listed or "").split("\0"))))
+        listed = self._git("log", f"-G{line}", *_PATHS, "--format=", "--", below)
+        return tuple(dict.fromkeys(_rows(listed)))
 
     def _is_ancestor(self, older: str, younger: str) -> bool:
         return self._git("merge-base", "--is-ancestor", older, younger) is not None
 
     def _git(self, *arguments: str) -> str | None:
-        """Return git's output, None if it fails or is not installed."""
-        done = self._run(*arguments)
-        return (
-            None if done is None or done.returncode else done.stdout.decode("utf-8", "replace").rstrip("\n")
-        )
+        """Return git's output as text, None if it fails or is not installed."""
+        output = self._output(*arguments)
+        return None if output is None else output.decode("utf-8", "replace").rstrip("\n")
 
-    def _run(self, *arguments: str) -> Answer | None:
+    def _output(self, *arguments: str) -> bytes | None:
         if self.repository is None or isinstance(self._head, GitUnavailableError):
             return None
-        try:
-            return self.repository.run(*arguments)
-        except GitUnavailableError:
-            return None
+        with suppress(GitUnavailableError):
+            done = self.repository.run(*arguments)
+            return None if done.returncode else done.stdout
+        return None
+
+
+def _rows(listed: str | None) -> tuple[str, ...]:
+    """Return the rows of what git lists with `-z`; none if git cannot say."""
+    return tuple(filter(None, (listed or "").split("\0")))

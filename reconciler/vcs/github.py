@@ -34,8 +34,6 @@ BROKEN: Final = 500
 _BROKEN_ZIP: Final = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError,
 )  # fmt: skip
-
-
 _T = TypeVar("_T")
 
 
@@ -125,7 +123,7 @@ class GitHub:
     def merged_since(self, branch: str, since: str) -> list[Pull]:
         """Return the pull requests that were merged into a branch since a time (RFC 3339), the oldest first."""
         query = {"state": "closed", "base": branch, "sort": "updated", "direction": "desc"}
-        listed = self._pages("pulls", list[Pull], query)
+        listed = self._pages("pulls", list[Pull], **query)
         recent = takewhile(lambda it: it.updated_at >= since, listed)
         merged = [it for it in recent if it.merged_at and it.merged_at >= since]
         return sorted(merged, key=lambda it: (it.merged_at or "", it.number))
@@ -139,20 +137,17 @@ class GitHub:
 
         A review that is only a comment leaves an earlier one as it is.
         """
-        reviews: Iterator[_Review] = self._pages(f"pulls/{number}/reviews", list[_Review], {})
+        reviews = self._pages(f"pulls/{number}/reviews", list[_Review])
         last = {it.user.get("login"): it.state for it in reviews if it.user and it.state != "COMMENTED"}
         return [str(login) for login, state in last.items() if state == "APPROVED" and login]
 
     def artifacts(self, name: str = "", since: str = "") -> list[Artifact]:
         """Return the artifacts from runs of this repository's own branches, the newest first.
 
-        Runs of forks are excluded: the author of their pull request decides what the artifact contains.
-
-        Args:
-            name: only those with this name; "" for all.
-            since: RFC 3339; none that is older.
+        Runs of forks are excluded: the author of their pull request decides what the artifact contains. With `name`,
+        only those with this name; with `since` (RFC 3339), none that is older.
         """
-        listed = self._pages("actions/artifacts", _Artifacts, {"name": name} if name else {})
+        listed = self._pages("actions/artifacts", _Artifacts, **({"name": name} if name else {}))
         own = [
             it
             for it in takewhile(lambda it: it.created_at >= since, listed)
@@ -201,7 +196,7 @@ class GitHub:
 
         An issue that says the same already is left alone.
         """
-        found, body = self._ours("issues", marker, {"state": "open"}), f"{marker}\n{text}"
+        found, body = self._ours("issues", marker, state="open"), f"{marker}\n{text}"
         if found is None:
             if text:
                 self._ask("POST", "issues", {"title": title, "body": body})
@@ -210,18 +205,16 @@ class GitHub:
         elif body != found.body:
             self._ask("PATCH", f"issues/{found.number}", {"title": title, "body": body})
 
-    def _ours(self, path: str, marker: str, query: dict[str, str] | None = None) -> _Written | None:
+    def _ours(self, path: str, marker: str, **query: str) -> _Written | None:
         """Return the first comment or issue that begins with a marker. A bot wrote it: anyone can write the marker."""
-        pages: Iterator[_Written] = self._pages(path, list[_Written], query or {})
-        for it in pages:
-            if (it.user or {}).get("type") == "Bot" and (it.body or "").startswith(f"{marker}\n"):
-                return it
-        return None
+        pages: Iterator[_Written] = self._pages(path, list[_Written], **query)
+        bots = (it for it in pages if (it.user or {}).get("type") == "Bot")
+        return next((it for it in bots if (it.body or "").startswith(f"{marker}\n")), None)
 
-    def _pages(self, path: str, kind: Any, query: dict[str, str]) -> Iterator[Any]:  # noqa: ANN401  list[T] or _Artifacts
+    def _pages(self, path: str, kind: Any, **query: str) -> Iterator[Any]:  # noqa: ANN401  list[T] or _Artifacts
         """Yield the entries of a list, of at most `MAX_PAGES` pages."""
         for page in range(1, MAX_PAGES + 1):
-            words = urllib.parse.urlencode(query | {"per_page": PAGE, "page": page})
+            words = urllib.parse.urlencode({**query, "per_page": PAGE, "page": page})
             answer = self._json("GET", f"{path}?{words}", kind)
             found = answer.artifacts if kind is _Artifacts else answer
             yield from found
@@ -245,8 +238,7 @@ class GitHub:
                 )
                 request.add_unredirected_header("Authorization", f"Bearer {self.token}")
                 with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  as above
-                    data: bytes = answer.read(MAX_ARTIFACT_BYTES + 1)
-                    return data
+                    return bytes(answer.read(MAX_ARTIFACT_BYTES + 1))
             except urllib.error.HTTPError as error:
                 if error.code < BROKEN or method != "GET" or attempt == MAX_TRIES:
                     raise GitHubError(f"{method} {path}: {error.code} {error.reason}") from error

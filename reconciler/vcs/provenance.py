@@ -134,12 +134,8 @@ def detect_source(
     """Return the source of a job: actor, commit, branch, repository, and what a CI system says of its run.
 
     `RECONCILER_ACTOR`, `RECONCILER_RUN_URL`, `RECONCILER_PULL` and `RECONCILER_APPROVER` override the CI system.
-
-    Args:
-        found: the checkout, from git.
-        origin: the URL of the repository's remote, "" if there is none.
-        variables: the environment.
-        person: returns the name of the user, according to git or the operating system, if the variables have none.
+    `origin` is the URL of the repository's remote. `person` returns the name of the user, according to git or the
+    operating system, if the variables have none.
     """
     runner = next((it for it in RUNNERS if variables.get(it.marker)), _ELSEWHERE)
     first = partial(_first, variables)

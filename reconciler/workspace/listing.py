@@ -54,11 +54,7 @@ class Listed:
 
 
 def whole(run: RunContext[ApiT], *, to_show: bool = False) -> Listed:
-    """Read every page of the list.
-
-    Args:
-        run: what to work with.
-        to_show: whether the list may be incomplete because its total cannot be read; that is reported.
+    """Read every page of the list. One `to_show` may be incomplete because its total cannot be read, and says so.
 
     Raises:
         ListingError: no complete list could be read.
@@ -181,10 +177,7 @@ def _report(run: RunContext[ApiT], rows: Iterable[OddRow]) -> None:
 def _incomplete(pages: list[JobPage], unique: int, size: int) -> str:
     """Return why a list is incomplete, "" if it is complete.
 
-    Args:
-        pages: all of them, in order.
-        unique: how many jobs they have.
-        size: how many jobs each page but the last must have. A repeated job counts once.
+    Its pages have `unique` jobs; each but the last must have as many as `size`. A repeated job counts once.
     """
     for odd in filter(None, (page.odd_total for page in pages)):
         return f"the API says that its total is {odd}"

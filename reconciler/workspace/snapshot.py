@@ -1,9 +1,9 @@
 """A snapshot: the workspace as one run saw it, in a file, for plans on another machine and without an API key.
 
-It has only what a plan needs: the project's jobs, with the tool's own tags and without the users' metadata, actors and
-CI runs; the number and the pending requests of all other jobs, and digests of the work of other projects, which may
-not be submitted again; and the ledger's lines about what the list does not explain. A spec may declare the work of any
-ended job again, so each of the project's is in it. It has no prompts, no answers and no key.
+It has only what a plan needs: the project's jobs that may decide something, with the tool's own tags and without the
+users' metadata, actors and CI runs; the number and the pending requests of all other jobs, and digests of the work of
+other projects, which may not be submitted again; and the ledger's lines about what the list does not explain. A job
+that has succeeded is left out once no spec declares its name or its work. It has no prompts, no answers and no key.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 import reconciler.api
-from reconciler.api import content
+from reconciler.api import bodies
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, MalformedAnswerError, OutcomeUnknownError, RejectedError
 from reconciler.api.key import ApiKey
@@ -172,7 +172,7 @@ def test_one_layer_makes_pieces_of_bounded_size() -> None:
         yield from (received[at : at + 1000] for at in range(0, len(received), 1000))
 
     answer = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=in_parts())
-    sizes = [len(piece) for piece in content.pieces(answer)]
+    sizes = [len(piece) for piece in bodies.pieces(answer)]
     assert sum(sizes) == 100_000_000
     assert max(sizes) < 1100 * 1000
 
@@ -197,7 +197,7 @@ def test_bodies_and_sockets_are_used_in_one_place_only() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute):
                 used.setdefault(node.attr, set()).add(path.name)
-    assert used["iter_bytes"] == {"content.py"}
+    assert used["iter_bytes"] == {"bodies.py"}
     assert used["stream"] == {"webhook.py"}  # the webhook reads no body
     assert used["HTTPTransport"] == {"transport.py", "network.py"}
     assert used["Client"] == {"http.py", "webhook.py"}

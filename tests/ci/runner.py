@@ -180,7 +180,7 @@ class Runner:
         }
         return {
             "github": github,
-            "vars": self.variables,
+            "vars": {} if event.fork else self.variables,
             "secrets": {} if event.fork else self.secrets,
             "inputs": {},
             "needs": needs,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ import pytest
 from reconciler.vcs.github import Artifact, GitHub, GitHubError
 from tests.api.server import Server, sends
 from tests.ci.hub import FORK_ID, REPOSITORY, Hub, new_hub, serving
-from tests.cli.stage import Stage
+from tests.cli.stage import Fault, Stage
 
 MARKER = "<!-- reconciler -->"
 EVERYTHING = {"actions": "read", "contents": "read", "issues": "write", "pull-requests": "write"}
@@ -216,6 +217,25 @@ def test_without_a_key_and_without_a_snapshot_the_reason_is_said(stage: Stage, h
     assert (stage.root / "github-output").read_text() == "exit-code=1\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the command is a shell script")
+def test_a_plan_is_made_with_the_key_that_a_command_prints(
+    stage: Stage, hub: Hub, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    program = tmp_path_factory.mktemp("outside") / "print-key"
+    program.write_text("#!/bin/sh\necho not-a-real-key-0123456789\n")
+    program.chmod(0o755)
+    stage.spec("one")
+    job(stage, hub, {"repository": {"default_branch": "main"}}, RECONCILER_KEY_COMMAND=str(program))
+    stage.environ |= {
+        "MISTRAL_API_KEY": "",
+        "RECONCILER_SANDBOX": "0",
+    }  # what the action passes without the input
+    stage.faults.append(Fault("GET", "/v1/batch/jobs", 401, times=9))
+    result = stage.run("ci", "plan")
+    assert {it.headers["authorization"] for it in result.sent} == {"Bearer not-a-real-key-0123456789"}
+    assert "no API key" not in result.out
+
+
 def test_snapshot_of_another_branch_is_none(stage: Stage, hub: Hub) -> None:
     hub.upload("observed", stage.write("x.json", "{}"), head_sha=HEAD, head_branch="topic")
     job(stage, hub, {"repository": {"default_branch": "main"}})
@@ -299,12 +319,13 @@ def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage:
     from reconciler.cli.session.github_job import GithubJob, environment
     from reconciler.cli.session.target import ledger_credentials
 
-    job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere")
+    other = {"RECONCILER_KEY_COMMAND": "print-key", "RECONCILER_HEADERS": "X-Gateway-Key: x"}
+    job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere", **other)
     here = GithubJob.on(stage.world([]))
     token = stage.environ["RECONCILER_TOKEN"]
     for key in (True, False):
         seen = environment(here, key=key)
-        assert ("MISTRAL_API_KEY" in seen) is key
+        assert {it in seen for it in ("MISTRAL_API_KEY", *other)} == {key}
         assert token not in seen.values()
         assert bool(ledger_credentials(seen)) is key
         assert "GIT_CONFIG_VALUE_0" not in seen

@@ -427,7 +427,7 @@ def test_a_policy_of_another_repository_binds_the_plan_and_every_apply(team: Tea
     team.spec("large", 600)
     number = team.hub.open_pull("large") if team.commit("Raise the budget", "large") else 0
     planned = team.opened(number)
-    assert (planned.jobs["plan"], planned.jobs["reconciler"]) == ("failure", "failure")
+    assert planned.jobs == PLANNED | {"validate": "failure", "plan": "skipped", "reconciler": "failure"}
     assert "the policy allows at most 500" in planned.log
     assert "(reconciler-policy.yaml:2). Ask the platform team." in planned.log
     merged = team.pushed(team.hub.squash(number))
@@ -445,6 +445,32 @@ def test_a_policy_of_another_repository_binds_the_plan_and_every_apply(team: Tea
     team.hub.private[place] = ("reads-the-policy", RULES.encode())
     assert team.confirmed(sha).jobs["apply"] == "success"
     assert team.live() == ["small"]
+
+
+@pytest.mark.thorough
+def test_a_policy_binds_the_merge_queue_and_every_branch_and_forks_if_the_workflow_names_it(
+    team: Team,
+) -> None:
+    name = "acme/platform/policies/batches.yaml"
+    team.runner.variables["RECONCILER_POLICY"] = name
+    team.hub.private[f"/repos/{name.replace('platform/', 'platform/contents/')}"] = ("", RULES.encode())
+    team.spec("small", 10)
+    team.commit("Begin")
+    git(team.work, "push", "--quiet", "origin", "HEAD:refs/heads/release")
+    team.settings("guards: {max_new_requests: 900}\n")
+    team.commit("Raise the budget", "large")
+    own, gift = team.hub.open_pull("large", base="release"), team.hub.open_pull("large", fork=True)
+    (queued,) = team.hub.queue(team.hub.open_pull("large"))
+    for ran in (team.opened(own), team.queued(queued)):
+        assert (ran.jobs["validate"], ran.jobs["reconciler"]) == ("failure", "failure")
+        assert "the policy allows at most 500" in ran.log
+    assert team.opened(gift).jobs["validate"] == "success"
+    file = team.work / ".github/workflows/plan.yml"
+    team.write(".github/workflows/plan.yml", file.read_text().replace("${{ vars.RECONCILER_POLICY }}", name))
+    team.commit("Name the policy", "large")
+    named = team.opened(team.hub.open_pull("large", fork=True))
+    assert (named.jobs["validate"], named.jobs["reconciler"]) == ("failure", "failure")
+    assert "the policy allows at most 500" in named.log
 
 
 def test_a_policy_that_is_named_in_another_form_stops_the_run(team: Team) -> None:

@@ -106,14 +106,30 @@ def test_actions_are_pinned_and_no_text_from_outside_is_in_a_command_line(file: 
             assert step["with"]["persist-credentials"] is False
 
 
+def test_every_job_that_checks_specs_has_the_policy() -> None:
+    jobs = {
+        name: step["with"]
+        for file in WORKFLOWS
+        for name, job in load(file)["jobs"].items()
+        for step in job["steps"]
+        if step.get("with", {}).get("command") in ("validate", "plan", "apply")
+    }
+    assert jobs.keys() == {"validate", "plan", "preview", "apply", "hourly"}
+    for given in jobs.values():
+        assert given["policy"] == "${{ vars.RECONCILER_POLICY }}"
+        assert given["policy-token"] == "${{ secrets.RECONCILER_POLICY_TOKEN || github.token }}"
+
+
 def test_the_key_goes_to_four_jobs_and_never_to_a_fork() -> None:
     seen = {
         (file.stem, name)
         for file in WORKFLOWS
         for name, job in load(file)["jobs"].items()
-        if "secrets." in str(job)
+        if "secrets.MISTRAL_API_KEY" in str(job)
     }
     assert seen == {("plan", "plan"), ("apply", "apply"), ("apply", "hourly"), ("verify", "verify")}
+    others = {secret for file in WORKFLOWS for secret in re.findall(r"secrets\.(\w+)", str(load(file)))}
+    assert others == {"MISTRAL_API_KEY", "RECONCILER_POLICY_TOKEN"}
     condition = load(FOLDER / "workflows/plan.yml")["jobs"]["plan"]["if"]
     for repository, runs in (("acme/batches", True), ("mallory/batches", False)):
         event = {

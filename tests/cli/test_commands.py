@@ -15,7 +15,7 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.cli.commands.schema import FILES
+from reconciler.cli.commands.schema import NAMES
 from reconciler.cli.main import COMMANDS, cli
 from reconciler.environment import Environment
 from tests.cli.schemas import FOLDER, conforming
@@ -399,7 +399,7 @@ def test_validate_of_a_selection_says_what_it_selected_and_that_all_was_read(sta
 # schema
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", NAMES)
 def test_schema_is_printed_as_it_travels(stage: Stage, name: str) -> None:
     result = stage.run("schema", name)
     assert result.code == 0
@@ -408,7 +408,7 @@ def test_schema_is_printed_as_it_travels(stage: Stage, name: str) -> None:
 
 
 def test_every_schema_can_be_printed() -> None:
-    assert {path.name.partition(".")[0] for path in FOLDER.iterdir()} == set(FILES)
+    assert {path.name.partition(".")[0] for path in FOLDER.iterdir()} == set(NAMES)
 
 
 def test_schema_without_a_name_is_the_specs(stage: Stage) -> None:
@@ -582,8 +582,8 @@ def test_no_key_is_reported_with_where_it_comes_from(stage: Stage, words: tuple[
     assert (result.code, result.out, result.sent) == (1, "", [])
     assert result.err == (
         "error: no API key\n"
-        "  hint: set MISTRAL_API_KEY, or pass a file that contains the key with --api-key-file; "
-        "--sandbox needs no key\n"
+        "  hint: set MISTRAL_API_KEY or RECONCILER_KEY_COMMAND, or pass a file that contains the key with "
+        "--api-key-file; --sandbox needs no key\n"
     )
 
 

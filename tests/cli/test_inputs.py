@@ -198,7 +198,7 @@ def test_validate_reads_every_file_again_if_asked_to(stage: Stage) -> None:
     assert cache.get(path, stamp) is None
     digest = sha256((stage.root / path).read_bytes())
     file = InputFile(path=path, sha256=digest, size=stamp[0], requests=77)
-    cache.put(Entry(stamp, file, 1, FileFacts()))
+    cache.put(Entry(stamp, file, FileFacts()))
     cache.save()
 
     def counted(*argv: str) -> object:

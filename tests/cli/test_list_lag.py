@@ -66,7 +66,7 @@ def test_a_key_of_another_workspace_is_refused_from_the_first_second_on(remote: 
     remote.environ["MISTRAL_API_KEY"] = "of-another-workspace"
     result = remote.run("apply", "--yes")
     assert (result.code, result.writes) == (3, [])
-    assert "run again in 60 s" in result.err
+    assert "run again in 60 s" in result.out
 
 
 def test_a_list_that_shows_no_known_job_after_the_settle_time_is_of_another_workspace(

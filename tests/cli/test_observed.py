@@ -145,6 +145,35 @@ def test_what_the_ledger_knew_is_in_the_snapshot(seen: Stage) -> None:
     assert [(it["action"], it["reason"]) for it in staying] == [("create", "restored")]
 
 
+@pytest.mark.parametrize("how", [(), ("--only-agreed",)])
+def test_a_job_that_succeeded_is_left_out_once_it_is_removed_and_an_agreed_plan_does_not_submit_it_again(
+    stage: Stage, how: tuple[str, ...]
+) -> None:
+    for name in ("done", "past", "staying"):
+        stage.spec(name, requests=5)
+    stage.run("apply", "--yes")
+    stage.advance(2 * 86_400)
+    text, data = (stage.root / "specs/past.yaml").read_text(), stage.root / "specs/data/past.jsonl"
+    lines = data.read_text()
+    remove(stage, "past")
+    remove(stage, "done")
+    saved = stage.run("jobs", "snapshot", "seen.json")
+    assert saved.out == "2 jobs of 3 saved\n", "one stays, to recognise the workspace"
+    stage.write("specs/past.yaml", text)
+    data.write_text(lines)
+    stage.spec("coming", requests=7)
+    planned = keyless(stage, "plan", "--observed", "seen.json", "-o", "plan.json")
+    assert "2 to create" in planned.out, "the plan is an upper bound"
+    applied = stage.run("apply", *how, "plan.json")
+    assert applied.code == 0
+    assert sorted(job["metadata"]["reconciler.name"] for job in stage.jobs()) == [
+        "coming",
+        "done",
+        "past",
+        "staying",
+    ]
+
+
 def test_snapshot_holds_no_secrets_and_conforms_to_its_schema(seen: Stage) -> None:
     text = (seen.root / "seen.json").read_text(encoding="utf-8")
     snapshot = conforming("snapshot", text)["snapshot"]

@@ -196,6 +196,56 @@ def test_programs_read_results_as_rows_and_frames(shop: Stage, monkeypatch: pyte
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_forty_thousand_tickets_become_a_table_that_joins_with_the_original_one(
+    stage: Stage, form: str
+) -> None:
+    """A pull and one export. Ids have what tables find difficult: commas, quotes, zeros in front, other letters."""
+    for path in ("ticket-classes.yaml", "data/tickets.jsonl"):
+        stage.write(f"specs/{path}", (ROOT / "specs" / path).read_text(encoding="utf-8"))
+    request = json.loads((stage.root / "specs/data/tickets.jsonl").read_text(encoding="utf-8").split("\n")[0])
+    kinds = ("{:06}", "№ {}", 'a,"{}"', "{}!fail")
+    tickets = {kinds[number % 4].format(number): f"customer {number}" for number in range(40_000)}
+    with (stage.root / "tickets.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("id", "customer"), *tickets.items()])
+    with (stage.root / "specs/data/tickets.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(request | {"custom_id": ticket}) + "\n" for ticket in tickets)
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(3600)
+
+    assert stage.run("outputs", "pull").code == 0
+    done = stage.run("outputs", "export", "ticket-classes", "--format", form, "-o", f"answers.{form}")
+    assert (done.code, done.out) == (0, f"answers.{form}: 40,000 rows, 13 columns\n")
+    joined = JOINS[form](stage.root)
+    assert [(ticket, customer) for ticket, customer, _ in joined] == sorted(tickets.items())
+    assert {queue for ticket, _, queue in joined if not ticket.endswith("!fail")} == {"delivery"}
+    assert {queue or None for ticket, _, queue in joined if ticket.endswith("!fail")} == {None}
+
+
+def joined_csv(folder: Path) -> list[tuple[str, str, str | None]]:
+    """Return id, customer and queue of both tables, joined, in the order of the ids."""
+    tables = []
+    for name in ("tickets.csv", "answers.csv"):
+        with (folder / name).open(encoding="utf-8", newline="") as file:
+            tables.append(list(csv.DictReader(file)))
+    queues = {row["custom_id"]: row["queue"] for row in tables[1]}
+    return sorted((row["id"], row["customer"], queues[row["id"]]) for row in tables[0])
+
+
+def joined_parquet(folder: Path) -> list[tuple[str, str, str | None]]:
+    """Return the same of a Parquet file, by DuckDB."""
+    duckdb = pytest.importorskip("duckdb")
+    found = duckdb.execute(
+        "select id, customer, queue from read_csv($1, all_varchar = true) join read_parquet($2) on id = custom_id",
+        [str(folder / "tickets.csv"), str(folder / "answers.parquet")],
+    )
+    return sorted(found.fetchall())
+
+
+JOINS = {"csv": joined_csv, "parquet": joined_parquet}
+
+
+@pytest.mark.thorough
 def test_frames_have_the_types_of_the_schema(shop: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RECONCILER_RESULTS", raising=False)
     found = reconciler.results("ticket-classes", project=shop.root)

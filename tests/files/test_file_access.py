@@ -29,8 +29,8 @@ ALLOWED: Final = {
     "file_access.py": 6,  # the place
     "api/key.py": 1,  # a key's file is named by hand and may be a pipe
     "catalogue/models.py": 1,  # a file of the package
-    "cli/commands/schema.py": 1,  # likewise
-    "specs/scaffold.py": 2,  # likewise, and what pip wrote of this package
+    "specs/scaffold.py": 3,  # likewise, and what pip wrote of this package
+    "specs/schema/json_schema.py": 1,  # likewise
     "cli/output/streams.py": 2,  # the null device
     "telemetry/events.py": 1,  # a file of the package
     "vcs/git.py": 1,  # an archive in memory
@@ -260,9 +260,6 @@ def test_only_one_module_writes_to_the_streams_and_few_write_annotations() -> No
     assert {module for module, word, _ in calls() if word == "write_annotations"} == {
         "cli/commands/ci.py",
         "cli/commands/validate.py",
-        "cli/output/comment.py",
         "cli/output/plan_output.py",
-        "cli/session/agreed_plans.py",
         "cli/session/github_job.py",
-        "cli/session/github_review.py",
     }

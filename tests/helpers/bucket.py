@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, ClassVar
 
 
@@ -16,6 +17,13 @@ def install() -> Any:  # noqa: ANN401 - fsspec has no types
         protocol = ("s3",)
         store: ClassVar[dict[str, Any]] = {}
         pseudo_dirs: ClassVar[list[str]] = [""]
+
+        lock: ClassVar[threading.Lock] = threading.Lock()
+
+        def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **more: object) -> None:
+            """Write an object; `create` is conditional, as in S3."""
+            with self.lock:
+                super().pipe_file(path, value, mode=mode, **more)
 
         @classmethod
         def _strip_protocol(cls, path: str) -> str:

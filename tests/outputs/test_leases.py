@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,53 @@ def test_what_was_given_up_is_free(site: Site) -> None:
     claimed(site.manager("first", host="there")).release()
     claimed(site.manager("second"))
     assert site.store.names(HERE) == ("claim-1",)
+
+
+class Interrupted(FolderStore):
+    """A folder in which other runners act before the first call of a method with a path."""
+
+    def __init__(self, root: Path, acts: dict[tuple[str, str], Callable[[], object]]) -> None:
+        super().__init__(root)
+        self._acts = acts
+
+    def read(self, path: str) -> bytes | None:
+        self._acts.pop(("read", path), int)()
+        return super().read(path)
+
+    def create(self, path: str, data: bytes) -> bool:
+        self._acts.pop(("create", path), int)()
+        return super().create(path, data)
+
+
+def test_a_claim_that_is_released_while_it_is_read_is_not_taken_over(tmp_path: Path) -> None:
+    here = Site(FolderStore(tmp_path))
+    first = claimed(here.manager("first", host="there"))
+    acts: dict[tuple[str, str], Callable[[], object]] = {
+        ("read", f"{HERE}/claim-1"): first.release,
+        ("create", f"{HERE}/claim-2"): lambda: claimed(here.manager("second", host="elsewhere")),
+    }
+    third = Site(Interrupted(tmp_path, acts)).manager("third").acquire(HERE)
+    assert isinstance(third, Holder)
+    assert third.run_id == "second"
+    assert here.store.names(HERE) == ("claim-1",)
+
+
+def test_a_dead_claim_that_others_take_over_and_release_meanwhile_is_not_taken_over_again(
+    tmp_path: Path,
+) -> None:
+    here = Site(FolderStore(tmp_path))
+    claimed(here.manager("dead", pid=41))
+    here.now += LEASE_SECONDS + 1
+
+    def act() -> None:
+        claimed(here.manager("second", host="elsewhere", pid=42)).release()
+        claimed(here.manager("third", host="elsewhere"))
+
+    late = Site(Interrupted(tmp_path, {("create", f"{HERE}/claim-2"): act}), now=here.now)
+    fourth = late.manager("fourth").acquire(HERE)
+    assert isinstance(fourth, Holder)
+    assert fourth.run_id == "third"
+    assert here.store.names(HERE) == ("claim-1",)
 
 
 def test_what_is_finished_is_not_claimed(site: Site) -> None:

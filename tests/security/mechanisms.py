@@ -197,7 +197,7 @@ SWITCHES: Final = (
         "a limit may have any value",
         "reconciler/constraints.py",
         ("raise the limits",),
-        (("Meta(ge=1, le=ceiling, description=text)", "Meta(ge=1, description=text)"),),
+        (("Meta(ge=1, le=ceiling)", "Meta(ge=1)"),),
     ),
     Switch(
         "ceilings",
@@ -293,12 +293,14 @@ SWITCHES: Final = (
         "settings may exceed a ceiling",
         "reconciler/specs/policy.py",
         (POLICY,),
-        (
-            (
-                "most[name] is not UNSET and _rank(value) > _rank(most[name])",
-                "most[name] is not UNSET and not name",
-            ),
-        ),
+        (("if bounds[name] is not UNSET and not keeps", "if not name and not keeps"),),
+    ),
+    Switch(
+        "the policy",
+        "an option waives what is required of the checkout",
+        "reconciler/specs/policy.py",
+        (POLICY,),
+        (("_WAIVED.get(name, ", '_WAIVED.get("", '),),
     ),
     Switch(
         "the policy",
@@ -404,6 +406,13 @@ SWITCHES: Final = (
         "reconciler/cli/session/agreed_plans.py",
         (UNREVIEWED,),
         (("if tip != commit:", "if tip == commit and False:"),),
+    ),
+    Switch(
+        "the command of the key",
+        "a program of the checkout is run",
+        "reconciler/cli/session/key_command.py",
+        ("run a program in place of `RECONCILER_KEY_COMMAND`",),
+        (("if Path(os.path.realpath(found)).is_relative_to(os.path.realpath(top)):", "if False:"),),
     ),
 )
 

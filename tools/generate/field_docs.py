@@ -24,7 +24,7 @@ def field_docs(modules: Iterable[str]) -> dict[str, dict[str, str]]:
 
 def _of_class(shape: ast.ClassDef) -> dict[str, str]:
     return {
-        field.target.id: " ".join(text.value.value.split())
+        _name(field, field.target.id): " ".join(text.value.value.split())
         for field, text in pairwise(shape.body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
@@ -32,3 +32,9 @@ def _of_class(shape: ast.ClassDef) -> dict[str, str]:
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
+
+
+def _name(field: ast.AnnAssign, attribute: str) -> str:
+    """Return the name of a field in JSON: that of its attribute, unless the field says otherwise."""
+    words = field.value.keywords if isinstance(field.value, ast.Call) else []
+    return next((str(ast.literal_eval(word.value)) for word in words if word.arg == "name"), attribute)

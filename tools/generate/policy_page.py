@@ -58,13 +58,14 @@ specs/a.yaml:3:8: model: the policy does not allow `mistral-large-2512`
 1. Put the policy into another repository, which the authors of specs cannot change.
 2. Set the variable `RECONCILER_POLICY` of the organization or repository to `OWNER/REPOSITORY/PATH`, with `@REF`
    behind it for another branch, a tag or a commit. The action then downloads the file, outside of the checkout, for
-   the jobs `plan`, `apply` and `hourly`. If it cannot, the job fails.
+   every job that checks specs, in a merge queue too. If it cannot, the job fails.
 3. If that repository is private, add the secret `RECONCILER_POLICY_TOKEN`: a token that may read the contents of
    that repository, and nothing else.
 4. Let `CODEOWNERS` protect `.github/`: who changes a workflow can leave out the policy.
 
-The jobs `validate` and `preview` get no secrets and no policy, so a pull request of a fork is checked when it is
-applied.
+GitHub passes neither variables nor secrets to a pull request of a fork: it is checked when it is applied. If the
+policy's repository is public, write its name into `plan.yml` in place of `vars.RECONCILER_POLICY`, and forks are
+checked too.
 
 ## Elsewhere
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -66,13 +67,11 @@ def apply(
     held, under the same guards; with a saved plan, only attempts at its creates. Exit with 0 only if every job has
     succeeded within its `max_failed`; with 6 if anything needs attention or another apply, or on --timeout.
     """
-    from reconciler.api.client import Writer
     from reconciler.cli.commands.show import read_plan
-    from reconciler.cli.output.comment import reporting_errors
+    from reconciler.cli.output.plan_output import reporting_errors
     from reconciler.cli.session.apply_flow import ApplyFlow
-    from reconciler.cli.session.apply_wait import RoundReporter
     from reconciler.cli.session.load_declared import load_declared, select_saved
-    from reconciler.cli.session.session import open_run, writing
+    from reconciler.cli.session.session import locked, writing
     from reconciler.cli.session.signals import interrupts
     from reconciler.plans.agreement import AgreedPlan
     from reconciler.plans.plan_file import digest_prefix
@@ -95,10 +94,14 @@ def apply(
             "apply asks before it submits, and there is no terminal to ask on",
             hint="pass --yes, or apply a saved plan: reconciler plan -o plan.json && reconciler apply plan.json",
         )
-    opened = partial(open_run, Writer, without_deadline=True) if wait else writing
-    with reporting(), interrupts(env) as interrupted, opened(common, env, overrides) as opened_run:
+    with (
+        reporting(),
+        interrupts(env) as interrupted,
+        writing(common, env, overrides, without_deadline=wait) as opened,
+        nullcontext() if wait else locked(opened),
+    ):
         plan = ",".join(digest_prefix(it.document) for it in plans)
-        run = replace(opened_run, source=structs.replace(opened_run.source, plan=plan))
+        run = replace(opened, source=structs.replace(opened.source, plan=plan))
         declaration = load_declared(run) if plans else load_declared(run, selection)
         declaration = select_saved(saved, declaration) if saved else declaration
         applying = ApplyFlow(
@@ -110,7 +113,7 @@ def apply(
             agreed=[it for it in plans if it.document.target == run.target] if only_agreed else None,
             ask=ask,
             wait=wait,
-            reporter=RoundReporter(env=env, output=output),
+            output=output,
             began=began,
         )
         planned, outcomes = applying.first()
@@ -121,15 +124,12 @@ def apply(
 
 
 def plan_files(folder: Path, selection: options.Selection, *, several: bool = False) -> tuple[Path, ...]:
-    """Return the arguments if they are plan files, () if they are specs.
+    """Return the arguments, relative to `folder`, if they are plan files, () if they are specs.
+
+    If there may be `several` plan files, there may be nothing else.
 
     Raises:
         UsageError: a plan file is combined with other arguments, or something else than plan files is given.
-
-    Args:
-        folder: relative names are relative to it.
-        selection: the arguments.
-        several: whether there may be any number of plan files, and nothing else.
     """
     plans = tuple(path for path in selection.paths if path.suffix == ".json" or _is_no_spec(folder / path))
     others = [path for path in selection.paths if path not in plans]

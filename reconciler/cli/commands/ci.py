@@ -23,12 +23,11 @@ from reconciler.api.key import KEY_COMMAND, VARIABLE
 from reconciler.cli.output.streams import write_annotations, write_stdout
 from reconciler.cli.params.options import Chosen, Common
 from reconciler.cli.session import agreed_plans
-from reconciler.cli.session.github_job import GithubJob, environment
+from reconciler.cli.session.github_job import GithubJob, annotate, environment
 from reconciler.cli.session.github_review import concerns_specs, source_of
 from reconciler.cli.session.target import open_project
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.plans import plan_file
-from reconciler.render.github import annotation
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
@@ -59,7 +58,7 @@ def ci(env: Environment, *, command: str) -> int:
     try:
         code = commands[command](job)
     except ReconcilerError as error:
-        write_annotations(annotation("error", f"{error} ({error.hint})"))
+        annotate("error", f"{error} ({error.hint})")
         code = error.exit_code
     job.set_output("exit-code", int(code))
     return code
@@ -76,9 +75,7 @@ def plan(job: GithubJob) -> int:
     source = (pull.head.repo if pull else None) or {}
     own = source.get("full_name") == job.environ["GITHUB_REPOSITORY"]
     if pull and own and unrelated(job, pull):
-        write_annotations(
-            annotation("notice", "nothing is planned: the pull request changes no file that the specs use")
-        )
+        annotate("notice", "nothing is planned: the pull request changes no file that the specs use")
         return ExitCode.OK
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
     given = ["plan", "-o", str(file), "--format", "github", "--comment", str(comment)]
@@ -98,7 +95,7 @@ def plan(job: GithubJob) -> int:
         job.set_output("plan-name", job.artifact("plan", pull.number if pull else plan_file.short(digest)))
         if pull is None:
             text = f"to apply exactly this plan, run the workflow apply with the digest {digest}"
-            write_annotations(annotation("notice", text))
+            annotate("notice", text)
     if pull and own and comment.exists():
         write(job, pull.number, file_access.read(comment).decode(), about=pull.head.sha)
     return code
@@ -151,7 +148,7 @@ def apply(job: GithubJob) -> int:
     large = [it for it in agreed if exceeds(job, it, settings) and not (approved and it.number in new)]
     for it in large:
         text = f"{it.path.name} exceeds approve_above, and was not approved for this run: it is left out"
-        write_annotations(annotation("warning", text))
+        annotate("warning", text)
     agreed = [it for it in agreed if it not in large]
     given = ["apply", "--only-agreed", *(str(it.path) for it in agreed)]
     given += ["--fail-on-attention"] if event == "schedule" else []
@@ -187,7 +184,7 @@ def fetch_results(job: GithubJob) -> int:
 
     project = find_project(job.env, Chosen())
     if warning := warning_on_ci(project, job.environ):
-        write_annotations(annotation("notice", warning))
+        annotate("notice", warning)
         return ExitCode.OK
     return run(job, "outputs", "pull", annotated=False)
 
@@ -201,7 +198,7 @@ def report(job: GithubJob, code: int, text: str) -> None:
     try:
         job.github.issue(job.marker("issue"), title, f"{text}\n{footers[code]}\n" if code in footers else "")
     except GitHubError as error:
-        write_annotations(annotation("warning", f"the issue was not written: {error}"))
+        annotate("warning", f"the issue was not written: {error}")
 
 
 def snapshot(job: GithubJob) -> Path | None:
@@ -225,18 +222,14 @@ def write(job: GithubJob, number: int, text: str, *, about: str, unless: str = "
         text = f"{text}\n<sub>{about[:7]} · [run]({url})</sub>\n"
         job.github.comment(number, job.marker(), text, unless=unless)
     except GitHubError as error:
-        write_annotations(annotation("warning", f"the comment was not written: {error}"))
+        annotate("warning", f"the comment was not written: {error}")
 
 
 def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -> int:
     """Run one command in this process, so that a signal reaches the code that creates jobs.
 
-    Args:
-        job: the job of GitHub Actions.
-        words: the command line.
-        key: whether the command needs the API key, and git the token.
-        annotated: whether stdout is annotations, which GitHub is to interpret. Other output is printed while workflow
-            commands are stopped.
+    `key` says whether the command needs the API key, and git the token. If stdout is not `annotated`, with annotations
+    that GitHub is to interpret, it is printed while workflow commands are stopped.
     """
     from reconciler.cli import main
 

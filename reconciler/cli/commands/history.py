@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from reconciler.cli.output import history_output
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import moment, unix
@@ -16,8 +15,11 @@ from reconciler.cli.session.target import local_ledger, shared_ledger
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.history import timeline
-from reconciler.history.record import HistoryFilter, filter_records
-from reconciler.runs.history import HistorySources, verified
+from reconciler.history.merge import Sources
+from reconciler.history.record import HistoryDoc, HistoryFilter, filter_records
+from reconciler.render import history_view
+from reconciler.runs.history import verified
+from reconciler.specs.project import Project
 from reconciler.text.suggest import nearest
 
 _FORMATS = ("table", "wide", "json", "jsonl", "csv", "markdown")
@@ -114,11 +116,12 @@ def show(
             "--all-projects needs the list of jobs, and cannot be combined with --offline or NAME",
             hint="the ledger has only this project's jobs; use --name to select jobs",
         )
-    found = read_history.read(common, env, offline=offline, all_projects=all_projects)
+    project, found = read_history.read(common, env, offline=offline, all_projects=all_projects)
     if name is not None:
-        return write_timeline(env, found, name, form=form)
-    records = filter_records(found.records, wish)
-    write_stdout(history_output.table(found, records, form, keys=keys, projects=all_projects))
+        return write_timeline(env, project, found, name, form=form)
+    document = HistoryDoc(**found.head, records=filter_records(found.records, wish))
+    known = len(found.records)
+    write_stdout(history_view.history(document, form, known=known, keys=keys, projects=all_projects))
     return ExitCode.OK
 
 
@@ -133,29 +136,31 @@ def verify(env: Environment, *, offline: bool, form: str, common: options.Common
     Reports a job that no commit declares, a job missing from the list, a commit that is not in the repository, a
     ledger whose past was changed, and tags that contradict the ledger. With --offline the list is not read.
     """
-    found = read_history.read(common, env, offline=offline)
-    shared = shared_ledger(common, found.project, found.target, env)
+    project, found = read_history.read(common, env, offline=offline)
+    shared = shared_ledger(common, project, found.target, env)
     report = verified(
         env,
+        project,
         found,
         changed_past=shared.problems_in_the_past(shared.fetched()) if shared else (),
-        unread=local_ledger(found.project, found.target).unread(),
+        unread=local_ledger(project, found.target).unread(),
     )
-    write_stdout(history_output.verification(report, form))
+    write_stdout(history_view.verification(report, form))
     return ExitCode(report.exit_code)
 
 
-def write_timeline(env: Environment, found: HistorySources, name: str, *, form: str) -> int:
+def write_timeline(env: Environment, project: Project, found: Sources, name: str, *, form: str) -> int:
     """Write one spec's timeline.
 
     Raises:
         ReconcilerError: no spec, commit, job or ledger line has this name.
     """
-    place = declared_at(env, found.project, name)
+    place = declared_at(env, project, name)
     entries = timeline.timeline_entries(name, place.works, found.records, found.ledger.lines, place.commits)
     if not entries and not place.declared:
         near = nearest(name, {record.name for record in found.records})
         raise ReconcilerError(f"no job named {name} was found", hint=f"did you mean {near}?" if near else "")
     files = tuple(dict.fromkeys(commit.path for commit in place.commits)) or place.files
-    write_stdout(history_output.story(found, name, files, entries, form))
+    document = timeline.TimelineDoc(**found.head, name=name, files=files, entries=entries)
+    write_stdout(history_view.story(document, form))
     return ExitCode.OK

@@ -10,10 +10,9 @@ from typing import Final
 import click
 
 from reconciler.api.client import Reader, Writer
-from reconciler.cli.output.errors import write_error
-from reconciler.cli.output.streams import save, write_stdout
+from reconciler.cli.output.streams import save, write_error, write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.session.session import reading, writing
+from reconciler.cli.session.session import locked, reading, writing
 from reconciler.cli.session.signals import interrupts
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import JobListDoc, pretty
@@ -21,8 +20,7 @@ from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
 from reconciler.execution.cancel import cancel_job
 from reconciler.ledger.lines import BY_HAND
-from reconciler.model import Job, Phase, tags
-from reconciler.planning import adoption
+from reconciler.model import Job, JobSpec, Phase, tags
 from reconciler.render.jobs_view import job_text, jobs_text, listed
 from reconciler.specs.load import load
 from reconciler.text.plural import pluralize
@@ -79,28 +77,34 @@ def list_(
 def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
     """Save the state of the workspace that a plan needs, for `plan --observed` without a key.
 
-    The file holds the jobs that this tool created or that a spec adopts, without the users' metadata, and the ledger:
-    no prompts, no answers, no key.
+    The file holds this project's jobs and those that a spec adopts, without the users' metadata, and the ledger: no
+    prompts, no answers, no key. Jobs that succeeded and are no longer declared are left out.
     """
     with reading(common, env) as run:
         ledger = tuple(run.env.ledger.read())
         found = listing.whole(run)
-        adopted = adopted_here(run)
+        specs, complete = declared_here(run)
         document = take_snapshot.make(
-            found.jobs, ledger, target=run.target, now=run.env.now(), adopted=adopted, odd=found.odd
+            found.jobs,
+            ledger,
+            target=run.target,
+            now=run.env.now(),
+            specs=specs,
+            complete=complete,
+            odd=found.odd,
         )
     save(env.cwd / file, encode(document))
     write_stdout(f"{pluralize(len(document.jobs), 'job')} of {len(found.jobs):,} saved\n")
     return ExitCode.OK
 
 
-def adopted_here(run: RunContext[Reader]) -> frozenset[str]:
-    """Return the ids of the jobs that valid specs adopt: an invalid one must not stop a snapshot."""
+def declared_here(run: RunContext[Reader]) -> tuple[tuple[JobSpec, ...], bool]:
+    """Return the valid specs that have begun, and whether they are all: an invalid one must not stop a snapshot."""
     try:
-        specs = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True).specs
+        loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True)
     except ReconcilerError:
-        return frozenset()
-    return adoption.adopted_ids(specs)
+        return (), False
+    return loaded.specs, not (loaded.errors or loaded.later)
 
 
 @jobs.command()
@@ -134,7 +138,7 @@ def cancel(
     """
     if not yes and not env.terminal("stdin"):
         raise UsageError("jobs cancel asks first, and there is no terminal to ask on", hint="pass --yes")
-    with interrupts(env) as interrupted, writing(common, env) as run:
+    with interrupts(env) as interrupted, writing(common, env) as run, locked(run):
         found = find_jobs(run, job_ids, live=True)
         for job in found:
             check_owner(job, run.target.project, foreign=foreign)
@@ -187,10 +191,7 @@ _BEGINNING: Final = re.compile(r"[0-9a-f-]{4,35}")
 def find_jobs(run: RunContext[ApiT], words: Sequence[str], *, live: bool = False) -> list[Job]:
     """Return the jobs that ids, prefixes of ids as tables show them, or names of this project's jobs mean.
 
-    Args:
-        run: the run.
-        words: the ids and names.
-        live: whether a name means its queued or running job only; else it means its newest job.
+    A name means its newest job, or if `live` its queued or running one.
 
     Raises:
         UsageError: a word means no job, or several.

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.output.comment import reporting_errors
-from reconciler.cli.output.plan_output import codes, plan_bytes, write_plan
+from reconciler.cli.output.plan_output import codes, plan_bytes, reporting_errors, write_plan
 from reconciler.cli.output.streams import save
 from reconciler.cli.params import options
 from reconciler.cli.params.guard_options import guard_flags, guard_options

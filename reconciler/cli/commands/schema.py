@@ -7,14 +7,14 @@ from typing import Final
 import click
 
 from reconciler.cli.output.streams import write_stdout
-from reconciler.specs.schema.json_schema import FOLDER
+from reconciler.specs.schema.json_schema import FOLDER, schema_text
 
-FILES: Final = {path.name.removesuffix(".schema.json"): path for path in sorted(FOLDER.glob("*.schema.json"))}
+NAMES: Final = sorted(path.name.removesuffix(".schema.json") for path in FOLDER.iterdir())
 
 
 @click.command()
-@click.argument("name", type=click.Choice(FILES), default="job")
+@click.argument("name", type=click.Choice(NAMES), default="job")
 def schema(name: str) -> int:
     """Print a JSON Schema: of a spec (job), defaults, reconciler.yaml (reconciler), or the output of a command."""
-    write_stdout(FILES[name].read_bytes())
+    write_stdout(schema_text(name))
     return 0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.output.status_output import formatted
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.session.load_declared import gather
 from reconciler.cli.session.session import reading
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, first_that_holds
-from reconciler.render.status_view import status_doc
+from reconciler.render.status_view import formatted, status_doc
 
 
 @click.command()
@@ -32,6 +31,6 @@ def status(
     with reading(common, env) as run:
         found = gather(run, selection, only_shown=True)
     report = status_doc(found.document, found.declared.later, found.declared.selected)
-    write_stdout(formatted(report, output, now=env.now()))
+    write_stdout(formatted(report, output.form, now=env.now(), everything=output.everything))
     attention = any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())

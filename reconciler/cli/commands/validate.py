@@ -129,13 +129,7 @@ def _requests(counts: Sequence[int | None]) -> str:
 
 
 def validation_text(found: Mapping[str, Loaded], warnings: Sequence[Problem], *, colour: bool) -> str:
-    """Return the result of a validation as text.
-
-    Args:
-        found: the specs of each environment; of "" if there are none.
-        warnings: those of all environments.
-        colour: whether to use colours.
-    """
+    """Return the result of a validation: the warnings of all environments, and the specs of each ("" for none)."""
     above = f"{problems_text(warnings, colour=colour)}\n" if warnings else ""
     return above + "".join(
         (f"{environment}: " if environment else "") + _valid(loaded) for environment, loaded in found.items()

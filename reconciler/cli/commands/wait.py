@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.output.job_bars import job_bars
-from reconciler.cli.output.status_output import formatted, wait_doc
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.time_types import duration
@@ -14,6 +13,7 @@ from reconciler.cli.session.session import reading
 from reconciler.cli.session.signals import STOPPED_WATCHING, interrupts
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode
+from reconciler.render.status_view import formatted
 from reconciler.runs.gather import gather
 from reconciler.runs.wait import PollPolicy, log_finished, wait_until_ended
 
@@ -56,5 +56,5 @@ def wait(
             )
         log_finished(run, state)
     code = ExitCode.OK if state.all_succeeded else ExitCode.ATTENTION
-    write_stdout(formatted(wait_doc(state, code), output, now=env.now()))
+    write_stdout(formatted(state.document(code), output.form, now=env.now(), everything=output.everything))
     return code

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from reconciler.cli.output.terminal import bar, live_display, supports_cursor, table
+from reconciler.cli.output.progress_bars import bar, live_display, supports_cursor, table
 from reconciler.environment import Environment
 from reconciler.model import Job, Phase
 from reconciler.plans.name_status import known_total

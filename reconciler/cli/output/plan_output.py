@@ -1,24 +1,64 @@
-"""Write plans and outcomes to stdout in each format."""
+"""Write plans and outcomes to stdout in each format, to a file for a comment, and to GitHub's step summary."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
 
-from reconciler.cli.output.comment import publish
-from reconciler.cli.output.streams import write_annotations, write_stdout
+from reconciler import file_access
+from reconciler.cli.output.streams import save, write_annotations, write_stdout
 from reconciler.cli.params.options import Output
-from reconciler.documents.reports import ApplyDoc, pretty
+from reconciler.documents.reports import ApplyDoc, WaitDoc, pretty
 from reconciler.environment import Environment
-from reconciler.errors import ExitCode, first_that_holds
+from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping
-from reconciler.render.github import outcomes_github, plan_github
-from reconciler.render.markdown import apply_markdown, outcomes_markdown, plan_markdown
+from reconciler.render.github import error_github, outcomes_github, plan_github
+from reconciler.render.markdown import apply_markdown, error_markdown, outcomes_markdown, plan_markdown
 from reconciler.render.outcome_view import outcome_doc
 from reconciler.render.text import outcomes_text, plan_text
 from reconciler.text.sanitize import clean
+
+SUMMARY: Final = "GITHUB_STEP_SUMMARY"
+"""The variable that names the file for the step summary's Markdown."""
+
+
+def publish(env: Environment, text: str, output: Output) -> None:
+    """Write Markdown to the `--comment` file, and with `--format github` to the step summary.
+
+    Raises:
+        ReconcilerError: one of the files cannot be written.
+    """
+    if output.comment is not None:
+        save(env.cwd / output.comment, text.encode())
+    page = env.environ.get(SUMMARY)
+    if output.form == "github" and page:
+        try:
+            with os.fdopen(file_access.append(page), "a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise ReconcilerError(
+                f"the step summary {page} cannot be written: {error.strerror}",
+                hint=f"GitHub sets {SUMMARY}; elsewhere, do not use --format github",
+            ) from error
+
+
+@contextmanager
+def reporting_errors(env: Environment, output: Output, *, what: str) -> Iterator[None]:
+    """Report an error in the comment, the step summary and annotations, then raise it again."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except ReconcilerError as error:
+        if output.form == "github":
+            write_annotations(error_github(error))
+        publish(env, error_markdown(error, what=what), output)
+        raise
 
 
 def write_plan(
@@ -29,15 +69,7 @@ def write_plan(
     next_step: str = "",
     remarks: Sequence[str] = (),
 ) -> None:
-    """Write a plan to stdout.
-
-    Args:
-        env: the environment of the process.
-        document: the plan.
-        output: how to report it.
-        next_step: the exact commands that apply it.
-        remarks: more lines about the plan.
-    """
+    """Write a plan, with the exact commands that apply it and more lines about it."""
     everything = output.everything
     if output.comment is not None or output.form == "github":
         publish(env, plan_markdown(document, remarks=remarks, everything=everything), output)
@@ -75,17 +107,9 @@ def write_outcomes(
     *,
     code: ExitCode,
     remarks: Sequence[str] = (),
+    waited: WaitDoc | None = None,
 ) -> None:
-    """Write the outcomes to stdout: what was done, what was not, and what is unknown.
-
-    Args:
-        env: the environment of the process.
-        document: the plan.
-        outcomes: the outcomes of its actions.
-        output: how to report it.
-        code: the exit code.
-        remarks: more lines about the plan.
-    """
+    """Write the outcomes of a plan's actions: what was done, what was not, and what is unknown."""
     rows = grouping.outcomes(outcomes, document, everything=output.everything)
     if output.comment is not None or output.form == "github":
         publish(env, apply_markdown(document, outcomes, rows, remarks), output)
@@ -93,14 +117,14 @@ def write_outcomes(
         return
     if output.form == "json":
         documents = tuple(map(outcome_doc, outcomes))
-        write_stdout(pretty(ApplyDoc(plan=document, outcomes=documents, exit_code=int(code))))
+        write_stdout(pretty(ApplyDoc(plan=document, outcomes=documents, exit_code=int(code), waited=waited)))
     elif output.form == "github":
         write_annotations(outcomes_github(outcomes, document))
     elif output.form == "markdown" and outcomes:
         write_stdout(outcomes_markdown(outcomes, rows))
     elif outcomes:
         write_stdout(outcomes_text(outcomes, rows, colour=env.colour("stdout")))
-    elif document.pending:
+    elif document.pending or document.guards:
         write_stdout("Nothing was done.\n")
 
 

@@ -16,8 +16,9 @@ from typing import TextIO, cast
 import click
 
 from reconciler import file_access
-from reconciler.errors import ReconcilerError
-from reconciler.text.sanitize import without_commands
+from reconciler.environment import Environment
+from reconciler.errors import ReconcilerError, SpecError
+from reconciler.text.sanitize import clean, without_commands
 
 
 def configure_streams() -> None:
@@ -106,6 +107,22 @@ def write_stderr(text: str) -> None:
         click.echo(text, err=True, color=True)
     except OSError:
         _redirect_to_devnull(sys.stderr)
+
+
+def write_error(env: Environment, error: ReconcilerError) -> None:
+    """Write the message and the hint to stderr."""
+    write_stderr(_error_text(error, colour=env.colour("stderr")))
+
+
+def _error_text(error: ReconcilerError, *, colour: bool) -> str:
+    if isinstance(error, SpecError):
+        from reconciler.render.problems import problems_text
+
+        return problems_text(error.problems, colour=colour)
+    label = "\x1b[1;31merror:\x1b[0m" if colour else "error:"
+    message = "\n  ".join(map(clean, str(error).splitlines()))
+    hint = "\n    ".join(map(clean, error.hint.splitlines()))
+    return f"{label} {message}" + (f"\n  hint: {hint}" if hint else "")
 
 
 def _redirect_to_devnull(stream: TextIO) -> None:

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler import file_access
-from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.params.time_types import duration
+from reconciler.cli.session.github_job import GithubJob, annotate
 from reconciler.errors import ReconcilerError, StalePlanError
 from reconciler.plans import plan_file
-from reconciler.render.github import annotation
 from reconciler.text.timestamps import rfc3339
 
 if TYPE_CHECKING:
-    from reconciler.cli.session.github_job import GithubJob
     from reconciler.specs.project import Project
     from reconciler.vcs.github import Artifact, Pull
 
@@ -79,12 +77,8 @@ def merged_pulls(job: GithubJob, project: Project) -> list[Pull]:
 def agreed_files(job: GithubJob, project: Project, pulls: list[Pull]) -> list[AgreedFile]:
     """Download the plans that were agreed to: by a merge that this checkout contains, the oldest first, or by hand.
 
-    The plan of a pull request counts if it was made from its last commit, for as long as `agreed_for` says.
-
-    Args:
-        job: the job of GitHub Actions.
-        project: the project.
-        pulls: the merged pull requests whose plans count, beside the plan that was confirmed for this run.
+    The plan of one of the merged `pulls` counts if it was made from its last commit, for as long as `agreed_for` says;
+    so does the plan that was confirmed for this run.
 
     Raises:
         GitHubError: they cannot be listed or downloaded. Nothing may be applied in their place.
@@ -99,7 +93,7 @@ def agreed_files(job: GithubJob, project: Project, pulls: list[Pull]) -> list[Ag
             try:
                 plan_file.decode(file_access.read(path))
             except ReconcilerError as error:  # damaged, or of another version of this tool
-                write_annotations(annotation("warning", f"{path.name} agrees to nothing: {error}"))
+                annotate("warning", f"{path.name} agrees to nothing: {error}")
             else:
                 found.append(AgreedFile(path=path, number=pull.number, head=pull.head.sha))
     digest = str((job.event.inputs or {}).get("plan") or "")

@@ -1,4 +1,7 @@
-"""The steps of one apply: first round, later rounds, report, notifications. `reconciler apply` orders them."""
+"""The steps of one apply: first round, later rounds, report, notifications. `reconciler apply` orders them.
+
+Only `apply` runs hooks. `plan` and `validate` read what a pull request proposes, and must not run commands it names.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,10 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 from reconciler.api.client import Writer
-from reconciler.cli.output.errors import write_error
+from reconciler.cli.output.job_bars import job_bars
 from reconciler.cli.output.plan_output import write_outcomes, write_plan
-from reconciler.cli.params.options import confirmed
-from reconciler.cli.session.apply_wait import RoundReporter, WaitResult, follow, later_rounds_notice
-from reconciler.cli.session.notify import send_notifications
+from reconciler.cli.output.streams import write_error, write_stderr, write_stdout
+from reconciler.cli.params.options import Output, confirmed
 from reconciler.cli.session.session import locked
 from reconciler.cli.session.signals import Interrupts, signal_name
 from reconciler.context import RunContext
@@ -21,11 +23,28 @@ from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Declared
 from reconciler.outputs.submitted import index_submitted
 from reconciler.plans.agreement import AgreedPlan
+from reconciler.plans.approval import approval_of
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Failed, Outcome, Skipped, Unknown, exit_codes
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.render.plan_summary import totals
+from reconciler.render.status_view import formatted
+from reconciler.runs import wait
 from reconciler.runs.apply import plan_and_apply
+from reconciler.runs.apply_loop import ApplyLoop, requests_submitted
+from reconciler.runs.wait import PollPolicy, WaitState, wait_until_ended
+from reconciler.text.plural import pluralize
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitResult:
+    """The result of waiting."""
+
+    state: WaitState | None = None
+    """None if the command did not wait, or waiting failed."""
+    outcomes: tuple[Outcome, ...] = ()
+    """The outcomes of all rounds."""
+    codes: frozenset[ExitCode] = frozenset()
 
 
 @dataclass(kw_only=True)
@@ -45,12 +64,14 @@ class ApplyFlow:
     """Whether to ask for confirmation."""
     wait: bool
     """Whether to continue until every job has ended."""
-    reporter: RoundReporter
+    output: Output
     began: float
     """Unix seconds: before anything was read."""
     last_shown: PlannedRun | None = None
     """The plan that was shown last."""
     approved: bool = False
+    rounds: int = 0
+    """The number of rounds written to stdout so far."""
 
     def first(self) -> tuple[PlannedRun, tuple[Outcome, ...]]:
         """Plan, show, ask, apply."""
@@ -69,28 +90,66 @@ class ApplyFlow:
     def _approve(self, planned: PlannedRun) -> bool:
         self.last_shown = planned
         then = later_rounds_notice(planned, self.saved) if self.wait else ()
-        document, output = planned.document, replace(self.reporter.output, comment=None)
-        if output.form in ("text", "markdown"):
+        document = planned.document
+        if self._shows_plans:
+            output = replace(self.output, comment=None)
             write_plan(self.run.env, document, output, remarks=(*planned.remarks, *then))
         question = f"Apply this on {document.target.host} ({totals(document)})?"
         self.approved = not self.ask or not document.pending or confirmed(question)
         return self.approved and self.interrupted.enter_graceful_shutdown()
 
+    @property
+    def _shows_plans(self) -> bool:
+        return self.output.form in ("text", "markdown")
+
     def rest(self, planned: PlannedRun, outcomes: tuple[Outcome, ...], timeout: float | None) -> WaitResult:
-        """With `wait`, if the plan was approved, continue until every job has ended or for `timeout` seconds."""
+        """With `wait`, if the plan was approved, continue until every job has ended or for `timeout` seconds.
+
+        Later rounds retry failed jobs and create held ones.
+        """
         if not (self.wait and self.approved):
             return WaitResult(outcomes=outcomes)
         self.interrupted.enter_graceful_shutdown()
-        self.reporter.round(planned, outcomes)
-        return follow(
-            self.run,
-            self.declared,
-            approved=(self.last_shown or planned).plan,
-            first=(planned, outcomes),
-            saved=self.saved,
-            reporter=self.reporter,
-            timeout=timeout,
+        self._report_round(planned, outcomes)
+
+        def report(later: PlannedRun, done: tuple[Outcome, ...]) -> None:
+            self._report_round(later, done)
+            index_submitted(self.run, self.declared.specs, done)
+
+        approval = approval_of((self.last_shown or planned).plan, self.saved, done=planned.plan)
+        rounds = ApplyLoop(
+            run=self.run,
+            declared=self.declared,
+            approval=approval.record_attempts(planned.proposed),
+            submitted=requests_submitted(planned.plan, outcomes),
+            locked=self._locked,
+            report=report,
+            outcomes=outcomes,
         )
+        policy = PollPolicy(timeout_seconds=timeout)
+        try:
+            with job_bars(self.run.env) as show:
+                state = wait_until_ended(
+                    self.run, rounds.run_round, policy, show, lambda: rounds.approval.names_held
+                )
+        except ReconcilerError as error:
+            write_error(self.run.env, error)
+            code = ExitCode.PARTIAL if rounds.outcomes else ExitCode.FAILED
+            return WaitResult(outcomes=rounds.outcomes, codes=frozenset({code}))
+        for refusal in rounds.refusals:
+            message = f"held back by {refusal.guard} in a later round: {refusal.message}"
+            write_stderr(f"{message}\n  hint: {refusal.hint}")
+        wait.log_finished(self.run, state)
+        codes = {ExitCode.ATTENTION: not state.all_succeeded, ExitCode.GUARD: bool(rounds.refusals)}
+        holds = frozenset(code for code, applies in codes.items() if applies)
+        return WaitResult(state=state, outcomes=rounds.outcomes, codes=holds)
+
+    def _report_round(self, planned: PlannedRun, outcomes: Sequence[Outcome]) -> None:
+        """Write the outcomes of one round; JSON is one document, at the end."""
+        if self.output.form != "json" and outcomes:
+            self.rounds += 1
+            output = replace(self.output, comment=None)
+            write_outcomes(self.run.env, planned.document, outcomes, output, code=ExitCode.OK)
 
     def code(self, planned: PlannedRun, result: WaitResult, *, fail_on_attention: bool) -> ExitCode:
         """Return the exit code, and log the end."""
@@ -108,37 +167,64 @@ class ApplyFlow:
 
     def report(self, planned: PlannedRun, result: WaitResult, code: ExitCode) -> ExitCode:
         """Report the outcomes; return the exit code, which a failed report changes too."""
+        env, output = self.run.env, self.output
+        waited = result.state.document(code) if result.state else None
         try:
-            if result.state is not None:
-                self.reporter.end(planned, result.outcomes, result.state, code)
-            output = self.reporter.output
-            already_reported = result.state is not None or self.reporter.rounds
+            if waited and output.form != "json":
+                write_stdout(
+                    "\n" + formatted(waited, output.form, now=env.now(), everything=output.everything)
+                )
+            if output.form != "json" and (waited or self.rounds):
+                output = replace(output, form="")
             write_outcomes(
-                self.run.env,
+                env,
                 planned.document,
                 result.outcomes,
-                replace(output, form="") if already_reported else output,
+                output,
                 code=code,
                 remarks=planned.remarks,
+                waited=waited,
             )
         except ReconcilerError as error:
-            write_error(self.run.env, error)
+            write_error(env, error)
             return first_that_holds({code, ExitCode.PARTIAL if result.outcomes else ExitCode.FAILED})
-        if self.approved and planned.refusals:
-            first, *more = planned.refusals
-            done = "held back" if result.outcomes else "nothing was done"
-            also = f" ({len(more)} more above)" if more else ""
-            write_error(self.run.env, ReconcilerError(f"{done}: {first.message}{also}", hint=first.hint))
+        self._report_refusals(planned, "held back" if result.outcomes else "nothing was done")
         return code
+
+    def _report_refusals(self, planned: PlannedRun, done: str) -> None:
+        """Report the guards that hold something back, unless the plan on stdout has shown them."""
+        seen = self.last_shown.refusals if self.last_shown and self._shows_plans else ()
+        unseen = [it for it in planned.refusals if self.approved and it not in seen]
+        for first in unseen[:1]:
+            also = f" ({len(unseen) - 1} more above)" if len(unseen) > 1 else ""
+            write_error(self.run.env, ReconcilerError(f"{done}: {first.message}{also}", hint=first.hint))
 
     def notify(self, planned: PlannedRun) -> None:
         """Notify `on_end` of ended jobs. If another apply holds the lock, that one does it."""
         self.interrupted.enter_graceful_shutdown()
+        on_end = self.run.project.settings.on_end
+        if not (on_end.command or on_end.webhook) or self.run.env.stop.is_set():
+            return
+        from reconciler.notifications.deliver import notify
+
         with suppress(LockHeldError), self._locked():
-            send_notifications(self.run, planned.observed.owned, since=self.began)
+            notify(self.run, planned.observed.owned, since=self.began)
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self.run) if self.wait else nullcontext()
+
+
+def later_rounds_notice(planned: PlannedRun, saved: PlanDoc | None) -> tuple[str, ...]:
+    """Return what a reader should know before approving: what later rounds may submit."""
+    held = approval_of(planned.plan, saved).names_held
+    waits = "then waits until every job has ended, and retries failed jobs as `retry` in their specs allows"
+    if not held:
+        return (waits,)
+    requests = sum(
+        it.spec.requests or 0 for it in planned.plan.decisions if it.name in held and it.spec is not None
+    )
+    later = f"{pluralize(len(held), 'job')} held by the quota ({pluralize(requests, 'request')})"
+    return (f"{waits}; submits {later} once the quota allows it",)
 
 
 def log_finished(run: RunContext[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:

@@ -19,6 +19,7 @@ from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.session.target import LEDGER_HEADER
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.render.github import AnnotationKind, annotation
 from reconciler.vcs.github import Event, GitHub
 
 NEEDED: Final = (
@@ -110,6 +111,11 @@ class GithubJob:
         """Set an output of the step."""
         with os.fdopen(file_access.append(self.environ["GITHUB_OUTPUT"]), "a", encoding="utf-8") as file:
             file.write(f"{name}={value}\n")
+
+
+def annotate(kind: AnnotationKind, message: str) -> None:
+    """Write an annotation, which GitHub shows on the page of the run."""
+    write_annotations(annotation(kind, message))
 
 
 def environment(job: GithubJob, *, key: bool) -> dict[str, str]:

@@ -6,12 +6,10 @@ import os
 from pathlib import Path
 
 from reconciler import file_access
-from reconciler.cli.output.streams import write_annotations
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.github_job import GithubJob
+from reconciler.cli.session.github_job import GithubJob, annotate
 from reconciler.cli.session.target import open_project
 from reconciler.errors import ReconcilerError
-from reconciler.render.github import annotation
 from reconciler.specs.load import load
 from reconciler.specs.project import Project
 from reconciler.vcs.github import GitHubError, Pull
@@ -52,6 +50,6 @@ def source_of(job: GithubJob, project: Project, merged: list[Pull]) -> dict[str,
     try:
         approvers = job.github.approvers(*pulls)
     except GitHubError as error:
-        write_annotations(annotation("notice", f"it is not known who approved the pull request: {error}"))
+        annotate("notice", f"it is not known who approved the pull request: {error}")
         approvers = []
     return {"RECONCILER_PULL": str(pulls[0]), "RECONCILER_APPROVER": ", ".join(approvers)}

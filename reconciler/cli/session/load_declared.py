@@ -28,12 +28,7 @@ EVERYTHING: Final = Selection()
 def load_declared(
     run: RunContext[ApiT], selection: Selection = EVERYTHING, *, only_shown: bool = False
 ) -> Declared:
-    """Read the specs; warnings go to stderr.
-
-    Args:
-        run: what to work with.
-        selection: of specs.
-        only_shown: whether the command only shows what it reads: then invalid specs are left out, with a note.
+    """Read the specs; warnings go to stderr. If they are `only_shown`, invalid ones are left out, with a note.
 
     Raises:
         SpecError: the specs are invalid.

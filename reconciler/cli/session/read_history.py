@@ -14,7 +14,7 @@ from reconciler.constraints import NAME_PATTERN
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
 from reconciler.history import merge
-from reconciler.history.merge import read_ledger
+from reconciler.history.merge import Sources, read_ledger
 from reconciler.ledger.lines import union
 from reconciler.model.commit import Commit
 from reconciler.outputs.paths import safe_name
@@ -22,20 +22,18 @@ from reconciler.outputs.place import local_folder, open_place
 from reconciler.outputs.store import FolderStore
 from reconciler.outputs.summaries import job_summaries
 from reconciler.render.problems import left_out
-from reconciler.runs.history import HistorySources
 from reconciler.specs.load import load
 from reconciler.specs.project import STATE, Project
 from reconciler.text.sanitize import clean
 
 
-def read(common: Common, env: Environment, *, offline: bool, all_projects: bool = False) -> HistorySources:
-    """Read all sources.
+def read(
+    common: Common, env: Environment, *, offline: bool, all_projects: bool = False
+) -> tuple[Project, Sources]:
+    """Read all sources of the project's history.
 
-    Args:
-        common: the common options.
-        env: the environment of the process.
-        offline: whether to skip the API and the remote: no key, no network.
-        all_projects: whether to include the listed jobs of other projects.
+    If `offline`, without the API and the remote: no key, no network. With `all_projects`, the listed jobs of other
+    projects are included.
 
     Raises:
         ListingError: the list of jobs could not be read completely.
@@ -71,14 +69,8 @@ def read(common: Common, env: Environment, *, offline: bool, all_projects: bool 
         )
         for it in merge.records(ledger, jobs or (), pulled)
     )
-    return HistorySources(
-        project=project,
-        target=target,
-        ledger=ledger,
-        jobs=jobs,
-        settled=settled,
-        records=tuple(found),
-    )
+    sources = Sources(target=target, ledger=ledger, jobs=jobs, settled=settled, records=tuple(found))
+    return project, sources
 
 
 def results_places(project: Project, env: Environment) -> dict[str, str]:

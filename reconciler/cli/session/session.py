@@ -15,7 +15,7 @@ from reconciler.api.client import Reader, Writer
 from reconciler.api.http import Observer
 from reconciler.api.key import ApiKey
 from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.transport import OfflineTransport
+from reconciler.api.transport import offline_transport
 from reconciler.cli.output.progress_bars import ProgressEvents, work_bars
 from reconciler.cli.params.options import Common
 from reconciler.cli.session import connect
@@ -45,14 +45,9 @@ def open_run(
 ) -> Iterator[RunContext[ApiT]]:
     """Open a run. Its log stays open for the error that ends the command.
 
-    Args:
-        kind: `Reader`, or `Writer` for a run that may write to the API while it holds the target's lock (`locked`).
-        common: the common options.
-        env: the environment of the process.
-        overrides: the guard options of the command line.
-        on_request: called with the record of every request, in addition to the log.
-        offline: whether the run needs no key and reaches neither the API nor a shared ledger.
-        without_deadline: for commands that may take longer than the deadline of a run.
+    A run of the kind `Writer` may write to the API while it holds the target's lock (`locked`). `overrides` are the
+    guard options of the command line; `on_request` is called with the record of every request. An `offline` run needs
+    no key and reaches neither the API nor a shared ledger. One `without_deadline` may take longer than others.
     """
     with ExitStack() as stack:
         run_id = f"{env.random.getrandbits(48):012x}"
@@ -105,7 +100,7 @@ def open_run(
             base_url=target.base_url,
             key=key,
             transport=env.wrap_transport(
-                OfflineTransport() if offline else connect.transport(env, project, target, stack)
+                offline_transport() if offline else connect.transport(env, project, target, stack)
             ),
             timeout_seconds=limits.timeout_seconds,
             retry=retrier,
@@ -163,23 +158,8 @@ def log_level(common: Common, env: Environment) -> str:
 
 reading: Final = partial(open_run, Reader)
 """Opens a run that cannot write to the API."""
-
-
-@contextmanager
-def writing(
-    common: Common,
-    env: Environment,
-    overrides: Mapping[str, object] | None = None,
-    *,
-    on_request: Observer | None = None,
-) -> Iterator[RunContext[Writer]]:
-    """Open a run that may write, and hold the target's lock. The arguments are those of `open_run`.
-
-    Raises:
-        LockHeldError: another process on this host writes to the same target.
-    """
-    with open_run(Writer, common, env, overrides, on_request=on_request) as run, locked(run):
-        yield run
+writing: Final = partial(open_run, Writer)
+"""Opens a run that may write to the API while it holds the target's lock."""
 
 
 @contextmanager

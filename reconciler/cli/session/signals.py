@@ -28,11 +28,7 @@ CODES: Final = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TE
 
 
 class Interrupts:
-    """The signals that a run has received.
-
-    Args:
-        env: its `stop` event is set on the first signal.
-    """
+    """The signals that a run has received. The first one sets the environment's `stop` event."""
 
     def __init__(self, env: Environment) -> None:
         self._env = env
@@ -70,12 +66,7 @@ class Interrupts:
 
 @contextmanager
 def interrupts(env: Environment, stopped: str = "Interrupted. Nothing was done.") -> Iterator[Interrupts]:
-    """Catch signals while the block runs.
-
-    Args:
-        env: its `stop` event is set on the first signal.
-        stopped: the message if a signal ends the block before anything was sent.
-    """
+    """Catch signals while the block runs; `stopped` is the message if one ends it before anything was sent."""
     interrupts = Interrupts(env)
     if threading.current_thread() is not threading.main_thread():
         yield interrupts

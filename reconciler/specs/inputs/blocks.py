@@ -27,15 +27,8 @@ def split(text: Text) -> list[Text]:
 class Blocks:
     """The lines of one open file, several at a time.
 
-    A line longer than `longest` is truncated, and reading stops.
-
-    Args:
-        stream: the open file.
-        longest: maximum bytes of a line.
-        on_progress: called with the number of bytes just read.
-
-    Attributes:
-        sha256: the digest, available after the last piece.
+    A line of more than `longest` bytes is truncated, and reading stops. `on_progress` gets the number of bytes just
+    read. `sha256` is the digest, available after the last piece.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from reconciler.model import InputFile
 from reconciler.specs.inputs.requirements import FileFacts
 from reconciler.specs.project import make_own
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Version of the format and of the checks: after a change every file is read again."""
 NAME: Final = "inputs.cache"
 MIN_CACHED_BYTES: Final = 1_000_000
@@ -40,8 +40,6 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
     stamp: Stamp
     file: InputFile
-    longest: int
-    """Upper bound of the bytes of a line."""
     facts: FileFacts
 
 
@@ -53,12 +51,9 @@ class _Stored(msgspec.Struct, frozen=True):
 
 
 class InputCache:
-    """Keeps the results of input files between runs.
+    """Keeps the results of input files between runs, in a folder, or with None not at all.
 
-    Args:
-        folder: the folder of the cache; None for no cache.
-        worth: minimum size of a cached file, in bytes.
-        racy_ns: minimum age of a cached file, in nanoseconds.
+    A cached file has at least `worth` bytes and is at least `racy_ns` nanoseconds old.
     """
 
     def __init__(self, folder: Path | None, *, worth: int = MIN_CACHED_BYTES, racy_ns: int = RACY_NS) -> None:

@@ -89,8 +89,7 @@ class Inputs:
             problems += _unsafe_numbers(document, value)
             return [], problems
         if not problems:
-            problems += _violations(document, value)
-            problems += _plain_mistakes(document, value)
+            problems += _of_bodies(document, value)
         return [InlineRequests(body=body, count=len(value))], problems
 
     def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
@@ -145,26 +144,21 @@ def _requirements(document: Document) -> Requirements:
     )
 
 
-def _violations(document: Document, requests: list[Any]) -> Iterator[Problem]:
+def _of_bodies(document: Document, requests: list[Any]) -> Iterator[Problem]:
+    """Yield what the job requires of bodies and they do not meet, and warnings about plain mistakes in them."""
     demands = _requirements(document)
-    for at, request in enumerate(requests):
-        if not isinstance(request, dict) or not request.get("custom_id"):
-            continue  # already reported
-        body = request.get("body")
-        for finding in demands.violations(at, body) if isinstance(body, dict) else ():
+    bodies = {at: it["body"] for at, it in enumerate(requests) if _is_request(it)}
+    for at, body in bodies.items():
+        for finding in demands.violations(at, body):
             message = f"requests[{at}]: {finding.kind.message}{finding.more}"
             yield document.problem(("requests", at, "body"), message, finding.kind.hint)
-
-
-def _plain_mistakes(document: Document, requests: list[Any]) -> Iterator[Problem]:
-    bodies = (
-        (at, it["body"])
-        for at, it in enumerate(requests)
-        if isinstance(it, dict) and isinstance(it.get("body"), dict)
-    )
-    for words, kind in plain_mistakes.kinds(_requirements(document).endpoint, bodies).items():
+    for words, kind in plain_mistakes.kinds(demands.endpoint, bodies.items()).items():
         message = f"requests[{kind.first}]: {plain_mistakes.counted(words, kind, 'request')}"
         yield document.problem(("requests", kind.first, "body"), message, plain_mistakes.HINT, warning=True)
+
+
+def _is_request(value: Any) -> bool:  # noqa: ANN401 - JSON; what is none is reported by the schema
+    return isinstance(value, dict) and bool(value.get("custom_id")) and isinstance(value.get("body"), dict)
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ import glob
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,14 +19,17 @@ from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import Final
 
 from reconciler import file_access
+from reconciler.errors import ReconcilerError
 from reconciler.specs.budget import Budget, Work
 from reconciler.text.suggest import nearest, some
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MAGIC: Final = re.compile(r"[*?[]")
-_DRIVE: Final = re.compile(r"[A-Za-z]:")
+_FOREIGN: Final = re.compile(r"[A-Za-z]:|[^\\]*\\", re.DOTALL)
+"""A drive letter, or a backslash anywhere."""
 _MAX_NAME: Final = 255
 """Characters of a name. To translate a glob takes a time that grows with the square of its length."""
+_LONG: Final = re.compile(rf"[^/]{{{_MAX_NAME + 1}}}")
 _MAX_HINTS: Final = 100
 """Mistakes of one load that get a hint with names of files: comparing names takes long in a large folder."""
 _FOLDER: Final = 10
@@ -38,16 +41,11 @@ _NOT_NAMES: Final = frozenset({"", ".", ".."})
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
-class NoInputError(Exception):
-    """An entry does not name a usable input.
-
-    Attributes:
-        hint: the next step.
-    """
+class NoInputError(ReconcilerError):
+    """An entry does not name a usable input."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(message, hint=hint)
 
 
 def uploaded_id(entry: str) -> str | None:
@@ -55,21 +53,14 @@ def uploaded_id(entry: str) -> str | None:
     return entry.lower() if _ID.fullmatch(entry) else None
 
 
-def _check_spelling(entry: str) -> None:
-    if _SCHEME.match(entry):
-        raise NoInputError(
-            "a URL is not an input", "download it into the project, or upload it and name its id"
-        )
-    if "\\" in entry or _DRIVE.match(entry):
-        raise NoInputError("not a portable path", "write it relative to this file, with forward slashes")
-    if entry.startswith(("/", "~")):
-        raise NoInputError("an absolute path is not allowed", "write it relative to this file")
-    if max(map(len, entry.split("/"))) > _MAX_NAME:
-        raise NoInputError(
-            f"a name of more than {_MAX_NAME} characters", "no file has such a name: shorten it"
-        )
-    if not entry.isprintable():
-        raise NoInputError("a path with invisible characters", "rename the file")
+_MISSPELT: Final[tuple[tuple[Callable[[str], object], str, str], ...]] = (
+    (_SCHEME.match, "a URL is not an input", "download it into the project, or upload it and name its id"),
+    (_FOREIGN.match, "not a portable path", "write it relative to this file, with forward slashes"),
+    (re.compile("[/~]").match, "an absolute path is not allowed", "write it relative to this file"),
+    (_LONG.search, f"a name of more than {_MAX_NAME} characters", "no file has such a name: shorten it"),
+    (lambda entry: not entry.isprintable(), "a path with invisible characters", "rename the file"),
+)
+"""How to recognize an entry that cannot be a path, with the message and the hint."""
 
 
 class PathResolver:
@@ -90,7 +81,9 @@ class PathResolver:
             NoInputError: it names no file, or one that cannot be used.
             OverBudgetError: the globs of this load look at too much.
         """
-        _check_spelling(entry)
+        for matches, message, hint in _MISSPELT:
+            if matches(entry):
+                raise NoInputError(message, hint)
         if not _MAGIC.search(entry):
             return [self._regular(f"{folder}/{entry}", entry)]
         self._budget.spend(Work.GLOBS)

@@ -45,8 +45,6 @@ class Checked(Struct, frozen=True):
     file: InputFile
     problems: tuple[Problem, ...]
     """If there are any, reading may have stopped early, and `file` must not be used."""
-    longest: int = 0
-    """Upper bound of the bytes of a line."""
     facts: FileFacts = FileFacts()
     marks: array[int] | None = None
     """A hash of each custom_id: two files with a common hash may share an id. None if it was not read."""
@@ -83,10 +81,10 @@ class InputReader:
         """Return the cached result of a file that has not changed and is within the current limits."""
         entry = self._cache.get(path, self._cache.stamp(self._root / path))
         limits = self._limits
-        if entry is None or entry.longest > limits.line_bytes or entry.file.size > limits.file_bytes:
+        if entry is None or entry.facts.longest > limits.line_bytes or entry.file.size > limits.file_bytes:
             return None
         self._progress.advance("checking", entry.file.size)
-        return Checked(entry.file, (), entry.longest, entry.facts)
+        return Checked(entry.file, (), entry.facts)
 
     def _read(self, path: str) -> Checked:
         """Read a file, and cache the result if it has no problems."""
@@ -95,7 +93,7 @@ class InputReader:
         if found.file.pointer:
             return replace(found, file=replace(found.file, requests=self._cache.requests(found.file.sha256)))
         if stamp and not found.problems:
-            self._cache.put(Entry(stamp, found.file, found.longest, found.facts))
+            self._cache.put(Entry(stamp, found.file, found.facts))
         return found
 
     @property
@@ -198,7 +196,7 @@ def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED)
         findings.add(_unreadable(error))
     result = InputFile(path=path, sha256=sha256, size=size, requests=found.number)
     marks = array("q", map(hash, found.ids))
-    return Checked(result, findings.problems(first), found.longest, found.facts, marks)
+    return Checked(result, findings.problems(first), found.facts, marks)
 
 
 def _pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:

@@ -144,7 +144,7 @@ class Scan:
     @property
     def facts(self) -> FileFacts:
         """The facts of the file as a whole."""
-        return FileFacts(self.everywhere, frozenset(self.models), self.fitting)
+        return FileFacts(self.everywhere, frozenset(self.models), self.fitting, self.longest)
 
     def take(self, found: _Batch, longest: int) -> None:
         """Add a batch of valid lines; `longest` is an upper bound of their bytes."""

@@ -66,11 +66,8 @@ def hint_for(path: tuple[str | int, ...], value: Any) -> str:  # noqa: ANN401 - 
 
 def _hours(text: str) -> str:
     found = _HOURS.fullmatch(text)
-    return (
-        f"write `{int(found[1]) * (24 if found[2][0] == 'd' else 1)}`: the number is in hours"
-        if found
-        else ""
-    )
+    unit = 24 if found and found[2].startswith("d") else 1
+    return f"write `{int(found[1]) * unit}`: the number is in hours" if found else ""
 
 
 def _share(text: str) -> str:

@@ -20,12 +20,12 @@ FOLDER: Final = next(it / "schemas" for it in (_PACKAGE, _PACKAGE.parent) if (it
 Schema = dict[str, Any]
 
 
-def schema_file(name: str) -> Path:
+def schema_text(name: str) -> bytes:
     """Return the file of a schema."""
-    return FOLDER / f"{name}.schema.json"
+    return (FOLDER / f"{name}.schema.json").read_bytes()
 
 
 @cache
 def schema(name: str) -> Schema:
     """Return a schema."""
-    return msgspec.json.decode(schema_file(name).read_bytes(), type=Schema)
+    return msgspec.json.decode(schema_text(name), type=Schema)

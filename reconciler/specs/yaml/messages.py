@@ -59,6 +59,7 @@ class _Row(NamedTuple):
 
 _TOO_DEEP: Final = "maximum nesting"
 
+_BACKSLASH: Final = "write `\\\\` for a backslash, or use single quotes"
 _UNEXPECTED_COLON: Final = "unexpected `:`", "put text that contains `: ` in quotes"
 _ROWS: Final = (
     _Row(_TOO_DEEP, "nested too deeply for the YAML parser", "use fewer levels"),
@@ -70,7 +71,7 @@ _ROWS: Final = (
     _Row("sequence entries are not allowed", "unexpected list item", "begin the item on a new line"),
     _Row("mapping keys are not allowed", "unexpected `?`", "put the text in quotes"),
     _Row("tab character", "a tab in the indentation", "indent with spaces"),
-    _Row("unknown escape", "unknown escape", "write `\\\\` for a backslash, or use single quotes"),
+    _Row("unknown escape", "unknown escape", _BACKSLASH),
     _Row("Unicode character escape", NOT_A_CHARACTER, WRITE_CHARACTER),
     _Row("an anchor", "`&` begins an anchor, but no name follows", "put the text in quotes"),
     _Row("an alias", "`*` begins an alias, but no name follows", "put the text in quotes"),
@@ -87,11 +88,7 @@ _ROWS: Final = (
     _Row("incompatible YAML", "unsupported version of YAML", "remove the `%YAML` line"),
     _Row("directive", "unknown directive", "remove the line that begins with `%`"),
     _Row("tag", NO_TAGS, REMOVE_TAG),
-    _Row(
-        "decimal number",
-        "an escape with too few digits",
-        "write `\\\\` for a backslash, or use single quotes",
-    ),
+    _Row("decimal number", "an escape with too few digits", _BACKSLASH),
     _Row("node content", "expected a value", "put text with special characters in quotes"),
     _Row(
         "<document start>",

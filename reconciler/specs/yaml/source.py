@@ -39,13 +39,7 @@ QUOTE_ALL: Final = Quote()
 
 
 class SourceFile:
-    """The text of one file.
-
-    Attributes:
-        path: relative to the project root, with forward slashes.
-        text: the content, without a byte order mark.
-        quote: decides what problems show.
-    """
+    """The text of one file, without a byte order mark, and its path as in a `Problem`."""
 
     def __init__(self, path: str, text: str, quote: Quote = QUOTE_ALL) -> None:
         self.path = path
