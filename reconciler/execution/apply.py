@@ -46,8 +46,10 @@ class Applier:
         pending = [decision for decision in plan.decisions if decision.pending]
         self._uploads.expect(create.spec for create in plan.of(Create) if create.part is None)
         self._env.progress.expect("writing", len(plan.of(Create)) + len(plan.of(Cancel)))
+        shutil.rmtree(
+            self._parts, ignore_errors=True
+        )  # of an earlier run: those of this one are indexed after it
         done = self._env.map_concurrently(self._decision, pending, max_workers=self._run.limits.in_flight)
-        shutil.rmtree(self._parts, ignore_errors=True)
         return tuple(outcome for outcomes in done for outcome in outcomes)
 
     def _decision(self, decision: Decision) -> list[Outcome]:

@@ -131,6 +131,8 @@ class OwnedJob(Struct, frozen=True, gc=False):
             "work": self.tags.run_key.work,
             "rerun": self.tags.run_key.rerun,
             "attempt": self.tags.attempt,
+            "of": self.tags.of,
+            "reused": self.tags.reused,
         }
 
 

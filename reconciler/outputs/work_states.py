@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from reconciler.documents.result_summary import NAME, ResultSummary, decode
 from reconciler.model import InlineRequests, InputFile, JobSpec, OwnedJob, Phase
-from reconciler.outputs.paths import ERRORS, OUTPUT, safe_name
+from reconciler.outputs.inputs import read_asked
+from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import ResultStore
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import (
@@ -123,6 +125,8 @@ class StateReader:
             keys, outcomes, read = self._outcomes(owned, folder, summary)
             gone = any(file.state == "gone" for file in summary.files if file.path in (OUTPUT, ERRORS))
             results = Results.LOST if gone else Results.READ if outcomes else Results.UNREAD
+        if there is None:
+            keys = self._submitted(owned, case.name)
         if not keys and not of_work:
             return None
         keys = keys or wanted.keys
@@ -140,6 +144,13 @@ class StateReader:
             by_us=case.cancelled_by_this_tool(owned),
             cap=owned.tags.cap,
         )
+
+    def _submitted(self, owned: OwnedJob, name: str) -> bytes:
+        """Return the keys of what a job was asked, by the index of its create; none without one."""
+        for folder in dict.fromkeys(job_folder(each, owned.job.id) for each in (name, owned.tags.name)):
+            if (found := read_asked(self.store, folder, owned)) is not None:
+                return bytes(found[0].keys)
+        return b""
 
     def _outcomes(
         self, owned: OwnedJob, folder: str, summary: ResultSummary
@@ -190,6 +201,32 @@ def read_wanted(spec: JobSpec, root: Path, limits: Limits) -> Wanted | None:
     Raises:
         OSError: a file cannot be read.
     """
+    contents = _contents(spec, root)
+    if contents is None:
+        return None
+    keys, sizes = bytearray(), array("L")
+    for line in asked.lines(contents, limits.line_bytes, _no_heartbeat):
+        keys += identify(line, spec.model)[1]
+        sizes.append(len(line) + 1)
+    return Wanted(bytes(keys), sizes)
+
+
+def read_order(spec: JobSpec, root: Path, limits: Limits) -> asked.AskedIndex | None:
+    """Return the requests that a spec wants, as an index; None if an input is not in this clone.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    contents = _contents(spec, root)
+    if contents is None:
+        return None
+    found = asked.read_inputs(contents, model=spec.model, longest=limits.line_bytes, heartbeat=_no_heartbeat)
+    return asked.AskedIndex(
+        {"ordered": True}, [msgspec.json.encode(it) for it in found.places], bytes(found.keys)
+    )
+
+
+def _contents(spec: JobSpec, root: Path) -> list[Path | bytes] | None:
     contents: list[Path | bytes] = []
     for part in spec.inputs:
         if isinstance(part, InlineRequests):
@@ -198,8 +235,8 @@ def read_wanted(spec: JobSpec, root: Path, limits: Limits) -> Wanted | None:
             contents.append(part.content if part.content is not None else root / part.path)
         else:
             return None
-    keys, sizes = bytearray(), array("L")
-    for line in asked.lines(contents, limits.line_bytes, lambda: None):
-        keys += identify(line, spec.model)[1]
-        sizes.append(len(line) + 1)
-    return Wanted(bytes(keys), sizes)
+    return contents
+
+
+def _no_heartbeat() -> None:
+    """Do nothing: a plan holds no lease."""

@@ -74,6 +74,19 @@ class Work(Struct, frozen=True, kw_only=True):
         """What the coverage says."""
         return verdict(self.coverage, self.part)
 
+    @property
+    def share_without_answer(self) -> float:
+        """The share of requests without an answer, 0 to 1."""
+        return 1 - self.part.reused / self.part.of if self.part.of else 0.0
+
+    @property
+    def unanswered(self) -> str:
+        """How many requests have no answer, and why: `25 of 1,000 requests have no answer: 20 http_400, 5 missing`."""
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.coverage.failures().most_common())
+        left = self.part.of - self.part.reused
+        words = f"{left:,} of {self.part.of:,} requests have no answer"
+        return f"{words}: {kinds}" if kinds else words
+
 
 class Verdict(StrEnum):
     """What the coverage says about a work of which no job is live. The first that holds applies."""

@@ -160,6 +160,11 @@ class AskedIndex:
     keys: bytes = b""
     """`KEY_BYTES` of each request; empty if the inputs were not available."""
 
+    @property
+    def key_list(self) -> Sequence[bytes]:
+        """The key of each request."""
+        return [self.keys[at : at + KEY_BYTES] for at in range(0, len(self.keys), KEY_BYTES)]
+
 
 def load(path: Path) -> AskedIndex | None:
     """Read an index; None if there is none that this version can use."""

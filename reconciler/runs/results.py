@@ -17,9 +17,10 @@ from reconciler.outputs.paths import naming, safe_name
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
 from reconciler.outputs.store import ResultStore
-from reconciler.outputs.work_states import StateReader
+from reconciler.outputs.work_states import StateReader, read_order
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Work
+from reconciler.requests.asked import AskedIndex
 
 
 def states_of(run: RunContext[ApiT], cases: Sequence[Case]) -> Mapping[str, Work]:
@@ -97,5 +98,11 @@ def puller(
     name_of = naming(specs, owned)
     newest = {name_of(it): it.tags.run_key for it in sorted(owned, key=lambda it: it.job.age_key)}
     wanted = {spec.name: spec.run_keys for spec in specs}
-    results = WorkResults(store=store, wanted=wanted, newest=newest)
+    by_key = {key: spec for spec in specs for key in spec.run_keys}
+
+    def order_of(work: RunKey) -> AskedIndex | None:
+        spec = by_key.get(work)
+        return None if spec is None else read_order(spec, run.project.root, run.limits)
+
+    results = WorkResults(store=store, wanted=wanted, newest=newest, order_of=order_of)
     return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)

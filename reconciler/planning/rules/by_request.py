@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import State
-from reconciler.planning.next_part import Verdict, Work
+from reconciler.planning.next_part import Verdict
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
@@ -22,7 +22,7 @@ def incomplete(case: Case) -> Actions:
     if case.work is None:
         return ()
     hint = f"see why: reconciler outputs show {case.name} --failed; to submit them again, raise retry.max_attempts"
-    return (Hold(reason=Reason.INCOMPLETE, detail=_unanswered(case.work), hint=hint, attention=True),)
+    return (Hold(reason=Reason.INCOMPLETE, detail=case.work.unanswered, hint=hint, attention=True),)
 
 
 @rule(
@@ -89,12 +89,5 @@ def answers_gone(case: Case) -> Actions:
 )
 def results_needed(case: Case) -> Actions:
     """Nothing is submitted while it is not known what is answered."""
-    hint = f"fetch them: reconciler outputs pull {case.name}; the inputs must be in this clone too"
+    hint = f"run apply, which fetches them, or: reconciler outputs pull {case.name}"
     return (Hold(reason=Reason.RESULTS_NEEDED, hint=hint, attention=True),)
-
-
-def _unanswered(work: Work) -> str:
-    """Return `25 of 1,000 requests have no answer: 20 http_400, 5 missing`."""
-    kinds = ", ".join(f"{number:,} {kind}" for kind, number in work.coverage.failures().most_common())
-    left = work.part.of - work.part.reused
-    return f"{left:,} of {pluralize(work.part.of, 'request')} have no answer: {kinds}"
