@@ -98,6 +98,18 @@ class UploadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Hours that an upload must have left to be reused. Tool default: the longest timeout."""
 
 
+_Duration = Annotated[str, matching(r"^[1-9][0-9]{0,2}[hd]", "not a duration", "such as `14d` or `12h`")]
+
+
+class KeepAtProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long the provider keeps the files of a job that has ended."""
+
+    inputs: _Duration | None = None
+    """How long it keeps uploaded input files after the job's end; null to delete none."""
+    results: _Duration | None = None
+    """How long it keeps result files after the job's end; null to delete none."""
+
+
 class Guards(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits above which actions of a plan are held back. Each has an override on the command line."""
 
@@ -193,6 +205,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "outputs"
     """The place of results: a folder below this one, or the URL of an object store. The variable RECONCILER_RESULTS
     overrides it."""
+    keep_at_provider: KeepAtProvider = KeepAtProvider()
+    """How long the provider keeps files of jobs whose results are pulled. Then `outputs pull` deletes them there."""
     ledger: Literal["local", "git"] = "local"
     """Where to keep the record of intended actions and their outcomes: on this host, or also in the branch
     `reconciler-ledger/<project>` of the repository's remote, which every runner and every fresh clone can read."""
@@ -213,9 +227,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The checkouts from which jobs may be created."""
     on_attention: Literal["fail", "issue"] = "fail"
     """On GitHub, whether a scheduled run fails if a job needs attention, or only reports it in an issue."""
-    agreed_for: Annotated[
-        str, matching(r"^[1-9][0-9]{0,2}[hd]", "not a duration", "such as `14d` or `12h`")
-    ] = "14d"
+    agreed_for: _Duration = "14d"
     """On GitHub, how long the plan of a pull request may be applied. What is left then needs a new review."""
     approve_above: ApproveAbove | None = None
     """On GitHub, the merge of a larger plan waits for the reviewers of the environment `reconciler`; the hourly run

@@ -159,8 +159,8 @@ class PulledJob(_Part, frozen=True, kw_only=True):
     job_id: str
     status: str
     state: str
-    """`pulled` by this run, `present` before, `failed`, `stopped` before it was complete, or `refused`: the files
-    contradict what the API says about them."""
+    """`pulled` by this run, `present` before, `due` with --dry-run, `failed`, `stopped` before it was complete, or
+    `refused`: the files contradict what the API says about them."""
     path: str
     """The job's folder: the place of results, name, `jobs` and job id."""
     summary: ResultSummary | None
@@ -182,6 +182,21 @@ class NameResults(_Part, frozen=True, kw_only=True):
     hint: str = ""
 
 
+class DeletedFile(_Part, frozen=True, kw_only=True):
+    """A file at the provider that `keep_at_provider` no longer keeps."""
+
+    name: str
+    job_id: str
+    """The job that ended last, of those that use the file."""
+    file_id: str
+    kind: str
+    """`inputs` or `results`."""
+    reason: str
+    state: str = "due"
+    """`deleted` by this run or gone before, `due` with --dry-run, `failed`, or `stopped` before it was deleted."""
+    message: str = ""
+
+
 class PullDoc(_TargetPart, frozen=True, kw_only=True):
     """The output of `outputs pull --format json`."""
 
@@ -191,6 +206,10 @@ class PullDoc(_TargetPart, frozen=True, kw_only=True):
     """The number of jobs that have not ended and have no results yet."""
     jobs: tuple[PulledJob, ...]
     results: tuple[NameResults, ...]
+    files: tuple[DeletedFile, ...] = ()
+    """The files that `keep_at_provider` no longer keeps."""
+    kept: str = ""
+    """Why none was deleted although `keep_at_provider` is set, "" if nothing prevented it."""
     exit_code: int
 
 

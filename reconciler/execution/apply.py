@@ -47,7 +47,9 @@ class Applier:
         self._uploads.expect(create.spec for create in plan.of(Create) if create.part is None)
         self._env.progress.expect("writing", len(plan.of(Create)) + len(plan.of(Cancel)))
         if any(create.part is not None for create in plan.of(Create)):
-            shutil.rmtree(self._parts, ignore_errors=True)  # an earlier run's: this one's are indexed after it
+            shutil.rmtree(
+                self._parts, ignore_errors=True
+            )  # an earlier run's: this one's are indexed after it
         done = self._env.map_concurrently(self._decision, pending, max_workers=self._run.limits.in_flight)
         return tuple(outcome for outcomes in done for outcome in outcomes)
 

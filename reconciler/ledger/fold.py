@@ -16,6 +16,7 @@ from reconciler.ledger.lines import (
     CreateRefused,
     CreateUnknown,
     Ended,
+    FileDelete,
     Line,
     NewerLine,
     NotificationLine,
@@ -37,7 +38,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     jobs: dict[str, Remembered] = {}
     works: dict[str, set[RunKey]] = defaultdict(set)
     names: dict[str, str] = {}
-    cancels: list[CancelIntended | CancelEnded] = []
+    others: list[CancelIntended | CancelEnded | FileDelete] = []
     for line in lines:
         match line:
             case CreateIntended():
@@ -49,8 +50,8 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 if known and known.run_key != key:
                     works[line.job_id] |= {known.run_key, key}
                 jobs[line.job_id] = _joined(known, line, name)
-            case CancelIntended() | CancelEnded():
-                cancels.append(line)
+            case CancelIntended() | CancelEnded() | FileDelete():
+                others.append(line)
             case CreateUnknown():
                 given_up[line.op] = max(given_up.get(line.op, -1.0), line.at)
             case CreateRefused() | NotificationLine() | NewerLine():
@@ -60,6 +61,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
         if isinstance(line, CreateConfirmed | CreateRefused):
             settled.add(line.op)
             sent.pop(line.op, None)
+    cancels = [line for line in others if not isinstance(line, FileDelete)]
     accepted = _accepted(_in_order(cancels))
     return Memory(
         open_creates=tuple(
@@ -76,6 +78,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
         cancels={job_id: line.reason for job_id, line in accepted.items()},
         cancelled_by={job_id: f"{it.actor or 'unknown'}, run {it.run_id}" for job_id, it in accepted.items()},
         open_cancels=frozenset(line.job_id for line in cancels) - accepted.keys(),
+        deleted_files=dict(sorted((it.file_id, it.gone) for it in others if isinstance(it, FileDelete))),
         settle_seconds=settle_seconds,
     )
 

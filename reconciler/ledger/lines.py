@@ -151,6 +151,17 @@ class NotificationDelivered(NotificationLine, frozen=True, kw_only=True):
     error: str = ""
 
 
+class FileDelete(_Line, frozen=True, kw_only=True):
+    """A file at the provider that `keep_at_provider` no longer keeps. It decides nothing about a job."""
+
+    file_id: Id
+    job_id: Id
+    name: str
+    reason: str
+    gone: bool = False
+    """False if the delete is about to be sent, True once the API deleted the file or no longer had it."""
+
+
 class NewerLine(_Line, frozen=True, kw_only=True):
     """A line that a newer version of this tool wrote: its meaning is not known, only what it may be about."""
 
@@ -172,6 +183,7 @@ _ReadLine: TypeAlias = (
     | NotificationsEnabled
     | NotificationClaimed
     | NotificationDelivered
+    | FileDelete
 )
 Line: TypeAlias = _ReadLine | NewerLine
 

@@ -63,6 +63,8 @@ class Memory:
     doubts: tuple[Doubt, ...] = ()
     open_cancels: frozenset[str] = frozenset()
     """The jobs with an intended cancel that is not known to be accepted: it may never have been sent."""
+    deleted_files: Mapping[str, bool] = field(default_factory=dict)
+    """The files at the provider that a run was about to delete, by id: whether they are known to be gone."""
     settle_seconds: float = 60.0
     """How long after its intent a create may still take effect."""
 

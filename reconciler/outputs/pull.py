@@ -14,7 +14,7 @@ from reconciler.api.client import Reader
 from reconciler.api.errors import NotFoundError
 from reconciler.context import RunContext
 from reconciler.documents import result_summary
-from reconciler.documents.reports import NameResults, PulledJob, pretty
+from reconciler.documents.reports import DeletedFile, NameResults, PulledJob, pretty
 from reconciler.documents.result_summary import ResultSummary, decode, needs_attention
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.file_access import hint_of
@@ -68,6 +68,11 @@ class Puller:
         found = self._each(missing, lambda it: self._pulled(it, again=it.job.id in again))
         ends = {end.job_id: end for end in found}
         return tuple(ends.get(owned.job.id) or self._end(owned, "present") for owned in jobs)
+
+    def preview(self, jobs: Sequence[OwnedJob]) -> tuple[PulledJob, ...]:
+        """Return which results of ended jobs are present, and which a pull would download. Raises `OSError`."""
+        there = self.leases.store.jobs()
+        return tuple(self._end(it, "present" if safe_name(it.job.id) in there else "due") for it in jobs)
 
     def join(self, pulled: Sequence[PulledJob], jobs: Sequence[OwnedJob]) -> tuple[NameResults, ...]:
         """Join the results of the names of jobs, unless nothing has changed, and wait for other runners.
@@ -241,13 +246,22 @@ class Puller:
         )
 
 
-def exit_codes(jobs: Sequence[PulledJob], names: Sequence[NameResults]) -> set[ExitCode]:
-    """Return the exit codes of a pull: for failures, and for results that need attention."""
+def exit_codes(
+    jobs: Sequence[PulledJob], names: Sequence[NameResults], files: Sequence[DeletedFile], *, unable: bool
+) -> set[ExitCode]:
+    """Return the exit codes of a pull: for failures, and for results that need attention.
+
+    Args:
+        jobs: their results.
+        names: their joined results.
+        files: the files that were to be deleted.
+        unable: whether an error prevented all deletions.
+    """
     pulled = [job.summary for job in jobs if job.summary]
-    states = {job.state for job in jobs} | {it.state for it in names}
+    states = {it.state for part in (jobs, names, files) for it in part}
     codes: set[ExitCode] = set()
-    if "failed" in states:
-        codes.add(ExitCode.PARTIAL if pulled else ExitCode.FAILED)
+    if unable or "failed" in states:
+        codes.add(ExitCode.PARTIAL if pulled or "deleted" in states else ExitCode.FAILED)
     if "refused" in states or any(map(needs_attention, pulled)):
         codes.add(ExitCode.ATTENTION)
     return codes

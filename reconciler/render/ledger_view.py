@@ -10,6 +10,7 @@ from reconciler.ledger.lines import (
     CreateConfirmed,
     CreateIntended,
     Ended,
+    FileDelete,
     Line,
     NotificationDelivered,
 )
@@ -39,6 +40,8 @@ def _detail(line: Line) -> str:
             return "the response was lost" if line.recovered else ""
         case CancelEnded():
             return line.error or line.status
+        case FileDelete():
+            return f"{line.file_id} {'gone' if line.gone else 'intended'}: {line.reason}"
         case Ended():
             return line.job.status
         case _:

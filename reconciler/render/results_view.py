@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from reconciler.documents.reports import NameResults, PullDoc, PulledJob
+from reconciler.documents.reports import DeletedFile, NameResults, PullDoc, PulledJob
 from reconciler.documents.result_summary import (
     RequestsDoc,
     ResultSummary,
@@ -37,9 +37,12 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     failed = [it for it in report.results if it.state in ("failed", "stopped")]
     ended = pluralize(len(report.jobs), "job") + " ended"
     running = f", {report.running:,} not yet" if report.running else ""
+    files = [*_rows([_file_row(it) for it in report.files], colour=colour)]
+    if report.kept:
+        files.append(clean(f"No file was deleted at the provider: {report.kept}"))
     if not listed and not failed:
         rest = f"all pulled before into {report.place}" if report.jobs else "no results yet"
-        return clean(f"Nothing to pull. {where} · {ended}{running} · {rest}") + "\n"
+        return "\n".join([clean(f"Nothing to pull. {where} · {ended}{running} · {rest}"), *files]) + "\n"
     lines = [clean(f"{where} · {ended}{running} · into {report.place}"), ""]
     lines += _rows(
         [
@@ -60,11 +63,13 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     )
     before = f", {states['present']:,} before" if states["present"] else ""
     parts = [f"{states['pulled']:,} pulled{before}"]
-    parts += [f"{states[state]:,} {state}" for state in ("refused", "failed", "stopped") if states[state]]
+    parts += [
+        f"{states[state]:,} {state}" for state in ("due", "refused", "failed", "stopped") if states[state]
+    ]
     summaries = [job.summary for job in listed if job.summary]
     if summaries:
         parts += [totals(summaries)]
-    return "\n".join([*lines, "", " · ".join(parts)]) + "\n"
+    return "\n".join([*lines, "", " · ".join(parts), *files]) + "\n"
 
 
 def results_text(found: Sequence[tuple[str, WorkSummary]], *, colour: bool) -> str:
@@ -104,13 +109,17 @@ def _rows(rows: Sequence[_Row], *, colour: bool) -> Iterator[str]:
         yield from (f"      {clean(line)}" for line in row.below)
 
 
+def _file_row(it: DeletedFile) -> _Row:
+    return _Row(it.state, it.name, [f"file {it.file_id}", it.reason], [it.message] if it.message else [])
+
+
 def _facts(job: PulledJob) -> Iterator[str]:
     yield job.job_id[:SHORT_ID_LENGTH]
     if job.status != SUCCESS:
         yield job.status
-    if job.summary is None:
+    if job.message:
         yield job.message
-    else:
+    if job.summary:
         yield from _counts(job.summary)
 
 

@@ -175,7 +175,7 @@ def _carry_out(
     return outcomes
 
 
-def publish(run: RunContext[Writer]) -> None:
+def publish(run: RunContext[ApiT]) -> None:
     """Let other runners see what was recorded; if that fails, the next run does it."""
     try:
         run.env.ledger.publish()

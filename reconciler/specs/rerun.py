@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import re
 from codecs import BOM_UTF8
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, Final
 
 import yaml
@@ -147,18 +146,21 @@ def _next(spec: JobSpec, to: str | None) -> str:
 
 
 def _changed(document: Document, after: str) -> str:
-    """Return the file's text with `after` as the value of `rerun`, adding the field if it is missing."""
-    text, node = document.source.text, document.node
-    if not isinstance(node, Fields):
-        raise _not_edited(document.source)
-    if "rerun" not in node.parts:
-        return _inserted(text, node, after)
-    key, value = node.parts["rerun"]
+    """Return the file's text with `after` as the value of `rerun`, adding the field if it is missing.
+
+    Returns "" if the value is written in an unusual way.
+    """
+    text = document.source.text
+    if not isinstance(document.node, Fields):
+        return ""
+    if "rerun" not in document.node.parts:
+        return _inserted(text, document.node, after)
+    key, value = document.node.parts["rerun"]
     if not isinstance(value, yaml.ScalarEvent) or value.style in ("|", ">"):
-        raise _not_edited(document.source)
-    start, end = _offset(text, value.start_mark), _offset(text, value.end_mark)
+        return ""
+    start, end = _offset(value.start_mark), _offset(value.end_mark)
     if start == end:  # `rerun:` without a value
-        start = text.index(":", _offset(text, key.end_mark)) + 1
+        start = text.index(":", _offset(key.end_mark)) + 1
         return f"{text[:start]} {_written(after, None)}{text[start:]}"
     return text[:start] + _written(after, text[start]) + text[end:]
 
@@ -166,9 +168,8 @@ def _changed(document: Document, after: str) -> str:
 def _inserted(text: str, node: Fields, after: str) -> str:
     """Insert the field after `name`, which every spec has."""
     key, value = node.parts["name"]
-    behind = _offset(text, (value if isinstance(value, yaml.ScalarEvent) else key).end_mark)
-    start = _offset(text, key.start_mark)
-    field = ('"rerun"' if text[start] == '"' else "rerun") + f": {_written(after, None)}"
+    behind = _offset((value if isinstance(value, yaml.ScalarEvent) else key).end_mark)
+    field = ('"rerun"' if text[_offset(key.start_mark)] == '"' else "rerun") + f": {_written(after, None)}"
     if getattr(node.event, "flow_style", False):
         return f"{text[:behind]}, {field}{text[behind:]}"
     field = " " * place_of(key).column + field
@@ -187,10 +188,8 @@ def _written(value: str, quote: str | None) -> str:
     return value if _NUMBER.fullmatch(value) and str(int(value)) == value else to_yaml.scalar(value)
 
 
-def _offset(text: str, mark: Any) -> int:  # noqa: ANN401 - a mark of either parser
-    """Return the offset of a mark, from its line and column: the parsers count offsets differently."""
-    begins = [0, *(found.end() for found in _BREAK.finditer(text))]
-    return begins[mark.line] + int(mark.column) if mark.line < len(begins) else len(text)
+def _offset(mark: Any) -> int:  # noqa: ANN401 - a mark of either parser
+    return int(mark.index)
 
 
 def _verified(source: SourceFile, text: str, name: str, after: str, limits: Limits) -> int:
@@ -201,21 +200,15 @@ def _verified(source: SourceFile, text: str, name: str, after: str, limits: Limi
     """
     (was, _), (now, wrong) = (reader.read(SourceFile(source.path, it), limits) for it in (source.text, text))
     document = next((it for it in now if name_of(it) == name), None)
-    same = not wrong and list(map(_rest, was, repeat(name))) == list(map(_rest, now, repeat(name)))
+    same = not wrong and _apart_from(name, was) == _apart_from(name, now)
     if document is None or document.text(("rerun",)) != after or not same:
-        raise _not_edited(source)
+        raise ReconcilerError(f"{source.path}: cannot edit `rerun` in this YAML syntax", hint=_BY_HAND)
     return document.key_place(("rerun",)).line + 1
 
 
-def _not_edited(source: SourceFile) -> ReconcilerError:
-    return ReconcilerError(f"{source.path}: cannot edit `rerun` in this YAML syntax", hint=_BY_HAND)
-
-
-def _rest(document: Document, name: str) -> object:
-    """Return the value of a document, without `rerun` if it is the one of `name`."""
-    if name_of(document) != name:
-        return document.value
-    return {key: item for key, item in document.value.items() if key != "rerun"}
+def _apart_from(name: str, documents: Iterable[Document]) -> list[object]:
+    """Return the values of documents, without the `rerun` of the one that is called `name`."""
+    return [{**it.value, "rerun": None} if name_of(it) == name else it.value for it in documents]
 
 
 def write(project: Project, change: Edit) -> None:

@@ -21,6 +21,7 @@ from reconciler.ledger.lines import (
     CreateRefused,
     CreateUnknown,
     Ended,
+    FileDelete,
     Line,
     NotificationLine,
 )
@@ -150,7 +151,7 @@ def _deciding(
 
     The list shows the jobs that have succeeded, so lines about them add nothing, unless they contradict the list or are
     as recent as `before` (Unix seconds). Lines about one of them stay: they show that this is the ledger's workspace. A
-    create whose outcome is known, a job of the past and notifications decide nothing.
+    create whose outcome is known, a job of the past, notifications and deleted files decide nothing.
     """
     read = (tags.read(job) for job in jobs if job.phase is Phase.SUCCEEDED)
     done = {
@@ -172,7 +173,7 @@ def _deciding(
             case CreateConfirmed() | Ended():
                 decides = line.job_id not in left_out
             case _:
-                decides = not isinstance(line, NotificationLine)
+                decides = not isinstance(line, NotificationLine | FileDelete)
         if decides:
             yield line
 

@@ -32,7 +32,7 @@ _CONTROL: Final = re.compile(
 """What may not reach a terminal."""
 DATA: Final = {"json", "jsonl", "convert"}
 """Words of commands whose output is data."""
-WRITTEN: Final = {"specs", "settings", "defaults"}
+WRITTEN: Final = {"specs", "settings", "policies", "defaults"}
 """Families of files that people write: a valid value is repeated, even if it is the key."""
 OWN: Final = {"plans", "ledger", "inputs"}
 """Families of files of this tool, in which the key is only if a case put it there, and of data: names are shown."""

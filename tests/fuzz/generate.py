@@ -66,6 +66,20 @@ SETTINGS: Final = {
 }
 
 
+POLICY: Final = {
+    "message": "Ask the platform team.",
+    "allowed_models": ["mistral-*", "m[0-9]"],
+    "allowed_endpoints": ["/v1/*"],
+    "allow_agents": False,
+    "required_metadata": {"team": ["search", "b*"]},
+    "may_adopt": ["shop/*"],
+    "max_guards": {"max_new_requests": 100, "max_requests_per_day": None, "max_cancel_share": 0.5},
+    "max_limits": {"spec_depth": 20, "deadline_seconds": 9.5},
+    "required_apply": {"only_from": ["main", "release-*"], "clean": True, "pushed": False},
+}
+"""A policy that uses every field."""
+
+
 def _commands(text: str) -> tuple[str, ...]:
     return tuple(it.strip() for it in text.split(";"))
 
@@ -189,6 +203,27 @@ def settings(rng: random.Random, seed: str) -> Case:
     )
     named = ("reconciler.yaml", "specs", "git", "API", "127.0.0.1", "limits", "config")
     return _case(rng, "settings", seed, "project", commands, files=files, named=named)
+
+
+def policies(rng: random.Random, seed: str) -> Case:
+    """A policy beside the project, and settings and a spec under it."""
+    place = "../home/policy.yaml"
+    valid = {name: it for name, it in POLICY.items() if rng.random() < 0.5}
+    files: Entries = {place: mutate.Yaml(rng, 0).document(valid).encode()}
+    if rng.random() < 0.6:
+        files[place] = _yaml(rng, (POLICY, {}), "policy")
+    elif rng.random() < 0.1:
+        files[place] = rng.choice((LINK + VICTIM, LINK + "../project/specs/one.yaml", PIPE, FOLDER, ABSENT))
+    if rng.random() < 0.5:
+        chosen = mutate.tree(rng, SETTINGS, times=rng.choice((0, 1)), fields=_schema("reconciler"))
+        files["reconciler.yaml"] = mutate.Yaml(rng, 0).document(chosen).encode("utf-8", "surrogatepass")
+    if rng.random() < 0.5:
+        files["specs/a.yaml"] = mutate.Yaml(rng, 0).document(rng.choice(SPECS)).encode()
+    options = "--max-new-requests none --max-cancels 7 --allow-dirty"
+    commands = OFFLINE[:6] + _commands(f"plan; plan {options}; apply --yes; plan --format json; doctor")
+    environ = {"RECONCILER_POLICY": "@/" + place.removeprefix("../")}
+    named = ("policy", "specs", "reconciler.yaml", "API")
+    return _case(rng, "policies", seed, "project", commands, files=files, environ=environ, named=named)
 
 
 def defaults(rng: random.Random, seed: str) -> Case:
@@ -374,7 +409,7 @@ def ci(rng: random.Random, seed: str) -> Case:
 
 FAMILIES: Final[Mapping[str, Callable[[random.Random, str], Case]]] = {
     it.__name__: it
-    for it in (specs, settings, defaults, inputs, plans, ledger, answers, sockets, results, ci)
+    for it in (specs, settings, policies, defaults, inputs, plans, ledger, answers, sockets, results, ci)
 }
 """Every family, by its name on the command line."""
 SHARES: Final[Mapping[str, float]] = {"sockets": 0.1, "ci": 0.3}

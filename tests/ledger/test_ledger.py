@@ -33,6 +33,7 @@ from reconciler.ledger.lines import (
     CreateRefused,
     CreateUnknown,
     Ended,
+    FileDelete,
     Line,
     NewerLine,
     NotificationClaimed,
@@ -115,6 +116,10 @@ EACH: Final[dict[str, Line]] = {
     '"lease":60.0}': NotificationClaimed(at=8, run_id="r1", job_id="j1", lease=60.0),
     '{"v":1,"kind":"notification_delivered","at":9,"run_id":"r1","job_id":"j1","error":'
     '"exit code 1"}': NotificationDelivered(at=9, run_id="r1", job_id="j1", error="exit code 1"),
+    '{"v":1,"kind":"file_delete","at":10,"run_id":"r1","file_id":"f1","job_id":"j1","name":"a","reason":"old",'
+    '"gone":true}': FileDelete(
+        at=10, run_id="r1", file_id="f1", job_id="j1", name="a", reason="old", gone=True
+    ),
 }
 
 ats: Final = st.integers(0, 3) | st.sampled_from((0.5, 1.5))
@@ -142,6 +147,7 @@ def lines(text: st.SearchStrategy[str] = words) -> st.SearchStrategy[Line]:
         st.builds(NotificationsEnabled, **said),
         st.builds(NotificationClaimed, **said, job_id=ids, lease=ats),
         st.builds(NotificationDelivered, **said, job_id=ids, error=st.just("") | text),
+        st.builds(FileDelete, **said, file_id=ids, job_id=ids, name=text, reason=text, gone=st.booleans()),
     )
 
 

@@ -117,7 +117,7 @@ def page() -> str:
         *fields(settings, settings),
         *(
             block
-            for name in ("on_end", "limits", "uploads", "guards", "apply")
+            for name in ("keep_at_provider", "on_end", "limits", "uploads", "guards", "apply")
             for block in inner(name, settings)
         ),
         reference_text.ENVIRONMENTS,

@@ -47,6 +47,11 @@ def outputs() -> None:
     help="Publish files that have fewer lines than the API counts, or another length than it says. Without it they "
     "are refused with exit code 6, and the next pull asks again.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Write nothing: show what a pull would fetch, and what it would delete at the provider.",
+)
 @options.output_format("text", "json")
 @options.common
 @click.pass_obj
@@ -57,6 +62,7 @@ def pull(
     current: bool,
     since: float | dt.timedelta | None,
     incomplete: bool,
+    dry_run: bool,
     form: str,
     common: options.Common,
 ) -> int:
@@ -64,39 +70,45 @@ def pull(
 
     NAMES or globs select jobs, including adopted ones. Results that are present are not fetched again, and interrupted
     downloads continue. Several runners with one place of results share the work. The place is `results` in
-    reconciler.yaml, or RECONCILER_RESULTS.
+    reconciler.yaml, or RECONCILER_RESULTS. With `keep_at_provider`, files at the provider are deleted once their jobs'
+    results are pulled and old enough.
 
     Exit with 6 if a succeeded job has fewer answers than requests, or if what the API sends is not the file that it
     describes. The next pull asks again for such results of NAMES, or of current work.
     """
     from msgspec import structs
 
-    from reconciler.cli.session.pulling import chosen, declared, own_and_adopted
-    from reconciler.cli.session.session import reading
+    from reconciler.api.client import Reader, Writer
+    from reconciler.cli.session.pulling import chosen, declared, delete_files, own_and_adopted
+    from reconciler.cli.session.session import open_run
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
     from reconciler.runs.results import puller
 
-    with interrupts(env) as interrupted, reading(common, env, without_deadline=True) as run:
-        specs = declared(run)
+    kind: type[Reader] = Reader if dry_run else Writer
+    with interrupts(env) as interrupted, open_run(kind, common, env, without_deadline=True) as run:
+        loaded = declared(run)
+        specs = loaded.specs
         work = frozenset(key for spec in specs for key in spec.run_keys)
         first = unix(since, run.env.now()) or 0
         owned = own_and_adopted(run, specs)
         named = chosen(owned, specs, names)
         jobs = [it for it in named if it.job.created_at >= first and (not current or it.tags.run_key in work)]
         over = [it for it in jobs if it.phase.ended]
-        make_place(run.project, env.environ)
+        if not dry_run:
+            make_place(run.project, env.environ)
         store = open_place(run.project, env.environ, staging=run.folder / "pulling")
         interrupted.enter_graceful_shutdown()
         asked = frozenset(it.tags.run_key for it in over) if names else work
         pulling = puller(run, store, specs, owned, asked, incomplete=incomplete)
-        pulled = pulling.pull(over)
-        joined = pulling.join(pulled, named)
+        pulled = pulling.preview(over) if dry_run else pulling.pull(over)
+        joined = () if dry_run else pulling.join(pulled, named)
+        files, kept, unable = delete_files(run, loaded, over)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
-        code = first_that_holds(exit_codes(pulled, joined) | interrupted.codes)
+        code = first_that_holds(exit_codes(pulled, joined, files, unable=unable) | interrupted.codes)
         target = run.target
     report = PullDoc(
         **structs.asdict(target),
@@ -104,6 +116,8 @@ def pull(
         running=len(jobs) - len(over),
         jobs=pulled,
         results=joined,
+        files=files,
+        kept=kept,
         exit_code=int(code),
     )
     write_stdout(pretty(report) if form == "json" else pull_text(report, target, colour=env.colour("stdout")))

@@ -3,27 +3,80 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from reconciler.api.client import Reader
+from msgspec import structs
+
+from reconciler.api.client import Reader, Writer
 from reconciler.cli.output.streams import write_stderr
+from reconciler.cli.params.time_types import duration
+from reconciler.cli.session.session import locked
 from reconciler.context import RunContext
-from reconciler.errors import UsageError
-from reconciler.model import JobSpec, OwnedJob, RunKey
+from reconciler.documents.reports import DeletedFile
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.ledger.lock import LockHeldError
+from reconciler.model import JobSpec, OwnedJob, RunKey, UploadedFile
+from reconciler.outputs.place import local_folder, open_place
+from reconciler.outputs.retention import KeptError, Retention
 from reconciler.planning import adoption, sharing
 from reconciler.render.problems import left_out
-from reconciler.specs.load import load
+from reconciler.runs.apply import publish
+from reconciler.specs.load import Loaded, load
+from reconciler.text.sanitize import clean
 from reconciler.text.suggest import nearest, some
 from reconciler.workspace import listing, observe
 
 
-def declared(run: RunContext[Reader]) -> tuple[JobSpec, ...]:
-    """Return the valid specs, for their input files and names. The inputs of others are read from the workspace."""
+def declared(run: RunContext[Reader]) -> Loaded:
+    """Return the specs, for their input files and names. The inputs of others are read from the workspace."""
     loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True)
     if note := left_out(loaded.errors):
         write_stderr(note)
-    return loaded.specs
+    return loaded
+
+
+def delete_files(
+    run: RunContext[Reader], loaded: Loaded, over: Sequence[OwnedJob]
+) -> tuple[tuple[DeletedFile, ...], str, bool]:
+    """Delete at the provider the files of our ended jobs `over` that `keep_at_provider` no longer keeps.
+
+    A run that cannot write only finds them. Returns the files, or why none was deleted, and whether that is an error.
+    """
+    texts = structs.asdict(run.project.settings.keep_at_provider)
+    keep = {kind: duration(text) for kind, text in texts.items() if text}
+    try:
+        return _delete_files(run, loaded, over, keep) if keep else (), "", False
+    except (KeptError, LockHeldError) as error:
+        return (), str(error), False
+    except (ReconcilerError, OSError) as error:
+        return (), clean(str(error)), True
+
+
+def _delete_files(
+    run: RunContext[Reader], loaded: Loaded, over: Sequence[OwnedJob], keep: Mapping[str, float]
+) -> tuple[DeletedFile, ...]:
+    on_ci = run.source.run_url or run.env.environ.get("CI")
+    if on_ci and local_folder(run.project, run.env.environ) is not None:
+        raise KeptError("the results are in a folder of this CI runner, and are lost with it")
+    if loaded.errors:
+        raise KeptError("a spec is invalid, and may name any file")
+    named = frozenset(
+        part.id for spec in loaded.specs for part in spec.inputs if isinstance(part, UploadedFile)
+    )
+    jobs = [it.job for it in over if not it.adopted]
+    with TemporaryDirectory() as staging:
+        store = open_place(run.project, run.env.environ, staging=Path(staging))
+        retention = Retention(run=run, keep=keep, jobs=jobs, store=store, named=named)
+        pulled = retention.verified()
+        if not (pulled and isinstance(run.api, Writer)):
+            return retention.find(pulled)
+        with locked(run):
+            files = retention.delete(run.api, retention.find(pulled))
+            publish(run)
+    return files
 
 
 def own_and_adopted(run: RunContext[Reader], specs: Sequence[JobSpec]) -> Sequence[OwnedJob]:

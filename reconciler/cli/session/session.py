@@ -163,7 +163,7 @@ writing: Final = partial(open_run, Writer)
 
 
 @contextmanager
-def locked(run: RunContext[Writer]) -> Iterator[None]:
+def locked(run: RunContext[ApiT]) -> Iterator[None]:
     """Hold the target's lock.
 
     Raises:

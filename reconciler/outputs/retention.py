@@ -1,0 +1,195 @@
+"""Delete at the provider the files of our jobs that `keep_at_provider` no longer keeps."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from msgspec.structs import replace
+
+from reconciler.api.client import Reader, Writer
+from reconciler.api.errors import ApiError, NotFoundError
+from reconciler.context import RunContext
+from reconciler.documents.reports import DeletedFile
+from reconciler.documents.result_summary import NAME, ResultSummary, decode, needs_attention
+from reconciler.errors import LedgerError, ReconcilerError
+from reconciler.ledger.lines import FileDelete
+from reconciler.model import Job, tags
+from reconciler.outputs.digest import read
+from reconciler.outputs.paths import safe_name
+from reconciler.outputs.store import ResultStore
+from reconciler.text.plural import age
+from reconciler.workspace import listing
+from reconciler.workspace.recall import recall
+from reconciler.workspace.upload_index import list_uploads
+
+INPUTS: Final = "inputs"
+RESULTS: Final = "results"
+
+
+class KeptError(ReconcilerError):
+    """No file may be deleted now."""
+
+
+def due(
+    jobs: Iterable[Job],
+    *,
+    pulled: Collection[str],
+    keep: Mapping[str, float],
+    spared: Collection[str] = (),
+    now: float,
+) -> Iterator[DeletedFile]:
+    """Yield the files that no job needs any more, by id. Pure.
+
+    A file stays if any job that uses it may still need it: one that is not `pulled`, has not ended, or ended less long
+    ago than `keep` says for this use.
+
+    Args:
+        jobs: all jobs that may use the files.
+        pulled: the ids of our jobs whose results are in their place.
+        keep: seconds after a job's end, for `inputs` and `results`. Without a number, files stay.
+        spared: ids of files that stay.
+        now: Unix seconds.
+    """
+    users: dict[str, list[tuple[str, Job]]] = defaultdict(list)
+    for job in jobs:
+        for kind, file_id in _files(job):
+            users[file_id].append((kind, job))
+
+    def since(job: Job) -> float:
+        return -1 if job.completed_at is None or not job.phase.ended else now - job.completed_at
+
+    for file_id in sorted(users.keys() - set(spared)):
+        using = users[file_id]
+        if all(job.id in pulled and kind in keep and since(job) >= keep[kind] for kind, job in using):
+            kind, job = min(using, key=lambda it: (it[0] == INPUTS, since(it[1])))
+            yield DeletedFile(
+                name=str(job.metadata.get(tags.NAME)),
+                job_id=job.id,
+                file_id=file_id,
+                kind=kind,
+                reason=f"{kind} of {job.short_id}, which ended {age(since(job))} ago and is pulled",
+            )
+
+
+def _files(job: Job) -> Iterator[tuple[str, str]]:
+    """Yield the files that a job uses, each with its kind."""
+    yield from ((INPUTS, file_id) for file_id in job.input_files)
+    yield from ((RESULTS, file_id) for file_id in (job.output_file, job.error_file) if file_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """Finds and deletes the files that the provider need not keep."""
+
+    run: RunContext[Reader]
+    keep: Mapping[str, float]
+    """As `due` takes it."""
+    jobs: Sequence[Job]
+    """Our jobs that have ended."""
+    store: ResultStore
+    """The place of results, with an empty staging folder, so that its files are read again."""
+    named: frozenset[str]
+    """The uploaded files that specs name: they are not ours to delete."""
+
+    def find(self, pulled: Collection[str]) -> tuple[DeletedFile, ...]:
+        """Return the files to delete, by the ledger, the jobs and the uploads as they are now.
+
+        Raises:
+            KeptError: a row of the list of jobs cannot be read.
+            LedgerError: the ledger cannot be read.
+            ListingError: the list of jobs could not be read whole.
+            ApiError: the API could not be read.
+        """
+        memory, now = recall(self.run).memory, self.run.env.now()
+        gone = {file_id for file_id, is_gone in memory.deleted_files.items() if is_gone}
+        found = partial(due, pulled=pulled, keep=self.keep, spared=self.named | gone, now=now)
+        if not any(found(self.jobs)):
+            return ()
+        listed = listing.whole(self.run)
+        if listed.odd:
+            raise KeptError(f"job {listed.odd[0].job.id} cannot be read, and may use any file")
+        hidden = memory.recent(now) - {job.id for job in listed.jobs}
+        uploads: Collection[str] = ()  # a job that is not listed yet may use any
+        if not hidden and all(memory.settles_at(it) <= now for it in memory.open_creates):
+            uploads = {file.id for file in list_uploads(self.run.api)} | memory.deleted_files.keys()
+        return tuple(it for it in found(listed.jobs) if it.kind == RESULTS or it.file_id in uploads)
+
+    def verified(self) -> frozenset[str]:
+        """Return our jobs with a file to delete whose results are in their place, complete and unaltered.
+
+        Raises what `find` does, and `OSError` if the place of results cannot be read.
+        """
+        folders = self.store.jobs()
+        here = {job.id: job for job in self.jobs if safe_name(job.id) in folders}
+        files = {it.file_id for it in self.find(here)}
+        asked = (job for job in here.values() if any(file_id in files for _, file_id in _files(job)))
+        return frozenset(job.id for job in asked if self._is_whole(job, folders[safe_name(job.id)]))
+
+    def _is_whole(self, job: Job, folder: str) -> bool:
+        """Return whether all results of a job are here, as summary and API describe them."""
+        summary = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
+        if summary is None or summary.job_id != job.id or needs_attention(summary):
+            return False
+        here = {doc.file_id: doc for doc in summary.files if doc.file_id}
+        lines = sum(doc.lines for doc in here.values())
+        if here.keys() != {job.output_file, job.error_file} - {None} or lines < job.answered_requests:
+            return False
+        try:
+            for doc in summary.files:
+                file = self.store.fetch(f"{folder}/{doc.path}", doc.bytes)
+                if self.run.env.stop.is_set() or read(file, lambda: None).result().sha256 != doc.sha256:
+                    return False
+        except FileNotFoundError:
+            return False
+        finally:
+            self.store.clear(folder)
+        for file_id, doc in here.items():
+            with suppress(NotFoundError):  # then there is nothing to lose
+                if self.run.api.get_file(file_id).size not in (None, doc.bytes):
+                    return False
+        return True
+
+    def delete(self, api: Writer, files: Sequence[DeletedFile]) -> tuple[DeletedFile, ...]:
+        """Delete files at the provider. The ledger has each intent before, and each outcome afterwards.
+
+        Raises:
+            KeptError: another runner wrote to the ledger since it was read: perhaps that it creates a job.
+            LedgerError: the intents could not be recorded.
+        """
+        env, outage = self.run.env, threading.Event()
+        about = {it.file_id: {"name": it.name, "job_id": it.job_id, "file_id": it.file_id} for it in files}
+
+        def line(it: DeletedFile, *, gone: bool) -> FileDelete:
+            facts = about[it.file_id]
+            return FileDelete(at=env.now(), run_id=env.run_id, reason=it.reason, gone=gone, **facts)
+
+        def deleted(it: DeletedFile) -> DeletedFile:
+            if env.stop.is_set() or outage.is_set():
+                return replace(it, state="stopped")
+            try:
+                problem = "" if api.delete_file(it.file_id) else "the API says that it was not deleted"
+            except NotFoundError:
+                problem = ""
+            except ApiError as error:
+                problem = str(error)
+                if error.transient:
+                    outage.set()
+            if problem:
+                env.log("file.delete_failed", **about[it.file_id], error=problem)
+                return replace(it, state="failed", message=problem)
+            env.log("file.deleted", **about[it.file_id], reason=it.reason)
+            try:
+                env.ledger.append(line(it, gone=True))
+            except LedgerError as error:  # it has the intent
+                env.log("ledger.degraded", error=str(error))
+            return replace(it, state="deleted")
+
+        if not env.ledger.claim([line(it, gone=False) for it in files]):
+            raise KeptError("another runner wrote to the ledger at the same time")
+        return tuple(env.map_concurrently(deleted, files, max_workers=self.run.limits.in_flight))
