@@ -33,7 +33,7 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case]) -> Mapping[str, Work
         store=open_place(run.project, run.env.environ, staging=run.folder / "reading"),
         root=run.project.root,
         limits=run.limits,
-        late_seconds=0.0 if run.target.sandbox else run.limits.late_seconds,
+        late_seconds=run.limits.late_seconds,
         now=run.env.now(),
     )
     try:

@@ -71,7 +71,7 @@ max_failed: 1
         "quoted": "7",
     }
     assert (found.timeout_hours, found.rerun, found.suspend) == (48, "012", True)
-    assert found.retry == Retry(max_attempts=3, on=frozenset({Phase.TIMED_OUT}))
+    assert found.retry == Retry(max_attempts=3, on=frozenset({Phase.TIMED_OUT}), kinds=frozenset())
     assert (found.on_change, found.on_remove, found.max_failed) == ("finish", "keep", 1.0)
     assert found.declared_at == Position(path="specs/deep/a.yml", line=3)
     assert found.requests is None, "the uploaded file has not been read, so its requests are unknown"
