@@ -201,7 +201,7 @@ def read_wanted(spec: JobSpec, root: Path, limits: Limits) -> Wanted | None:
     Raises:
         OSError: a file cannot be read.
     """
-    contents = _contents(spec, root)
+    contents = contents_of(spec, root)
     if contents is None:
         return None
     keys, sizes = bytearray(), array("L")
@@ -217,7 +217,7 @@ def read_order(spec: JobSpec, root: Path, limits: Limits) -> asked.AskedIndex | 
     Raises:
         OSError: a file cannot be read.
     """
-    contents = _contents(spec, root)
+    contents = contents_of(spec, root)
     if contents is None:
         return None
     found = asked.read_inputs(contents, model=spec.model, longest=limits.line_bytes, heartbeat=_no_heartbeat)
@@ -226,13 +226,16 @@ def read_order(spec: JobSpec, root: Path, limits: Limits) -> asked.AskedIndex | 
     )
 
 
-def _contents(spec: JobSpec, root: Path) -> list[Path | bytes] | None:
+def contents_of(spec: JobSpec, root: Path) -> list[Path | bytes] | None:
+    """Return the files of a spec's requests, or their contents; None if one of them is not in this clone."""
     contents: list[Path | bytes] = []
     for part in spec.inputs:
         if isinstance(part, InlineRequests):
             contents.append(part.lines)
-        elif isinstance(part, InputFile) and not part.pointer:
-            contents.append(part.content if part.content is not None else root / part.path)
+        elif isinstance(part, InputFile) and part.content is not None:
+            contents.append(part.content)
+        elif isinstance(part, InputFile) and not part.pointer and (root / part.path).exists():
+            contents.append(root / part.path)
         else:
             return None
     return contents

@@ -17,7 +17,7 @@ from reconciler.outputs.paths import naming, safe_name
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
 from reconciler.outputs.store import ResultStore
-from reconciler.outputs.work_states import StateReader, read_order
+from reconciler.outputs.work_states import StateReader, contents_of, read_order
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Work
 from reconciler.requests.asked import AskedIndex
@@ -45,7 +45,7 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case]) -> Mapping[str, Work
 def bring_answers(
     run: RunContext[ApiT], cases: Sequence[Case], specs: Sequence[JobSpec], owned: Sequence[OwnedJob]
 ) -> None:
-    """Bring the results of the jobs that decide which requests are submitted, where they are missing.
+    """Bring the results of the jobs that decide which requests are submitted, if they are missing.
 
     A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted.
 
@@ -58,9 +58,13 @@ def bring_answers(
     Raises:
         ReconcilerError: the place of results cannot be read.
     """
-    several = (
-        case for case in cases if case.spec and (case.spec.retry.max_attempts > 1 or case.submitted_in_parts)
-    )
+    several = [
+        case
+        for case in cases
+        if case.spec
+        and (case.spec.retry.max_attempts > 1 or case.submitted_in_parts)
+        and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
+    ]
     donors = [it for case in several for it in case.donors if it.job.output_file or it.job.error_file]
     if not donors:
         return

@@ -1267,7 +1267,7 @@ BY_REQUEST = {
         works={"a": work("abc", donor("j1", letters(ab="", c="TIMEOUT_EXCEEDED")))},
         expected={"a": ("create retry 2 1/3",)},
     ),
-    "without results it is held, as nobody knows what is answered": Row(
+    "without results it is held, because they show what is answered": Row(
         specs=(TWICE,),
         jobs=(job(TWICE, "j1", TIMED_OUT, succeeded_requests=2, output_file="o"),),
         expected={"a": ("hold j1 partial!",)},

@@ -68,7 +68,9 @@ def answers_gone(case: Case) -> Actions:
         return ()
     count = case.work.coverage.count()[State.GONE]
     detail = f"the answers to {pluralize(count, 'request')} are lost at the API"
-    hint = "set `results` to the place where they were pulled; or change `rerun` to submit everything again"
+    hint = (
+        "set `results` to the place that they were pulled into; or change `rerun` to submit everything again"
+    )
     return (Hold(reason=Reason.ANSWERS_GONE, detail=detail, hint=hint, attention=True),)
 
 

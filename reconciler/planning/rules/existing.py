@@ -41,7 +41,8 @@ def succeeded(case: Case) -> Actions:
     bad = total > 0 and job.failed_requests / total > allowed
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
     if case.work is not None:
-        failed, bad = case.work.unanswered, case.work.share_without_answer > allowed
+        failed = "" if owned.difference else case.work.unanswered
+        bad = case.work.share_without_answer > allowed
     detail = "; ".join(filter(None, (failed, owned.difference, owned.checked)))
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
     kept = Keep(job=job, reason=reason, detail=detail, attention=bad or bool(owned.difference))
