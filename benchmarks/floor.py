@@ -28,6 +28,12 @@ class Retry(msgspec.Struct, forbid_unknown_fields=True):
     on: list[str] = []
 
 
+class Checks(msgspec.Struct, forbid_unknown_fields=True):
+    failed: float = 0.0
+    invalid: float = 0.0
+    truncated: float = 1.0
+
+
 class Spec(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     endpoint: str
@@ -38,7 +44,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True):
     retry: Retry | None = None
     on_change: str = "replace"
     on_remove: str = "cancel"
-    max_failed: float = 0.0
+    checks: Checks | None = None
 
 
 class Job(msgspec.Struct):

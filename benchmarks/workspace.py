@@ -60,7 +60,7 @@ retry:
   on: [FAILED, TIMEOUT_EXCEEDED]
 on_change: replace
 on_remove: cancel
-max_failed: 0.01
+checks: {failed: 0.01}
 """
 
 

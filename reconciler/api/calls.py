@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
@@ -37,27 +38,18 @@ class Call(Struct, frozen=True, kw_only=True):
     """First byte of the file to ask for (`Range`). The API may send the whole file anyway."""
 
 
-def job_path(job_id: str, action: str = "") -> str:
-    """Return the path of a job, or of an action on it.
+def _path(within: str, an_id: str, part: str = "") -> str:
+    """Return the path of a job or of a file, of an action on it, or of a part of it.
 
     Raises:
-        ReconcilerError: `job_id` cannot be an id.
+        ReconcilerError: `an_id` cannot be an id.
     """
-    return f"{JOBS}/{_checked(job_id)}{action}"
-
-
-def file_path(file_id: str, part: str = "") -> str:
-    """Return the path of a file, or of a part of it.
-
-    Raises:
-        ReconcilerError: `file_id` cannot be an id.
-    """
-    return f"{FILES}/{_checked(file_id)}{part}"
-
-
-def _checked(an_id: str) -> str:
     if not re.match(ID_PATTERN, an_id):
         raise ReconcilerError(
             f"{an_id!r} is not an id", hint="ids look like 4fb29d1c-6f5e-4c3a-9d8e-0a1b2c3d4e5f"
         )
-    return an_id
+    return f"{within}/{an_id}{part}"
+
+
+job_path: Final = partial(_path, JOBS)
+file_path: Final = partial(_path, FILES)

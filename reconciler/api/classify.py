@@ -67,12 +67,7 @@ def error_from_response(
 ) -> ApiError:
     """Return the error for an answer that is not a success.
 
-    Args:
-        call: the request.
-        status: the HTTP status, anything but 2xx.
-        headers: of the answer.
-        body: as much of it as could be read.
-        points_to: the host that a redirect leads to, "" for none.
+    `body` is as much of it as could be read. `points_to` is the host that a redirect leads to, "" for none.
     """
     content_type = headers.get("content-type", "")
     text = f"{status}: {error_text.describe_error_body(body, status=status, content_type=content_type)}"
@@ -133,15 +128,10 @@ def retry_after(headers: httpx.Headers) -> float | None:
 
 
 def extent(status: int, headers: httpx.Headers, *, wanted: int) -> tuple[int, int | None]:
-    """Return the offset of an answer's body in the file, and the size of the file if the answer has it.
-
-    Args:
-        status: the HTTP status, 2xx.
-        headers: of the answer.
-        wanted: the first byte that the request asked for.
+    """Return the offset of a successful answer's body in the file, and the size of the file if the answer has it.
 
     Raises:
-        MalformedAnswerError: it is a different part (RFC 9110, section 14.4).
+        MalformedAnswerError: it is a part that does not begin at `wanted` as requested (RFC 9110, section 14.4).
     """
     encoded = headers.get("content-encoding", "identity").lower() != "identity"
     if status != httpx.codes.PARTIAL_CONTENT:

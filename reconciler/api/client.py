@@ -37,12 +37,9 @@ class Reader(Exchange):
         page_size: int = 100,
         order_by: Literal["created", "-created"] = "created",
     ) -> JobPage:
-        """Return one page of the jobs that the key can see.
+        """Return one page of the jobs that the key can see, counted from 0; its largest size is undocumented.
 
-        Args:
-            page: 0-based.
-            page_size: how many jobs a page has; the API's upper limit is undocumented.
-            order_by: `created` puts the oldest first, so that new jobs do not shift the pages.
+        The order `created` puts the oldest first, so that new jobs do not shift the pages.
         """
         query = (("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by))
         call = Call(method="GET", path=calls.JOBS, query=query)
@@ -57,12 +54,7 @@ class Reader(Exchange):
         return self._send_with_retry(Call(method="GET", path=calls.job_path(job_id)), wire.read_job)
 
     def list_uploads(self, *, page: int, page_size: int = 100) -> FilePage:
-        """Return one page of the uploaded batch inputs that the key can see.
-
-        Args:
-            page: 0-based.
-            page_size: how many files a page has.
-        """
+        """Return one page of the uploaded batch inputs that the key can see, counted from 0."""
         query = {"page": str(page), "page_size": str(page_size)} | _UPLOADS
         return self._send_with_retry(
             Call(method="GET", path=calls.FILES, query=tuple(query.items())), wire.read_file_page
@@ -123,18 +115,10 @@ class Writer(Reader):
         visibility: Literal["workspace", "user"] | None = None,
         on_progress: Callable[[int], object] | None = None,
     ) -> Upload:
-        """Upload a file of batch requests, in constant memory and with its length announced; never repeated here.
+        """Upload `size` bytes of a file of batch requests, in constant memory; never repeated here.
 
-        Args:
-            filename: its name at the API.
-            content: opened for reading bytes.
-            size: how many of its bytes to send.
-            expiry_hours: after which the API deletes it; None leaves that to the API (30 days).
-            visibility: who sees it; None leaves that to the API (the workspace).
-            on_progress: called with the number of bytes of each piece.
-
-        Returns:
-            The file and the hash of the bytes sent. Equal bytes sent twice become two files.
+        Without `expiry_hours` and `visibility` the API decides: it deletes the file after 30 days, and the workspace
+        sees it. `on_progress` is called with the number of bytes of each piece. Bytes sent twice become two files.
 
         Raises:
             ReconcilerError: the content ends before `size` or cannot be read; the API keeps no part of it.

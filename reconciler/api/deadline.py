@@ -20,12 +20,7 @@ _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 class Deadline:
-    """The end of one exchange.
-
-    Args:
-        seconds: how long the exchange may take.
-        monotonic: seconds on a clock that never goes back.
-    """
+    """The end of one exchange, which may take so many seconds on a clock that never goes back."""
 
     def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
         self._seconds = seconds

@@ -41,13 +41,9 @@ MAX_ERROR_BYTES: Final = 64 * 1024
 class Exchange:
     """An HTTP client for one host and one key. Threads may share it; it owns its transport and closes it.
 
-    Args:
-        base_url: HTTPS, or this machine.
-        key: sent only to that host; redirects are never followed.
-        transport: sends the requests.
-        timeout_seconds: for a whole exchange. The transfer of a file may take longer while it moves fast enough.
-        retry: shared by all requests of a run.
-        on_request: called after every attempt at every request. Its exceptions are ignored.
+    The key is sent only to that host, over HTTPS or to this machine. The timeout is for a whole exchange; the transfer
+    of a file may take longer while it moves fast enough. All requests of a run share `retry`. `on_request` is called
+    after every attempt at every request, and its exceptions are ignored.
 
     Raises:
         ReconcilerError: the key may not be sent to that base URL.

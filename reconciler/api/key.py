@@ -48,10 +48,7 @@ class ApiKeyError(ReconcilerError):
 class ApiKey:
     """An API key. `str`, `repr` and formatting show `Key(…)`; only the HTTP header uses `reveal`.
 
-    Args:
-        secret: the key itself.
-        source: where the key was read from, for error messages.
-        headers: sent with the key. Their values are kept as secret as the key.
+    Error messages name its `source`. The values of `headers`, which are sent with it, are kept as secret as the key.
 
     Raises:
         ReconcilerError: the key is empty or is not valid in an HTTP header.
@@ -122,10 +119,8 @@ def read_key(
 ) -> ApiKey:
     """Read the key from `file` if there is one, else from `MISTRAL_API_KEY`, else from `RECONCILER_KEY_COMMAND`.
 
-    Args:
-        environ: the environment of the process.
-        file: contains the key and at most one line break after it. May be a FIFO: `--api-key-file <(pass mistral)`.
-        run: returns the output of the command. Without it, the command is not run.
+    The file contains the key and at most one line break after it. It may be a FIFO: `--api-key-file <(pass mistral)`.
+    `run` returns the output of the command; without it, the command is not run.
 
     Raises:
         ApiKeyError: there is no key, the file cannot be read, its content is not a key, or the headers are invalid.

@@ -30,19 +30,10 @@ class _Rows(Struct, gc=False):
 
 
 _read_rows: Final = wire.reads(_Rows, lambda page: page)
-_BLANK: Final = wire.BatchJob(
-    id=UNREADABLE,
-    input_files=[],
-    endpoint="",
-    errors=[],
-    status=UNREADABLE,
-    created_at=0,
-    total_requests=0,
-    completed_requests=0,
-    succeeded_requests=0,
-    failed_requests=0,
-)
 _FIELDS: Final = {field.name: field.type for field in msgspec.structs.fields(wire.BatchJob)}
+_NAMED: Final = {"id": UNREADABLE, "input_files": [], "endpoint": "", "errors": [], "status": UNREADABLE}
+_BLANK: Final = msgspec.convert(dict.fromkeys(_FIELDS.keys() - wire.OPTIONAL, 0) | _NAMED, wire.BatchJob)
+"""A job whose every number is 0."""
 
 
 def read_job_page(body: bytes) -> JobPage:
@@ -68,13 +59,7 @@ def read_job_page(body: bytes) -> JobPage:
 
 
 def odd_row(raw: bytes, number: int, error: MalformedAnswerError) -> OddRow:
-    """Return what can be read of a row.
-
-    Args:
-        raw: the row as JSON.
-        number: of the row in its page, from 1.
-        error: says why it is not a job.
-    """
+    """Return what can be read of a row, given as JSON; `number` is its place in the page, from 1."""
     value: Any = None
     with suppress(ValueError, RecursionError):
         value = json.loads(raw)

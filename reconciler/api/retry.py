@@ -46,13 +46,8 @@ def delay_seconds(policy: RetryPolicy, *, attempt: int, retry_after: float | Non
     """Return how long to wait after the failure of attempt number `attempt`, the first being 1.
 
     If the API asks for nothing: a random time up to the doubling limit ("full jitter"), so that many clients do not
-    retry at once. If it asks for a wait: that, at least `base_seconds`, and a little more for the same reason.
-
-    Args:
-        policy: the limits.
-        attempt: 1 for the first.
-        retry_after: seconds that the API asks for, None if it does not.
-        chance: in [0, 1), from a random source.
+    retry at once. If it asks for a wait: that, at least `base_seconds`, and a little more for the same reason. `chance`
+    is in [0, 1), from a random source.
     """
     if retry_after is not None:
         return max(retry_after, policy.base_seconds) + chance * policy.base_seconds
@@ -109,12 +104,7 @@ class Retrier:
         self._throttle.before_write()
 
     def wait(self, error: ApiError, *, attempt: int, began: float) -> None:
-        """Wait before another attempt; raise `error` if there is no further attempt.
-
-        Args:
-            error: the failure of the attempt.
-            attempt: its number, the first being 1.
-            began: on the monotonic clock: when the first attempt began.
+        """Wait before another attempt; raise `error` if there is none. The first `began` then, on the monotonic clock.
 
         Raises:
             ApiError: `error` itself.

@@ -27,17 +27,16 @@ CONNECTIONS: Final = 16
 """Maximum number of concurrent requests."""
 
 
-def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transport:
+def https_transport(
+    base_url: str, *, connections: int = CONNECTIONS, client_certificate: bool = False
+) -> Transport:
     """Return a transport over the network, for requests to `base_url` only.
 
     It reads the process's environment as curl does: HTTPS_PROXY, ALL_PROXY and NO_PROXY (on macOS and Windows the
-    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR; and RECONCILER_CLIENT_CERT and RECONCILER_CLIENT_KEY, a
-    certificate of the client and its private key. A proxy carries a tunnel and never sees the key. Requests to this
-    machine, which may use plain HTTP, never go through a proxy.
-
-    Args:
-        base_url: the address of all requests.
-        connections: how many are kept open; at least the number of threads.
+    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key. Requests
+    to this machine, which may use plain HTTP, never go through a proxy. At least as many `connections` are kept open as
+    there are threads. The `client_certificate` of RECONCILER_CLIENT_CERT and RECONCILER_CLIENT_KEY, if they are set, is
+    for the API's host only.
 
     Raises:
         ReconcilerError: the base URL, the proxy or the certificates cannot be used.
@@ -48,6 +47,8 @@ def https_transport(base_url: str, *, connections: int = CONNECTIONS) -> Transpo
     proxy, source = ("", "") if is_loopback(url.host) else _proxy(url.host)
     # Plain HTTP needs no certificates, but without a context httpx would read them.
     trust = _trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if client_certificate:
+        _add_client_certificate(trust)
     try:
         transport = network.bound(
             httpx.HTTPTransport(
@@ -137,19 +138,18 @@ def _trust() -> ssl.SSLContext:
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folder:
         folder = _system_folder()
+    if not file and not folder:
+        return httpx.create_ssl_context(trust_env=False)
     try:
-        if file or folder:
-            return _with_client(ssl.create_default_context(cafile=file or None, capath=folder or None))
+        return ssl.create_default_context(cafile=file or None, capath=folder or None)
     except OSError as error:
         raise ReconcilerError(
             f"the trusted certificates cannot be read: {error.strerror or error}",
             hint="set SSL_CERT_FILE to a PEM file, or SSL_CERT_DIR to a folder made by `openssl rehash`",
         ) from error
-    return _with_client(httpx.create_ssl_context(trust_env=False))
 
 
-def _with_client(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Add the client's certificate, if the environment names one. A gateway may ask for it."""
+def _add_client_certificate(context: ssl.SSLContext) -> None:
     cert, key = os.environ.get(CLIENT_CERT), os.environ.get(CLIENT_KEY)
     if key and not cert:
         raise ReconcilerError(f"{CLIENT_KEY} is set without {CLIENT_CERT}", hint=f"set {CLIENT_CERT}, too")
@@ -162,7 +162,6 @@ def _with_client(context: ssl.SSLContext) -> ssl.SSLContext:
                 hint=f"set {CLIENT_CERT} to a PEM file with the certificate, and {CLIENT_KEY} to one with its private "
                 "key, without a password, unless the first has it",
             ) from error
-    return context
 
 
 def _system_folder() -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from reconciler.model import Job
 from reconciler.model.jobs import Count, Time
@@ -31,8 +31,7 @@ class CreateJob:
     timeout_hours: int = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OddRow:
+class OddRow(Struct, frozen=True, kw_only=True):
     """A row of the list that does not match the API's description."""
 
     number: int
@@ -51,8 +50,7 @@ class OddRow:
         return "id" not in self.unreadable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPage:
+class JobPage(Struct, frozen=True, kw_only=True):
     """One page of the list of jobs, in the requested order."""
 
     jobs: tuple[Job, ...]
@@ -97,8 +95,7 @@ class Content:
     pieces: Iterator[bytes] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilePage:
+class FilePage(Struct, frozen=True, kw_only=True):
     """One page of the list of files."""
 
     files: tuple[File, ...]
@@ -106,8 +103,7 @@ class FilePage:
     """How many files the whole list has; None if the API does not say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class Upload(Struct, frozen=True, kw_only=True):
     """An uploaded file."""
 
     file: File
@@ -115,8 +111,7 @@ class Upload:
     """SHA-256 of the bytes sent, lower-case hexadecimal. Compare it with the planned one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRecord:
+class RequestRecord(Struct, frozen=True, kw_only=True):
     """One attempt at one request, for the log. It has no query, no header and no body."""
 
     method: str

@@ -21,12 +21,8 @@ HEADERS: Final = {
 def post(url: str, body: bytes, *, timeout_seconds: float) -> str:
     """Send a JSON document and return what went wrong, "" for an answer of 2xx. The answer's body is not read.
 
-    Messages show only the host of the URL: the rest may be a secret.
-
-    Args:
-        url: the webhook's address.
-        body: the document.
-        timeout_seconds: for the whole exchange, from the connection on.
+    Messages show only the host of the URL: the rest may be a secret. The timeout is for the whole exchange, from the
+    connection on.
     """
     try:
         place = httpx.URL(url)

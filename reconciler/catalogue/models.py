@@ -74,7 +74,9 @@ def doubt(name: str, endpoint: str | None, day: str) -> Doubt | None:
         return None
     model = by_name().get(name)
     if model is None:
-        return _unknown(name)
+        meant = nearest(name, by_name())
+        hint = f"did you mean `{meant}`?" if meant else "it may be newer than the table"
+        return Doubt("unknown", "is not a known model", hint)
     if model.retired is not None and model.retired <= day:
         instead = f"use `{model.replacement}`" if model.replacement else "use another model"
         return Doubt("retired", f"was retired on {model.retired}", instead)
@@ -82,9 +84,3 @@ def doubt(name: str, endpoint: str | None, day: str) -> Doubt | None:
         return None
     hint = f"it is for {', '.join(model.endpoints)}" if model.endpoints else "it has no endpoint for batches"
     return Doubt("unfit", f"is not for {endpoint}", hint)
-
-
-def _unknown(name: str) -> Doubt:
-    meant = nearest(name, by_name())
-    hint = f"did you mean `{meant}`?" if meant else "it may be newer than the table"
-    return Doubt("unknown", "is not a known model", hint)

@@ -192,9 +192,9 @@ class DeletedFile(_Part, frozen=True, kw_only=True):
     kind: str
     """`inputs` or `results`."""
     reason: str
+    """Why it is not kept; if it failed, also how."""
     state: str = "due"
     """`deleted` by this run or gone before, `due` with --dry-run, `failed`, or `stopped` before it was deleted."""
-    message: str = ""
 
 
 class PullDoc(_TargetPart, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from reconciler.ledger.lines import (
     CancelEnded,
@@ -17,7 +17,8 @@ from reconciler.ledger.lines import (
     encode,
 )
 
-_Kind = TypeVar("_Kind", CreateIntended, CreateConfirmed, Ended, CancelIntended, CancelEnded)
+_Indexed: TypeAlias = CreateIntended | CreateConfirmed | Ended | CancelIntended | CancelEnded
+_Kind = TypeVar("_Kind", bound=_Indexed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +66,7 @@ def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:
         lines[about] = line
 
 
-def _weight(
-    line: CreateIntended | CreateConfirmed | Ended | CancelIntended | CancelEnded,
-) -> tuple[bool, float, float, str]:
+def _weight(line: _Indexed) -> tuple[bool, float, float, str]:
     """Return the rank of a line: an accepted cancel counts, then the later line, then the text decides.
 
     Of two intents the first counts: it was written before the create was sent.

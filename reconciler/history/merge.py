@@ -131,13 +131,8 @@ def _unknown(intent: CreateIntended) -> Record:
 
 
 def _of_work(line: CreateIntended | CreateConfirmed | Ended) -> dict[str, Any]:
-    return {
-        "name": line.name,
-        "attempt": line.attempt,
-        "rerun": line.rerun,
-        "work": line.work,
-        "sources": (LEDGER,),
-    }
+    own = {name: getattr(line, name) for name in ("name", "attempt", "rerun", "work")}
+    return own | {"sources": (LEDGER,)}
 
 
 def _of_job(job: Job, requests: int | None) -> dict[str, Any]:

@@ -37,27 +37,15 @@ class FileLedger:
         return chain.from_iterable(map(decode_block, self._blocks()))
 
     def rows(self) -> Iterator[bytes]:
-        """Yield the text of every line, also of those that `read` skips.
-
-        Raises:
-            LedgerError: the file cannot be read.
-        """
+        """Yield the text of every line, also of those that `read` skips. Raises what `read` raises."""
         return (row for data in self._blocks() for row in data.split(b"\n") if row)
 
     def unread(self) -> int:
-        """Count the lines that `read` skips because they are incomplete or not ours; 0 if there is no ledger.
-
-        Raises:
-            LedgerError: as for `read`.
-        """
+        """Count the lines that `read` skips because they are incomplete or not ours; 0 if there is no ledger."""
         return sum(decode(row.decode(errors="replace")) is None for row in self.rows() if row.strip())
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
-        """Return `file:line` of lines, by their text.
-
-        Raises:
-            LedgerError: as for `read`.
-        """
+        """Return `file:line` of lines, by their text. Raises what `read` raises."""
         lines = ((number, decode(row.decode(errors="replace"))) for number, row in enumerate(self.rows(), 1))
         found = ((encode(line), f"{self.path}:{number}") for number, line in lines if line is not None)
         return {text: place for text, place in found if text in texts}

@@ -27,9 +27,8 @@ from typing import Final
 
 from reconciler import file_access
 from reconciler.errors import LedgerError
-from reconciler.ledger import git_files, git_push
-from reconciler.ledger.git_calls import UNREADABLE, LedgerGit
-from reconciler.ledger.git_push import ConflictError
+from reconciler.ledger import git_files
+from reconciler.ledger.git_calls import UNREADABLE, ConflictError, LedgerGit, explain_push
 from reconciler.ledger.lines import Line, decode_block
 
 BRANCHES: Final = "reconciler-ledger"
@@ -225,4 +224,4 @@ class SharedLedger:
             return
         output, errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
         locked = self.git.locked("the ledger cannot be pushed", errors)
-        raise locked or git_push.explain(output, errors, ref=self.ref)
+        raise locked or explain_push(output, errors, ref=self.ref)

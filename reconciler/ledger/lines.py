@@ -201,20 +201,17 @@ def job_facts(owned: OwnedJob) -> dict[str, Any]:
     }
 
 
-class _Version(Struct, gc=False):
+class _Header(Struct, gc=False):
     v: int = 0
-
-
-class _About(Struct, gc=False):
     name: Any = ""
     work: Any = ""
 
 
-_read_version: Final = msgspec.json.Decoder(_Version).decode
+_read_header: Final = msgspec.json.Decoder(_Header).decode
 _DECODER: Final = msgspec.json.Decoder(_ReadLine)
-_DECODE_ABOUT: Final = msgspec.json.Decoder(_About).decode
 _USUAL: Final = f'{{"v":{VERSION},"kind":"'
 """The beginning of every line that this version writes."""
+_CURRENT: Final = _Header(v=VERSION)
 
 
 def encode(line: Line) -> str:
@@ -232,14 +229,13 @@ def union(*ledgers: Iterable[Line]) -> tuple[Line, ...]:
 def decode(text: str) -> Line | None:
     """Decode one line; None if it is not a complete line of ours."""
     try:
-        version = VERSION if text.startswith(_USUAL) else _read_version(text).v
-        if version <= VERSION:
-            return _DECODER.decode(text) if version == VERSION else None
-        about = _DECODE_ABOUT(text)
+        header = _CURRENT if text.startswith(_USUAL) else _read_header(text)
+        if header.v <= VERSION:
+            return _DECODER.decode(text) if header.v == VERSION else None
     except (ValueError, RecursionError):  # RecursionError: endless brackets
         return None
-    name, work = (it if isinstance(it, str) else "" for it in (about.name, about.work))
-    return NewerLine(at=0.0, run_id="", text=text, version=version, name=name, work=work)
+    name, work = (it if isinstance(it, str) else "" for it in (header.name, header.work))
+    return NewerLine(at=0.0, run_id="", text=text, version=header.v, name=name, work=work)
 
 
 def decode_block(data: bytes) -> Sequence[Line]:

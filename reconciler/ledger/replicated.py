@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
-from reconciler.ledger.git_calls import LockedError, UnreachableError
-from reconciler.ledger.git_push import ConflictError
+from reconciler.ledger.git_calls import ConflictError, LockedError, UnreachableError
 from reconciler.ledger.lines import Line, decode, decode_block, encode
 from reconciler.text.plural import pluralize
 
@@ -81,11 +80,7 @@ class ReplicatedLedger:
         return self._rewritten
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
-        """Return `file:line` of lines, by their text.
-
-        Raises:
-            LedgerError: the ledger cannot be read.
-        """
+        """Return `file:line` of lines, by their text. Raises what `read` raises."""
         return {**self.local.locate(texts), **self.shared.locate(self._tip, texts)}
 
     def append(self, *lines: Line) -> None:
@@ -95,13 +90,9 @@ class ReplicatedLedger:
             self._unpublished += map(_row, lines)
 
     def claim(self, lines: Sequence[Line]) -> bool:
-        """Push intents on top of what was read.
+        """Push intents on top of what was read, or raise `LedgerError`.
 
-        Returns:
-            False if another runner pushed since `read`. Then it has waited, so that the next try meets fewer others.
-
-        Raises:
-            LedgerError: they could not be pushed.
+        Return False if another runner pushed since `read`, after a wait, so that the next try meets fewer others.
         """
         if not lines:
             return True

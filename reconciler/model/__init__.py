@@ -6,6 +6,7 @@ nowhere else.
 
 from __future__ import annotations
 
+from reconciler.model.checks import Checked, Checks
 from reconciler.model.declared import (
     EVERY_JOB,
     Adopt,
@@ -39,7 +40,9 @@ __all__ = [
     "TAG_PREFIX",
     "Adopt",
     "Ancestry",
+    "Checked",
     "Checkout",
+    "Checks",
     "Declared",
     "InlineRequests",
     "Input",

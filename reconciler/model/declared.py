@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from reconciler.model import digests
+from reconciler.model.checks import Checks
 from reconciler.model.inputs import Input, InputFile, request_count, upload_of
 from reconciler.model.jobs import Phase
 
@@ -87,8 +88,7 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     retry: Retry = Retry()
     on_change: Literal["replace", "finish"] = "replace"
     on_remove: Literal["cancel", "keep"] = "cancel"
-    max_failed: float = 0.0
-    """Share of failed requests, 0 to 1, above which a success needs attention."""
+    checks: Checks = Checks()
     adopt: Adopt | None = None
     declared_at: Position
     family: str = ""

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from msgspec.structs import replace
 
 from reconciler.model import completeness
+from reconciler.model.checks import Checked
 from reconciler.model.declared import RunKey
 from reconciler.model.jobs import Job, Phase
 
@@ -77,8 +78,8 @@ class OwnedJob(Struct, frozen=True, gc=False):
     """True if the job has no tags and a spec adopts it. This tool never cancels it."""
     received: completeness.Received | None = None
     """What its pulled results hold; None if they are not known."""
-    checked: str = ""
-    """What the checks of its answers found, in words; "" for nothing, or if they are not known."""
+    checked: Checked | None = None
+    """What the checks of its pulled answers found; None if it is not known."""
 
     @property
     def phase(self) -> Phase:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from reconciler import __version__, file_access
 from reconciler.documents.reports import pretty
@@ -43,8 +42,7 @@ from reconciler.requests.join import Joined, Part, join
 SEEN_LENGTH: Final = 16
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorkResults:
+class WorkResults(Struct, frozen=True, kw_only=True):
     """Joins the results of names."""
 
     store: ResultStore
@@ -74,13 +72,7 @@ class WorkResults:
         return not any(job.requests.ok and _run_key(job) in self.wanted.get(summary.name, ()) for job in jobs)
 
     def join(self, name: str, folders: Sequence[str], lease: Lease, *, now: float) -> WorkSummary:
-        """Join and publish the results of a name.
-
-        Args:
-            name: the name.
-            folders: of its jobs, at least one.
-            lease: of the name's folder.
-            now: Unix seconds.
+        """Join and publish the results of a name from the folders of its jobs, at least one.
 
         Raises:
             ReconcilerError: the results of a job are damaged; they are then pulled again.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler import file_access
 from reconciler.outputs.leases import Heartbeat
@@ -14,8 +15,7 @@ PIECE: Final = 1 << 20
 """Bytes per read, and how many more bytes count as progress of a download that breaks off again and again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Struct, frozen=True, kw_only=True):
     """A complete file on this machine."""
 
     size: int

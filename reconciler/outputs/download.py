@@ -14,6 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NoReturn
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler import file_access
@@ -63,13 +64,7 @@ def fetch(
 ) -> Fetched:
     """Download a file, unless it is present.
 
-    Args:
-        reader: the API client.
-        retrier: decides whether and when a broken download is resumed.
-        file_id: the file's id.
-        place: the path to write; until the file is complete, it has the suffix `PART`.
-        heartbeat: called regularly; raises to stop.
-        any_length: whether to accept a file whose length is not that of its description.
+    Until it is complete, it has the suffix `PART`. With `any_length`, its description may say another length.
 
     Raises:
         NotFoundError: the workspace does not have the file, or no longer has it.
@@ -89,7 +84,7 @@ def fetch(
     if any_length:
         described = replace(described, size=None)
     part = place.with_name(place.name + PART)
-    download = Download(reader, described, part, heartbeat=heartbeat)
+    download = _Download(reader=reader, described=described, part=part, heartbeat=heartbeat)
     failures, began = 0, retrier.monotonic()
     while True:
         before = download.here()
@@ -113,34 +108,24 @@ def _described(reader: Reader, file_id: str) -> File:
     return described
 
 
-class Download:
+class _Download(Struct, frozen=True, kw_only=True):
     """A download, one attempt at a time."""
 
-    def __init__(self, reader: Reader, described: File, part: Path, *, heartbeat: Heartbeat) -> None:
-        self._reader = reader
-        self._described = described
-        self._expected = described.size
-        self._part = part
-        self._heartbeat = heartbeat
+    reader: Reader
+    described: File
+    part: Path
+    heartbeat: Heartbeat
 
     def here(self) -> int:
         """Return how many bytes are on this machine."""
-        try:
-            return self._part.stat().st_size
-        except FileNotFoundError:
-            return 0
+        return self.part.stat().st_size if self.part.exists() else 0
 
     def go_on(self) -> tuple[Digest, int | None]:
-        """Fetch the missing bytes. Return the totals of the whole file, and the offset at which the API resumed.
-
-        Raises:
-            ApiError: the download broke off; the bytes received stay.
-            ContradictionError: what the API sends is not the file.
-        """
-        here = self.here()
-        if here and here == self._expected:
-            return read(self._part, self._heartbeat), None
-        if here and (self._expected is None or here < self._expected):
+        """Fetch the missing bytes. Return the totals of the whole file, and the offset at which the API resumed."""
+        here, expected = self.here(), self.described.size
+        if here and here == expected:
+            return read(self.part, self.heartbeat), None
+        if here and (expected is None or here < expected):
             try:
                 return self._receive(here)
             except (MalformedAnswerError, RejectedError) as error:
@@ -149,31 +134,32 @@ class Download:
         return self._receive(0)
 
     def _receive(self, here: int) -> tuple[Digest, int | None]:
-        with self._reader.file_content(self._described.id, start=here) as content:
-            if is_other_media(self._described, content):
+        expected = self.described.size
+        with self.reader.file_content(self.described.id, start=here) as content:
+            if is_other_media(self.described, content):
                 self._refuse(f"the answer's content type is {clean(content.media_type)}", hint=WEB_PAGE_HINT)
-            if self._expected is not None and content.size not in (None, self._expected):
-                lengths = f"{content.size:,} bytes, and the description of the file says {self._expected:,}"
+            if expected is not None and content.size not in (None, expected):
+                lengths = f"{content.size:,} bytes, and the description of the file says {expected:,}"
                 self._refuse(f"the answer has {lengths}", hint=INCOMPLETE_HINT)
-            most = MAX_BYTES if self._expected is None else self._expected
-            digest = read(self._part, self._heartbeat) if content.start else Digest()
+            most = MAX_BYTES if expected is None else expected
+            digest = read(self.part, self.heartbeat) if content.start else Digest()
             if not content.start:  # a new file, so that a runner still writing to the old one does no damage
-                file_access.recreate(self._part).close()
+                file_access.recreate(self.part).close()
             # Not "ab": such a runner may have moved the end.
-            with file_access.update(self._part) as file:
+            with file_access.update(self.part) as file:
                 file.seek(content.start)
                 for piece in content.pieces:
                     if not digest.size and is_html(piece, content.media_type):
                         self._refuse("it is a web page", hint=WEB_PAGE_HINT)
                     if digest.size + len(piece) > most:
-                        self._part.unlink()
+                        self.part.unlink()
                         reason = f"the answer has more than the {most:,} bytes that it may have"
                         self._refuse(reason, hint=INCOMPLETE_HINT)
                     _write(file.write, piece)
                     digest.add(piece)
-                    self._heartbeat()
+                    self.heartbeat()
                 os.fsync(file.fileno())
-        whole = content.size if self._expected is None else self._expected
+        whole = content.size if expected is None else expected
         if whole is not None and digest.size < whole:
             raise OutcomeUnknownError(
                 f"the file ended after {digest.size:,} of {whole:,} bytes", transient=True
@@ -181,7 +167,7 @@ class Download:
         return digest, content.start or None
 
     def _refuse(self, reason: str, *, hint: str) -> NoReturn:
-        raise ContradictionError(self._part.name.removesuffix(PART), reason, hint=hint)
+        raise ContradictionError(self.part.name.removesuffix(PART), reason, hint=hint)
 
 
 def is_other_media(described: File, content: Content) -> bool:

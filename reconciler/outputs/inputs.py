@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, assert_never
+
+from msgspec import Struct
 
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
 from reconciler.outputs.digest import read
@@ -24,8 +25,7 @@ FetchUpload: TypeAlias = Callable[[str], Path | None]
 """Downloads an uploaded file. Returns None if it no longer exists."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobInputs:
+class JobInputs(Struct, frozen=True, kw_only=True):
     """The files of a job's requests, in order."""
 
     origin: Literal["local", "uploaded", "none"]
@@ -49,14 +49,7 @@ def find_inputs(
     fetch_upload: FetchUpload,
     heartbeat: Heartbeat,
 ) -> JobInputs:
-    """Return the inputs of a job.
-
-    Args:
-        owned: the job.
-        declared: from `by_inputs`.
-        root: the project root.
-        fetch_upload: downloads an upload.
-        heartbeat: called regularly.
+    """Return the inputs of a job; `declared` is from `by_inputs`.
 
     Raises:
         OSError: a file cannot be written.

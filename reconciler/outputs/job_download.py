@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from msgspec import structs
+import msgspec
+from msgspec import Struct, structs
 
 from reconciler import file_access
 from reconciler.api.client import Reader
@@ -51,8 +51,7 @@ LOCK_TIMEOUT_SECONDS: Final = 10.0
 """How long to wait for the index lock before the next heartbeat."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobDownloader:
+class JobDownloader(Struct, frozen=True, kw_only=True, dict=True):
     """Downloads the results of a job."""
 
     run: RunContext[Reader]
@@ -61,16 +60,11 @@ class JobDownloader:
     """Specs by the digest of their inputs: `inputs.by_inputs`."""
     accept_incomplete: bool = False
     """Whether to publish files that have fewer lines than the API counts, or another length."""
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    turn: threading.Lock = msgspec.field(default_factory=threading.Lock)
     """One index at a time, so that only one job's index uses memory."""
 
     def download(self, owned: OwnedJob, claim: Lease, *, again: bool = False) -> ResultSummary:
-        """Fetch, index and publish.
-
-        Args:
-            owned: the job.
-            claim: the lease of its folder.
-            again: whether to fetch files that are present once more.
+        """Fetch, index and publish; if `again`, also files that are present.
 
         Raises:
             ContradictionError: a file is not what the API describes, or has fewer lines than the API counts or than

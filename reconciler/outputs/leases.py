@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from reconciler.documents import result_summary
 from reconciler.environment import Environment
@@ -52,22 +52,16 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 UNKNOWN_HOLDER: Final = Holder(run_id="?", host="?", pid=0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeaseManager:
+class LeaseManager(Struct, frozen=True, kw_only=True):
     """Acquires leases for one run."""
 
     store: ResultStore
     env: Environment
 
     def acquire(self, folder: str, *, again: bool = False) -> Lease | Holder | None:
-        """Claim a folder.
+        """Claim the folder of a job's results; if `again`, even if it has a summary.
 
-        Args:
-            folder: the folder of a job's results.
-            again: whether to claim it even if it has a summary.
-
-        Returns:
-            The lease; or the other holder; or None if the folder has a summary, so that nothing is left to do.
+        Return the lease; or the other holder; or None if the folder has a summary, so that nothing is left to do.
 
         Raises:
             OSError: the store cannot be read or written.

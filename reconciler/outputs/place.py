@@ -75,12 +75,7 @@ def warning_on_ci(project: Project, environ: Mapping[str, str]) -> str:
 
 
 def open_place(project: Project, environ: Mapping[str, str], *, staging: Path) -> ResultStore:
-    """Return the store of results.
-
-    Args:
-        project: the project.
-        environ: the environment variables.
-        staging: the folder for incomplete files of an object store.
+    """Return the store of results; `staging` is for incomplete files of an object store.
 
     Raises:
         ReconcilerError: it needs a package that is not installed, or is invalid.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.api.client import Reader
@@ -40,8 +40,7 @@ _Item = TypeVar("_Item", OwnedJob, str)
 _Report = TypeVar("_Report", PulledJob, NameResults)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Puller:
+class Puller(Struct, frozen=True, kw_only=True):
     """Downloads the results of many jobs."""
 
     run: RunContext[Reader]
@@ -77,9 +76,7 @@ class Puller:
     def join(self, pulled: Sequence[PulledJob], jobs: Sequence[OwnedJob]) -> tuple[NameResults, ...]:
         """Join the results of the names of jobs, unless nothing has changed, and wait for other runners.
 
-        Args:
-            pulled: what was pulled.
-            jobs: of the names, whether they were pulled or not: what is declared now may be newer than all of them.
+        `jobs` has all jobs of the names: what is declared now may be newer than all that were pulled.
 
         Raises:
             OSError: the place of results cannot be read.
@@ -249,14 +246,7 @@ class Puller:
 def exit_codes(
     jobs: Sequence[PulledJob], names: Sequence[NameResults], files: Sequence[DeletedFile], *, unable: bool
 ) -> set[ExitCode]:
-    """Return the exit codes of a pull: for failures, and for results that need attention.
-
-    Args:
-        jobs: their results.
-        names: their joined results.
-        files: the files that were to be deleted.
-        unable: whether an error prevented all deletions.
-    """
+    """Return the exit codes of a pull: for failures (`unable`: no file could be deleted), and for attention."""
     pulled = [job.summary for job in jobs if job.summary]
     states = {it.state for part in (jobs, names, files) for it in part}
     codes: set[ExitCode] = set()

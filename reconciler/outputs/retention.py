@@ -16,13 +16,14 @@ from reconciler.api.client import Reader, Writer
 from reconciler.api.errors import ApiError, NotFoundError
 from reconciler.context import RunContext
 from reconciler.documents.reports import DeletedFile
-from reconciler.documents.result_summary import NAME, ResultSummary, decode, needs_attention
+from reconciler.documents.result_summary import ResultSummary, needs_attention
 from reconciler.errors import LedgerError, ReconcilerError
 from reconciler.ledger.lines import FileDelete
 from reconciler.model import Job, tags
 from reconciler.outputs.digest import read
 from reconciler.outputs.paths import safe_name
 from reconciler.outputs.store import ResultStore
+from reconciler.outputs.summaries import read_summary
 from reconciler.text.plural import age
 from reconciler.workspace import listing
 from reconciler.workspace.recall import recall
@@ -44,17 +45,10 @@ def due(
     spared: Collection[str] = (),
     now: float,
 ) -> Iterator[DeletedFile]:
-    """Yield the files that no job needs any more, by id. Pure.
+    """Yield the files that no job needs any more, by id, except those that are `spared`. Pure.
 
     A file stays if any job that uses it may still need it: one that is not `pulled`, has not ended, or ended less long
-    ago than `keep` says for this use.
-
-    Args:
-        jobs: all jobs that may use the files.
-        pulled: the ids of our jobs whose results are in their place.
-        keep: seconds after a job's end, for `inputs` and `results`. Without a number, files stay.
-        spared: ids of files that stay.
-        now: Unix seconds.
+    ago than `keep` says for this use. `keep` has seconds for `inputs` and `results`; without a number, files stay.
     """
     users: dict[str, list[tuple[str, Job]]] = defaultdict(list)
     for job in jobs:
@@ -93,7 +87,7 @@ class Retention:
     jobs: Sequence[Job]
     """Our jobs that have ended."""
     store: ResultStore
-    """The place of results, with an empty staging folder, so that its files are read again."""
+    """The place of results."""
     named: frozenset[str]
     """The uploaded files that specs name: they are not ours to delete."""
 
@@ -133,13 +127,14 @@ class Retention:
 
     def _is_whole(self, job: Job, folder: str) -> bool:
         """Return whether all results of a job are here, as summary and API describe them."""
-        summary = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
+        summary = read_summary(self.store, folder, ResultSummary)
         if summary is None or summary.job_id != job.id or needs_attention(summary):
             return False
         here = {doc.file_id: doc for doc in summary.files if doc.file_id}
         lines = sum(doc.lines for doc in here.values())
         if here.keys() != {job.output_file, job.error_file} - {None} or lines < job.answered_requests:
             return False
+        self.store.clear(folder)  # so that what is there is read
         try:
             for doc in summary.files:
                 file = self.store.fetch(f"{folder}/{doc.path}", doc.bytes)
@@ -163,11 +158,9 @@ class Retention:
             LedgerError: the intents could not be recorded.
         """
         env, outage = self.run.env, threading.Event()
-        about = {it.file_id: {"name": it.name, "job_id": it.job_id, "file_id": it.file_id} for it in files}
 
         def line(it: DeletedFile, *, gone: bool) -> FileDelete:
-            facts = about[it.file_id]
-            return FileDelete(at=env.now(), run_id=env.run_id, reason=it.reason, gone=gone, **facts)
+            return FileDelete(at=env.now(), run_id=env.run_id, reason=it.reason, gone=gone, **_facts(it))
 
         def deleted(it: DeletedFile) -> DeletedFile:
             if env.stop.is_set() or outage.is_set():
@@ -181,9 +174,9 @@ class Retention:
                 if error.transient:
                     outage.set()
             if problem:
-                env.log("file.delete_failed", **about[it.file_id], error=problem)
-                return replace(it, state="failed", message=problem)
-            env.log("file.deleted", **about[it.file_id], reason=it.reason)
+                env.log("file.delete_failed", **_facts(it), error=problem)
+                return replace(it, state="failed", reason=f"{it.reason}: {problem}")
+            env.log("file.deleted", **_facts(it), reason=it.reason)
             try:
                 env.ledger.append(line(it, gone=True))
             except LedgerError as error:  # it has the intent
@@ -193,3 +186,7 @@ class Retention:
         if not env.ledger.claim([line(it, gone=False) for it in files]):
             raise KeptError("another runner wrote to the ledger at the same time")
         return tuple(env.map_concurrently(deleted, files, max_workers=self.run.limits.in_flight))
+
+
+def _facts(it: DeletedFile) -> dict[str, str]:
+    return {"name": it.name, "job_id": it.job_id, "file_id": it.file_id}

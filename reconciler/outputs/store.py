@@ -27,9 +27,7 @@ from reconciler.outputs.paths import JOBS, RESULTS
 class FolderStore:
     """A folder of this machine, or one that several machines mount. Incomplete files are in the same folder.
 
-    Args:
-        root: the destination; the first write creates it.
-        shown: the root as messages show it.
+    The first write creates it. Messages show it as `shown`.
     """
 
     def __init__(self, root: Path, *, shown: str = "") -> None:
@@ -135,11 +133,9 @@ class FolderStore:
 
 
 class ObjectStore:
-    """A tree below the URL of an object store.
+    """A tree below the URL of an object store, such as `s3://bucket/outputs`; its package finds the credentials.
 
-    Args:
-        url: such as `s3://bucket/outputs`; the store's package finds the credentials.
-        staging: a folder of this machine for incomplete files.
+    `staging` is a folder of this machine for incomplete files.
 
     Raises:
         ReconcilerError: fsspec does not know the scheme, or its package is not installed.

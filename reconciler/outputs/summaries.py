@@ -16,7 +16,7 @@ from reconciler.documents.result_summary import (
     decode,
 )
 from reconciler.errors import UsageError
-from reconciler.model import Observed, OwnedJob, Phase, RunKey
+from reconciler.model import Checked, Observed, OwnedJob, Phase, RunKey
 from reconciler.model.completeness import Received
 from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import FolderStore, ResultStore
@@ -76,11 +76,8 @@ def with_received(
 ) -> Observed:
     """Add to the succeeded jobs of wanted work what their results hold.
 
-    Args:
-        observed: the workspace.
-        folder: of results; None if they are in an object store, which a plan does not read.
-        wanted: the run keys that the specs declare.
-        name_of: returns the name under which a job's results belong.
+    Without a `folder` they are in an object store, which a plan does not read. `name_of` returns the name under which a
+    job's results belong.
     """
     if folder is None or not folder.is_dir():
         return observed
@@ -103,8 +100,11 @@ def _with_results(owned: OwnedJob, store: FolderStore, names: Collection[str]) -
         if summary is not None and any(file.path in (OUTPUT, ERRORS) for file in summary.files):
             if any(file.state == "gone" for file in summary.files):
                 return owned
-            received = Received(summary.requests.ok, summary.requests.failed)
-            return replace(owned, received=received, checked=check_words(summary.checks))
+            ok, found = summary.requests.ok, summary.checks
+            checked = Checked(
+                answers=ok, invalid=found.invalid, truncated=found.truncated, words=check_words(found)
+            )
+            return replace(owned, received=Received(ok, summary.requests.failed), checked=checked)
     return owned
 
 

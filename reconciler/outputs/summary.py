@@ -41,15 +41,7 @@ Files: TypeAlias = Mapping[str, Fetched | None]
 def summary(
     owned: OwnedJob, files: Files, origin: str, found: tuple[Asked, Answered], *, now: float
 ) -> ResultSummary:
-    """Return the summary.
-
-    Args:
-        owned: the job.
-        files: the provider's files, and the index.
-        origin: where the inputs are from.
-        found: the index.
-        now: Unix seconds.
-    """
+    """Return the summary from the files of a job and their index; `origin` is where its inputs are from."""
     asked, answered = found
     known = any(files.get(name) for name in (OUTPUT, ERRORS))
     counts = answered.counts()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.documents.result_summary import ResultSummary, WorkSummary
 from reconciler.outputs.paths import job_folder
@@ -17,14 +18,8 @@ from reconciler.tables.columns import Column
 from reconciler.tables.rows import read_rows
 
 
-@dataclass(frozen=True)
-class ResultsTable:
-    """The results of names as columns and rows.
-
-    Args:
-        store: the place of results.
-        found: the summaries of the names, at least one.
-    """
+class ResultsTable(Struct, frozen=True):
+    """The results of names, at least one, as columns and rows."""
 
     store: ResultStore
     found: Sequence[WorkSummary]

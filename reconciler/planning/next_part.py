@@ -10,18 +10,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from reconciler.model import Checks
 from reconciler.planning.coverage import ANSWERED_INVALID, ANSWERED_TRUNCATED, WORTH, Coverage, State
-
-
-class Checks(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Shares of requests, 0 to 1, above which a success needs attention and a canary stops."""
-
-    failed: float = 0.0
-    """Of requests without an answer."""
-    invalid: float = 0.0
-    """Of answers that are not what the request asked for."""
-    truncated: float = 1.0
-    """Of answers that were cut off."""
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -73,11 +63,6 @@ class Work(Struct, frozen=True, kw_only=True):
     def verdict(self) -> Verdict:
         """What the coverage says."""
         return verdict(self.coverage, self.part)
-
-    @property
-    def share_without_answer(self) -> float:
-        """The share of requests without an answer, 0 to 1."""
-        return 1 - self.part.reused / self.part.of if self.part.of else 0.0
 
     @property
     def unanswered(self) -> str:
@@ -207,24 +192,19 @@ def broken_check(coverage: Coverage, checks: Checks) -> str:
     """Return the first check that the outcomes so far do not pass, in words; "" if they pass all."""
     known = [at for at in range(len(coverage.states)) if coverage.outcome_known(at)]
     answered = [coverage.worth[at] for at in known if coverage.states[at] == State.ANSWERED]
-    numbers = (
-        ("failed", len(known) - len(answered), len(known), checks.failed, "requests have no answer"),
-        (
-            "invalid",
-            answered.count(WORTH[ANSWERED_INVALID]),
-            len(answered),
-            checks.invalid,
-            "answers are invalid",
-        ),
-        (
-            "truncated",
-            answered.count(WORTH[ANSWERED_TRUNCATED]),
-            len(answered),
-            checks.truncated,
-            "answers were cut off",
-        ),
-    )
-    for name, number, of, share, words in numbers:
-        if of and number > share * of:
-            return f"{number:,} of {of:,} {words} (checks.{name}: at most {share:.4g})"
+    counts = {
+        "failed": (len(known) - len(answered), len(known)),
+        "invalid": (answered.count(WORTH[ANSWERED_INVALID]), len(answered)),
+        "truncated": (answered.count(WORTH[ANSWERED_TRUNCATED]), len(answered)),
+    }
+    for name, limit in checks.broken(counts).items():
+        number, of = counts[name]
+        return f"{number:,} of {of:,} {_BROKEN[name]} ({limit})"
     return ""
+
+
+_BROKEN: Final = {
+    "failed": "requests have no answer",
+    "invalid": "answers are invalid",
+    "truncated": "answers were cut off",
+}

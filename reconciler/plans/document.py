@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from reconciler.model import JobSpec, Retry, Target
+from reconciler.model import Checks, JobSpec, Retry, Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guard_input import Approved, Refusal
 
@@ -58,7 +58,7 @@ class SettingsDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     retry: RetryDoc = RetryDoc()
     on_change: str = "replace"
     on_remove: str = "cancel"
-    max_failed: float = 0.0
+    checks: Checks = Checks()
 
     @classmethod
     def of(cls, spec: JobSpec) -> SettingsDoc:

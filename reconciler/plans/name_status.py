@@ -26,13 +26,6 @@ def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Rea
     return standing.readiness
 
 
-def readiness_by_name(
-    decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()
-) -> Mapping[str, Readiness]:
-    """Return how far every declared name is."""
-    return {it.name: readiness(it, held) for it in decisions if it.declared_at}
-
-
 def awaited(
     decisions: Iterable[DecisionDoc], held: Collection[str] = frozenset()
 ) -> Mapping[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, assert_never
 
 import msgspec
@@ -164,6 +165,7 @@ DIGEST_LENGTH: Final = 16
 HINT: Final = "create it again: reconciler plan -o plan.json"
 
 
+@lru_cache(maxsize=64)  # `ci apply` reads each agreed plan, and then calls `apply` with its file
 def decode(data: bytes) -> PlanDoc:
     """Read a plan file.
 

@@ -30,25 +30,14 @@ def outcome_row(outcome: Outcome) -> OutcomeRow:
     """Return the line of an outcome."""
     match outcome:
         case Created():
-            fact = (
-                f"{outcome.job.id} (the response was lost; found by its op)"
-                if outcome.recovered
-                else outcome.job.id
-            )
-            return OutcomeRow("+", "created", outcome.name, fact)
+            lost = " (the response was lost; found by its op)" if outcome.recovered else ""
+            return OutcomeRow("+", "created", outcome.name, f"{outcome.job.id}{lost}")
         case Cancelled():
-            fact = f"{outcome.job.id}, {outcome.job.status}"
-            if outcome.too_late:
-                return OutcomeRow("-", "had ended", outcome.name, fact)
-            return OutcomeRow("-", "cancelled", outcome.name, fact)
+            verb = "had ended" if outcome.too_late else "cancelled"
+            return OutcomeRow("-", verb, outcome.name, f"{outcome.job.id}, {outcome.job.status}")
         case Failed():
-            return OutcomeRow(
-                "!",
-                f"{outcome.action} failed" if outcome.job is None else ALTERED,
-                outcome.name,
-                clean(str(outcome.error)),
-                clean(outcome.error.hint),
-            )
+            verb, error = f"{outcome.action} failed" if outcome.job is None else ALTERED, outcome.error
+            return OutcomeRow("!", verb, outcome.name, clean(str(error)), clean(error.hint))
         case Unknown():
             until = f"run again after {rfc3339(outcome.until)}" if outcome.until else "run again"
             return OutcomeRow("?", "unknown", outcome.name, clean(str(outcome.error)), until)

@@ -73,14 +73,12 @@ def selection(plan: PlanDoc) -> str:
 def verdict(plan: PlanDoc) -> str:
     """Return the plan in a line: `prod: would submit 300 requests (mistral-small-2603) · cancel 2`."""
     it = plan.summary
-    refused = [held] if (held := held_back(plan)) else []
-    parts = [submitted(plan)] if submitted(plan) else []
-    parts += [
+    counts = [
         f"{word} {number:,}" for number, word in ((it.replace, "replace"), (it.cancel, "cancel")) if number
     ]
-    parts += [lost] if (lost := _lost(plan)) else []
-    would = [f"would {' · '.join(parts)}"] if parts else []
-    return clean(f"{plan.target.project}: {' · '.join([*refused, *would]) or 'no changes'}")
+    would = " · ".join(filter(None, [submitted(plan), *counts, _lost(plan)]))
+    parts = filter(None, [held_back(plan), would and f"would {would}"])
+    return clean(f"{plan.target.project}: {' · '.join(parts) or 'no changes'}")
 
 
 def held_back(plan: PlanDoc) -> str:

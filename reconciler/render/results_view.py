@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from reconciler.documents.reports import DeletedFile, NameResults, PullDoc, PulledJob
+from reconciler.documents.reports import NameResults, PullDoc, PulledJob
 from reconciler.documents.result_summary import (
     RequestsDoc,
     ResultSummary,
@@ -37,7 +37,12 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     failed = [it for it in report.results if it.state in ("failed", "stopped")]
     ended = pluralize(len(report.jobs), "job") + " ended"
     running = f", {report.running:,} not yet" if report.running else ""
-    files = [*_rows([_file_row(it) for it in report.files], colour=colour)]
+    files = [
+        *_rows(
+            [_Row(it.state, it.name, [f"file {it.file_id}", it.reason], ()) for it in report.files],
+            colour=colour,
+        )
+    ]
     if report.kept:
         files.append(clean(f"No file was deleted at the provider: {report.kept}"))
     if not listed and not failed:
@@ -107,10 +112,6 @@ def _rows(rows: Sequence[_Row], *, colour: bool) -> Iterator[str]:
         state = paint(f"{sign} {row.state:<{state_width}}", sign, colour=colour)
         yield f"  {state} {clean(row.name):<{width}}  {facts}"
         yield from (f"      {clean(line)}" for line in row.below)
-
-
-def _file_row(it: DeletedFile) -> _Row:
-    return _Row(it.state, it.name, [f"file {it.file_id}", it.reason], [it.message] if it.message else [])
 
 
 def _facts(job: PulledJob) -> Iterator[str]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
 
 from reconciler import file_access
 from reconciler.requests import answers
@@ -28,28 +30,27 @@ MAX_REASONS: Final = 1000
 _NO_REASON: Final = 0xFFFF
 
 
-@dataclass(slots=True)
-class Answered:
+class Answered(Struct):
     """The outcome of every request of a job, and the numbers of all."""
 
-    kinds: list[str] = field(default_factory=lambda: [answers.OK])
+    kinds: list[str] = msgspec.field(default_factory=lambda: [answers.OK])
     """Kinds of outcomes; the columns have positions in this list."""
-    file: bytearray = field(default_factory=bytearray)
+    file: bytearray = msgspec.field(default_factory=bytearray)
     """0 for a request without a line, otherwise 1 plus a position in `FILES`."""
-    kind: array[int] = field(default_factory=lambda: array("H"))
-    verdict: bytearray = field(default_factory=bytearray)
+    kind: array[int] = msgspec.field(default_factory=lambda: array("H"))
+    verdict: bytearray = msgspec.field(default_factory=bytearray)
     """Positions in `checks.KINDS`."""
-    start: array[int] = field(default_factory=lambda: array("Q"))
+    start: array[int] = msgspec.field(default_factory=lambda: array("Q"))
     """The first byte of the body of an answer, and otherwise of the line."""
-    length: array[int] = field(default_factory=lambda: array("I"))
-    why: array[int] = field(default_factory=lambda: array("H"))
-    reasons: list[str] = field(default_factory=list)
+    length: array[int] = msgspec.field(default_factory=lambda: array("I"))
+    why: array[int] = msgspec.field(default_factory=lambda: array("H"))
+    reasons: list[str] = msgspec.field(default_factory=list)
     malformed: int = 0
     unnamed: int = 0
     repeated: int = 0
-    unknown: dict[str, bool] = field(default_factory=dict)
+    unknown: dict[str, bool] = msgspec.field(default_factory=dict)
     """Custom_ids that were not asked, with whether there is an answer."""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = msgspec.field(default_factory=Usage)
 
     def grow(self, count: int) -> None:
         """Add requests without an answer."""
@@ -93,15 +94,10 @@ def read_answers(
     longest: int,
     heartbeat: Callable[[], None],
 ) -> Answered:
-    """Read the result files of a job.
+    """Read the result files of a job that exist, given by their names in `FILES`.
 
-    Args:
-        files: those that exist, by their names in `FILES`.
-        asked: its requests; without inputs, they are added in the order of the answers.
-        checker: checks answers.
-        ordered: whether the inputs are available.
-        longest: maximum bytes of a line.
-        heartbeat: called regularly; raises to stop.
+    Without its inputs the job is not `ordered`: its requests are added to `asked` in the order of the answers.
+    `longest` is the maximum of bytes of a line.
 
     Raises:
         OSError: a file cannot be read.
@@ -198,8 +194,7 @@ class _Reader:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class AnswersIndex:
+class AnswersIndex(Struct, frozen=True):
     """`answers.idx`, read."""
 
     head: Mapping[str, Any]

@@ -81,11 +81,7 @@ class Outcome(NamedTuple):
 
 
 def understood(line: bytes, *, failed: bool) -> Outcome:
-    """Return what a line says.
-
-    Args:
-        line: one line of a result file.
-        failed: whether it is from the error file.
+    """Return what a line of a result file says; `failed` if it is from the error file.
 
     Raises:
         UnnamedError: it is a line of the error file without a custom_id.
@@ -166,14 +162,7 @@ def _failed(answer: _Line, line: bytes, *, failed: bool) -> Outcome:
 
 
 def joined_line(outcome: Outcome, custom_id: bytes, *, job: bytes, check: bytes = b"null") -> bytes:
-    """Return a request's line in the joined results.
-
-    Args:
-        outcome: the request's.
-        custom_id: as JSON.
-        job: the id of the job that the outcome is from, as JSON.
-        check: the verdict on an answer, as JSON.
-    """
+    """Return a request's line in the joined results. Its custom_id, its job's id and the verdict are JSON."""
     if outcome.kind == OK:
         form = b'{"custom_id":%b,"ok":true,"body":%b,"error":null,"check":%b,"job":%b}\n'
         return form % (custom_id, outcome.data, check, job)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import msgspec
+from msgspec import Struct
 
 from reconciler import file_access
 from reconciler.requests.answers import DECODE_ERRORS, decode_line
@@ -35,19 +35,18 @@ _encoder: Final = msgspec.json.Encoder(order="sorted")
 _decode_ids: Final = msgspec.json.Decoder(str).decode_lines
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """The requests of one job."""
 
-    places: dict[str, int] = field(default_factory=dict)
+    places: dict[str, int] = msgspec.field(default_factory=dict)
     """The position of each custom_id, in the order of the inputs. The first of two equal ones counts."""
-    keys: bytearray = field(default_factory=bytearray)
+    keys: bytearray = msgspec.field(default_factory=bytearray)
     """`KEY_BYTES` of each request; empty if the inputs are not available, and the order is that of the answers."""
-    lines: bytearray = field(default_factory=bytearray)
+    lines: bytearray = msgspec.field(default_factory=bytearray)
     """`KEY_BYTES` of the SHA-256 of each line: equal bytes are the same request and need not be parsed."""
-    forms: array[int] = field(default_factory=lambda: array("I"))
+    forms: array[int] = msgspec.field(default_factory=lambda: array("I"))
     """The form of each answer: `TEXT`, `JSON`, `UNKNOWN`, or `FIRST_SCHEMA` plus a position in `schemas`."""
-    schemas: list[bytes] = field(default_factory=list)
+    schemas: list[bytes] = msgspec.field(default_factory=list)
 
     def write(self, path: Path, head: Mapping[str, Any]) -> None:
         """Write the index; `head` names the job and its inputs. Raises `OSError`."""
@@ -62,26 +61,16 @@ class Asked:
 
 
 def head_of(job_id: str, inputs: str, origin: str) -> dict[str, Any]:
-    """Return what the indexes of a job say about it.
-
-    Args:
-        job_id: the job.
-        inputs: the digest of its inputs.
-        origin: their source: `local`, `uploaded`, or `none`.
-    """
+    """Return what the indexes of a job say about it: the digest of its inputs, and their source as in a summary."""
     return {"job": job_id, "inputs": inputs, "ordered": origin != "none", "origin": origin}
 
 
 def read_inputs(
     inputs: Sequence[Path | bytes], *, model: str | None, longest: int, heartbeat: Callable[[], None]
 ) -> Asked:
-    """Read the requests of a job.
+    """Read the requests of a job from its files, or their contents, in their order.
 
-    Args:
-        inputs: the files, or their contents, in their order.
-        model: the job's model.
-        longest: maximum bytes of a line.
-        heartbeat: called regularly; raises to stop.
+    `longest` is the maximum of bytes of a line.
 
     Raises:
         OSError: a file cannot be read.
@@ -150,8 +139,7 @@ def _form(wanted: Any, asked: Asked, known: dict[bytes, int]) -> int:  # noqa: A
     return known[written]
 
 
-@dataclass(frozen=True, slots=True)
-class AskedIndex:
+class AskedIndex(Struct, frozen=True):
     """`asked.idx`, read."""
 
     head: Mapping[str, Any]

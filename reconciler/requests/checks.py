@@ -23,24 +23,14 @@ MAX_TEXT: Final = 10_000_000
 
 
 class Checker:
-    """Checks the answers of one job.
-
-    Args:
-        schemas: the JSON schemas that its requests ask for, as JSON.
-        patterns: matches patterns.
-    """
+    """Checks the answers of one job by the JSON schemas that its requests ask for, given as JSON."""
 
     def __init__(self, schemas: Sequence[bytes], patterns: Patterns) -> None:
         self._schemas = [msgspec.json.decode(schema) for schema in schemas]
         self._patterns = patterns
 
     def check(self, contents: Contents, form: int) -> tuple[int, str]:
-        """Return the verdict on an answer, and why it is invalid or unchecked.
-
-        Args:
-            contents: of its body.
-            form: that the request wants, as in `asked.Asked`.
-        """
+        """Return the verdict on an answer, and why it is invalid or unchecked; the form is that of `asked.Asked`."""
         if contents.truncated:
             return TRUNCATED, ""
         if form == TEXT:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from reconciler.requests.answers import DECODE_ERRORS
 
@@ -107,8 +107,7 @@ def _converts(value: dict[str, Any], kind: type[Any]) -> bool:
     return True
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(Struct):
     """Sums over answers."""
 
     prompt: int = 0
@@ -123,7 +122,7 @@ class Usage:
     """Answers that report their usage."""
     incomplete: int = 0
     """Answers with a usage that lacks a number or has an invalid one, so that the sums are a lower bound."""
-    models: Counter[str] = field(default_factory=Counter)
+    models: Counter[str] = msgspec.field(default_factory=Counter)
     """Answers by the model that their bodies name; at most `MAX_MODELS` of them."""
 
     def add(self, contents: Contents, *, invalid: bool) -> None:

@@ -28,12 +28,9 @@ MAX_HEAD_BYTES: Final = 16_000_000
 def write_index(
     path: Path, head: Mapping[str, Any], columns: Mapping[str, bytes | bytearray | array[int]]
 ) -> None:
-    """Write an index. Numbers are in the byte order of the machine, which the first line names.
+    """Write an index: the facts of its first line, and columns of bytes or numbers, all or nothing.
 
-    Args:
-        path: the file; until it is complete, it has another name.
-        head: the facts in the first line.
-        columns: bytes, or numbers.
+    Numbers are in the byte order of the machine, which the first line names.
 
     Raises:
         OSError: it cannot be written.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
+from msgspec import Struct
 
 from reconciler import file_access
 from reconciler.requests import answers
@@ -26,8 +26,7 @@ _MISSING: Final = Outcome("", answers.MISSING, b"null")
 _CHECKS: Final = [b'"%b"' % kind.encode() for kind in KINDS]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """The results of one job of the work."""
 
     job_id: str
@@ -37,15 +36,16 @@ class Part:
     """The result files by their numbers in the index."""
 
 
-@dataclass(slots=True)
-class Joined:
+class Joined(Struct):
     """The numbers of a join."""
 
-    kinds: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = msgspec.field(default_factory=Counter)
     """Requests by kind."""
-    verdicts: Counter[int] = field(default_factory=Counter)
+    verdicts: Counter[int] = msgspec.field(default_factory=Counter)
     """Answers by verdict."""
-    first: dict[str, list[str]] = field(default_factory=lambda: {"failed": [], "missing": [], "invalid": []})
+    first: dict[str, list[str]] = msgspec.field(
+        default_factory=lambda: {"failed": [], "missing": [], "invalid": []}
+    )
     """The first custom_ids of those kinds, at most `MAX_LISTED`."""
 
     def note(self, custom_id: bytes, what: str) -> None:
@@ -57,13 +57,9 @@ class Joined:
 def join(
     parts: Sequence[Part], order: AskedIndex, heartbeat: Callable[[], None], joined: Joined
 ) -> Iterator[bytes]:
-    """Yield the lines of the joined results, several at a time.
+    """Yield the lines of the joined results, several at a time, and add their numbers to `joined`.
 
-    Args:
-        parts: the jobs, the oldest first.
-        order: the requests in their order: what one of the jobs was asked.
-        heartbeat: called regularly; raises to stop.
-        joined: receives the numbers.
+    `parts` are the jobs, the oldest first. `order` is what one of them was asked: the requests in their order.
 
     Raises:
         OSError: a file cannot be read.

@@ -47,9 +47,7 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 def identify(line: bytes, model: str | None) -> tuple[dict[str, Any] | None, bytes]:
     """Return a request as a value, None if its line is identified by its bytes, and its key.
 
-    Args:
-        line: a line of an input, without its line feed.
-        model: the job's model, None for a job of an agent.
+    The line has no line feed. A job of an agent has no model.
     """
     try:
         row, written = _canonical(line, model)

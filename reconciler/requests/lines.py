@@ -12,14 +12,9 @@ TOO_LONG: Final = b"\x00"
 
 
 def blocks(stream: BinaryIO, *, longest: int) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield the lines of a stream without their line feeds, in blocks.
+    """Yield the lines of a stream without their line feeds, in blocks. `TOO_LONG` replaces one above `longest` bytes.
 
-    Args:
-        stream: opened for reading bytes.
-        longest: maximum bytes of a line; `TOO_LONG` replaces a longer one.
-
-    Yields:
-        How many more bytes the first line has in the stream than in the list, and the lines.
+    Before each block is how many more bytes its first line has in the stream than in the list.
     """
     rest: list[bytes] = []
     size = 0

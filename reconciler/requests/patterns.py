@@ -36,10 +36,9 @@ for line in sys.stdin.buffer:
 
 
 class Patterns:
-    """Searches texts. Not for several threads at a time. Use it in a `with` statement, which ends the process.
+    """Searches texts, each for at most `max_seconds`. Not for several threads at a time.
 
-    Args:
-        max_seconds: how long one search may take.
+    Use it in a `with` statement, which ends the process.
     """
 
     def __init__(self, max_seconds: float = MAX_SECONDS) -> None:

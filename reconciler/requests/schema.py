@@ -37,12 +37,7 @@ class UncheckedError(Exception):
 
 
 class Validation:
-    """The check of one value.
-
-    Args:
-        root: the schema.
-        search: finds patterns.
-    """
+    """The check of one value against the schema `root`; `search` finds patterns."""
 
     def __init__(self, root: Json, search: Search) -> None:
         self.root = root
@@ -52,11 +47,7 @@ class Validation:
     def problem(self, value: Json, schema: Json = None, path: str = "", depth: int = 0) -> str:
         """Return the first problem of a value, "" if it is valid.
 
-        Args:
-            value: the value.
-            schema: a part of the schema; None for all of it.
-            path: of the value in the whole one.
-            depth: levels of schemas above this one.
+        `schema` is a part of the whole one, `path` that of the value, and `depth` counts the schemas above this one.
 
         Raises:
             UncheckedError: it cannot be checked.

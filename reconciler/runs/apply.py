@@ -65,12 +65,6 @@ def restrict_to_agreed(fresh: Proposal, plans: Sequence[AgreedPlan]) -> Proposal
     return replace(fresh, plan=result.plan, not_agreed=result.refusals, approved=approved)
 
 
-def restrict_to_remaining(fresh: Proposal, approved: PlanDoc) -> Proposal:
-    """Reduce a fresh plan to the approved actions that another runner has not done or begun meanwhile."""
-    result = staleness.reconcile_saved_plan(approved, fresh.plan, fresh.observed)
-    return _restrict(fresh, result, approved)
-
-
 def _restrict(fresh: Proposal, result: SavedPlanResult, approved: PlanDoc) -> Proposal:
     remarks = [f"skipped, no longer needed: {line}" for line in result.satisfied]
     remarks += [f"left to the runner that wrote first: {line}" for line in result.broken]
@@ -128,7 +122,9 @@ def plan_and_apply(
             shown = [it.document for it in agreed or ()] + ([saved] if saved else [])
             fresh = replace(fresh, plan=agreement.hold_unagreed(fresh.plan, *([first] if first else shown)))
         if first is not None:
-            fresh = restrict_to_remaining(fresh, first)
+            # What another runner has done or begun meanwhile is left to it.
+            remaining = staleness.reconcile_saved_plan(first, fresh.plan, fresh.observed)
+            fresh = _restrict(fresh, remaining, first)
         elif saved is not None:
             fresh = restrict_to_saved(run, fresh, saved)
         elif agreed is not None:

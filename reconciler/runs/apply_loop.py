@@ -7,7 +7,7 @@ lock is held only during a round, so that an hourly apply on the same host is no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 
 from msgspec import structs
@@ -45,26 +45,14 @@ class ApplyLoop:
     """The refusals of all rounds."""
 
     def run_round(self) -> PlannedRun:
-        """Read everything, do what the approval allows, and return the new plan.
-
-        Raises:
-            ListingError: the list of jobs could not be read whole.
-            LedgerError: the ledger can be neither read nor written.
-            ApiError: the API could not be read.
-        """
-        try:
-            with self.locked():
-                fresh = gather.propose(self.run, self.declared)
-                record_observations(self.run, fresh)
-                if not self.approval.restrict(fresh.plan).pending:
-                    publish(self.run)
-                    return gather.check(self.run, fresh)
-                self._act()
-        except LockHeldError:  # another apply is running: the next round sees its result
-            return self._gather()
-        return self._gather()
-
-    def _gather(self) -> PlannedRun:
+        """Read everything, do what the approval allows, and return the new plan. Raises what `gather` raises."""
+        with suppress(LockHeldError), self.locked():  # if another apply runs, the next round sees its result
+            fresh = gather.propose(self.run, self.declared)
+            record_observations(self.run, fresh)
+            if not self.approval.restrict(fresh.plan).pending:
+                publish(self.run)
+                return gather.check(self.run, fresh)
+            self._act()
         return gather.gather(self.run, self.declared, unattended=True)
 
     def _act(self) -> None:

@@ -75,33 +75,21 @@ def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: floa
     memory, problems = recall(run)
     for problem, hint in problems:
         yield FindingDoc("ledger", "warning", problem, hint)
-    detail = f"remembers {pluralize(len(memory.jobs), 'job')}"
+    known = f"remembers {pluralize(len(memory.jobs), 'job')}"
     unseen = any(memory.jobs.keys().isdisjoint(job.id for job in jobs) for jobs in lists)
     if memory.jobs and unseen and memory.jobs.keys() <= memory.recent(began):
-        yield FindingDoc(
-            "ledger",
-            "note",
-            f"{detail}, and the list shows none of them yet: "
-            f"each was created less than {memory.settle_seconds:g} s ago",
-            "run `reconciler doctor` again after that time",
-        )
+        since = f"each was created less than {memory.settle_seconds:g} s ago"
+        detail = f"{known}, and the list shows none of them yet: {since}"
+        yield FindingDoc("ledger", "note", detail, "run `reconciler doctor` again after that time")
     elif memory.jobs and unseen:
-        yield FindingDoc(
-            "ledger",
-            "warning",
-            f"{detail}, and the list shows none of them",
-            "check that the API key is for the right workspace",
-        )
+        hint = "check that the API key is for the right workspace"
+        yield FindingDoc("ledger", "warning", f"{known}, and the list shows none of them", hint)
     elif memory.open_creates:
-        ops = ", ".join(intent.name for intent in memory.open_creates)
-        yield FindingDoc(
-            "ledger",
-            "warning",
-            f"{detail}; creates without an outcome: {ops}",
-            "run `reconciler plan`: it shows when the outcome of each will be known",
-        )
+        names = ", ".join(intent.name for intent in memory.open_creates)
+        hint = "run `reconciler plan`: it shows when the outcome of each will be known"
+        yield FindingDoc("ledger", "warning", f"{known}; creates without an outcome: {names}", hint)
     else:
-        yield FindingDoc("ledger", "ok", detail)
+        yield FindingDoc("ledger", "ok", known)
 
 
 def _results(run: RunContext[ApiT]) -> Iterator[FindingDoc]:

@@ -43,12 +43,7 @@ from reconciler.workspace.snapshot import Snapshot
 def read_workspace(
     run: RunContext[ApiT], declared: Declared, memory: Memory, listed: Callable[[], Listed] | None = None
 ) -> Observed:
-    """Read the whole workspace; `listed` returns the list, if it is being read already.
-
-    Raises:
-        ListingError: the list of jobs could not be read whole.
-        ApiError: the API could not be read.
-    """
+    """Read the whole workspace; `listed` returns the list, if it is being read already. Raises what `whole` raises."""
     found = listed() if listed else whole(run)
     return observe.with_remembered(run, watched_by(run, declared), memory, found)
 

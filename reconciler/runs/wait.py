@@ -18,7 +18,7 @@ from msgspec import structs
 from reconciler.api.errors import ApiError
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import WaitDoc
-from reconciler.errors import ExitCode, ListingError, ReconcilerError
+from reconciler.errors import ExitCode, ListingError
 from reconciler.model import Job
 from reconciler.planning.standing import Readiness
 from reconciler.plans import name_status
@@ -62,8 +62,9 @@ class WaitState:
 
     @property
     def readiness(self) -> Mapping[str, Readiness]:
-        """How far each name is."""
-        return name_status.readiness_by_name(self.planned.document.decisions, self.held)
+        """How far each declared name is."""
+        decisions = self.planned.document.decisions
+        return {it.name: name_status.readiness(it, self.held) for it in decisions if it.declared_at}
 
     @property
     def awaited(self) -> Mapping[str, tuple[str, ...]]:
@@ -124,7 +125,7 @@ def wait_until_ended(
             state = replace(state, jobs={**state.jobs, **fresh}) if fresh else _state_of(look(), held())
         except (ApiError, ListingError) as error:
             failures += 1
-            if failures >= policy.failures or not _passes(error):
+            if failures >= policy.failures or (isinstance(error, ApiError) and not error.transient):
                 raise
             run.env.log("wait.poll_failed", error=str(error), failures=failures)
         else:
@@ -137,10 +138,6 @@ def _left(policy: PollPolicy, elapsed: float) -> float:
     if policy.timeout_seconds is None:
         return math.inf
     return math.ceil((policy.timeout_seconds - elapsed) * 1000) / 1000
-
-
-def _passes(error: ReconcilerError) -> bool:
-    return error.transient if isinstance(error, ApiError) else True
 
 
 def _state_of(planned: PlannedRun, held: frozenset[str]) -> WaitState:

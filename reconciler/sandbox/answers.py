@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
+from msgspec import Struct
 
 from reconciler.catalogue.mistakes import mistakes
 from reconciler.sandbox import failures, instances
@@ -55,8 +55,7 @@ def line(
     return {**head, **failures.FORMS[form]}
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(Struct, frozen=True):
     id: str
     model: str
     created: int

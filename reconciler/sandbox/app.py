@@ -64,17 +64,11 @@ def make_app(
     ids: Callable[[], str] = lambda: str(uuid.uuid4()),
     lenient: bool = False,
 ) -> WSGIApplication:
-    """Build the sandbox's application.
+    """Build the sandbox's application on a store, which the caller closes.
 
     The application does not catch other exceptions than error answers: they are bugs, and a run in the same process
-    fails with their traceback.
-
-    Args:
-        store: the state; the caller closes it.
-        now: the wall clock, in Unix seconds.
-        speed: how many times faster than normal new jobs run; if infinite, they end at once.
-        ids: returns the UUID of a new job or file.
-        lenient: whether any model and any request body is accepted, also of no known kind.
+    fails with their traceback. New jobs run `speed` times faster than normal; if it is infinite, they end at once. A
+    `lenient` sandbox accepts any model and any request body, also of no known kind.
 
     Raises:
         ValueError: the speed is not a number above zero.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import IO
+
+from msgspec import Struct
 
 from reconciler.sandbox.inputs import split
 from reconciler.sandbox.store import Store
@@ -16,8 +17,7 @@ CHUNK_BYTES = 1 << 20
 """Bytes of a chunk, the memory of an upload or a download."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """A content that was written."""
 
     id: int

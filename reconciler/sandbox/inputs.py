@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from reconciler.catalogue.mistakes import fit, mistakes
 from reconciler.sandbox import failures
@@ -29,8 +29,7 @@ class InputError(msgspec.Struct, frozen=True):
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """All inputs of one job."""
 
     requests: int
@@ -47,12 +46,9 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def read(files: Iterable[tuple[str, Iterable[bytes]]], model: str | None, endpoint: str | None) -> Work:
-    """Read the inputs of a job once, in order.
+    """Read the inputs of a job once, in order: the name of each, which errors show, and its lines.
 
-    Args:
-        files: the name of each input, which errors show, and its lines.
-        model: the job's own model.
-        endpoint: the job's endpoint: a request whose body has a plain mistake will fail. None to accept any body.
+    A request whose body has a plain mistake for the endpoint will fail. Without an endpoint, any body is accepted.
     """
     count, failing, errors = 0, list[int](), list[InputError]()
     for name, lines in files:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from dataclasses import asdict, replace
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import asdict, replace
 from werkzeug.wrappers import Request
 
 from reconciler.catalogue import models

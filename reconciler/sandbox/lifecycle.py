@@ -17,8 +17,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 VALIDATED_AFTER = 0.5
 """Seconds from creation until the requests are counted, or the job fails validation."""
@@ -45,8 +46,7 @@ class Status(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class Course(Struct, frozen=True, kw_only=True):
     """All facts that decide a job's state over time."""
 
     created_at: float
@@ -71,8 +71,7 @@ class Course:
         return self.created_at + seconds / self.speed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Struct, frozen=True, kw_only=True):
     """The state of a job at one time, with the names of the API."""
 
     status: Status

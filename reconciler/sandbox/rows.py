@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from reconciler.sandbox import store
 from reconciler.sandbox.http import Page
@@ -16,8 +17,7 @@ from reconciler.sandbox.inputs import InputError
 from reconciler.sandbox.lifecycle import Course, Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRow:
+class FileRow(Struct, frozen=True, kw_only=True):
     """One file of a workspace."""
 
     id: str
@@ -57,7 +57,7 @@ class FileQuery(Page, frozen=True, kw_only=True):
     include_total: bool = True
 
 
-_COLUMNS: Final = tuple(field.name for field in fields(FileRow))
+_COLUMNS: Final = FileRow.__struct_fields__
 _INSERT_FILE: Final = (
     f"INSERT INTO files (workspace, {', '.join(_COLUMNS)}) VALUES (:workspace, :{', :'.join(_COLUMNS)})"  # noqa: S608
 )
@@ -107,8 +107,7 @@ def _file(row: sqlite3.Row) -> FileRow:
     return FileRow(**{name: row[name] for name in _COLUMNS})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRow:
+class JobRow(Struct, frozen=True, kw_only=True):
     """A job as it was created and perhaps cancelled. Its state at any time follows from that."""
 
     id: str

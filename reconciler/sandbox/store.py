@@ -10,12 +10,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 import msgspec
+from msgspec import Struct
 
 from reconciler import file_access
 from reconciler.errors import ReconcilerError
@@ -80,8 +80,7 @@ CREATE INDEX files_by_job ON files (job);
 class Store:
     """The state of a sandbox. Close it, or use it as a context manager.
 
-    Args:
-        path: the database file; it and its folder are created if missing. `:memory:` keeps the state in memory.
+    The database file and its folder are created if missing. The path `:memory:` keeps the state in memory.
 
     Raises:
         ReconcilerError: the path cannot be used for a sandbox's state.
@@ -163,8 +162,7 @@ class Store:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """What handlers need besides the request: the state, the clock and the ids of an application."""
 
     store: Store
@@ -176,7 +174,7 @@ class World:
     """How many times faster than normal new jobs run."""
     lenient: bool
     """Whether any model and any request body is accepted."""
-    result_sizes: dict[str, int] = field(default_factory=dict)
+    result_sizes: dict[str, int] = msgspec.field(default_factory=dict)
     """Sizes of result files in bytes, by id: result files never change."""
 
     def day(self) -> str:
@@ -203,11 +201,8 @@ def page(
 ) -> tuple[list[sqlite3.Row], int]:
     """Return one page of the matching rows, and the number of all matches.
 
-    Args:
-        db: a transaction.
-        matching: `FROM … WHERE …`, made of constants only: values of a request are parameters.
-        order: the columns to order by.
-        wanted: the parameters, with `page` and `page_size`; lists and dictionaries are passed as JSON.
+    `matching` is `FROM … WHERE …`, made of constants only: values of a request are parameters. Those are in `wanted`,
+    with `page` and `page_size`; lists and dictionaries are passed as JSON.
     """
     values = {name: as_json(it) if isinstance(it, list | dict) else it for name, it in wanted.items()}
     (total,) = db.execute(f"SELECT count(*) {matching}", values).fetchone()

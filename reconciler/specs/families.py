@@ -50,14 +50,14 @@ class ExpandedJob(Struct, frozen=True, kw_only=True):
         return ", ".join(filter(None, [self.file or "", *values]))
 
 
-def family_pattern(template: str) -> str:
-    """Return a family's name pattern: `backfill-*`."""
-    return _PLACEHOLDER.sub("*", template)
-
-
 def is_family(fields: JobFields) -> bool:
     """Whether a spec makes its jobs by `for_each` or `matrix`."""
     return fields.for_each is not UNSET or fields.matrix is not UNSET
+
+
+def family_pattern(fields: JobFields) -> str:
+    """Return the pattern of a family's names, such as `backfill-*`; "" for a spec of one job."""
+    return _PLACEHOLDER.sub("*", fields.name) if is_family(fields) else ""
 
 
 def expand(

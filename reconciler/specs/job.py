@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import Problem
-from reconciler.model import Adopt, Input, JobSpec, NotYetStarted, Position, Retry, digests
+from reconciler.model import Adopt, Checks, Input, JobSpec, NotYetStarted, Position, Retry, digests
 from reconciler.model.declared import RETRY_STATUSES
 from reconciler.settings import Limits
 from reconciler.specs import families, models, period
@@ -83,7 +83,7 @@ def jobs_of_document(
     if _wrong(problems):
         return DocumentResult(problems=tuple(problems))
     if rerun is None:
-        later = NotYetStarted(begins=begins, family=_label(fields))
+        later = NotYetStarted(begins=begins, family=families.family_pattern(fields))
         return DocumentResult(later={member.name: later for member in members}, problems=tuple(problems))
     specs = []
     for member in members:
@@ -170,7 +170,7 @@ def _endpoint_unknown(document: Document) -> list[Problem]:
 def _spec(
     document: Document, fields: JobFields, member: ExpandedJob, inputs: tuple[Input, ...], rerun: str
 ) -> JobSpec:
-    family = _label(fields)
+    family = families.family_pattern(fields)
     texts = document.texts(("metadata",))
     adopt, retried = fields.adopt, frozenset(fields.retry.on)
     if fields.for_each is not UNSET and "on_remove" not in document.value:
@@ -196,17 +196,13 @@ def _spec(
         ),
         on_change=fields.on_change,
         on_remove=fields.on_remove,
-        max_failed=fields.max_failed,
+        checks=Checks(**asdict(fields.checks)),
         adopt=Adopt(job=adopt.job, work=adopt.work)
         if adopt is not UNSET and adopt.work is not UNSET
         else None,
         declared_at=Position(path=document.source.path, line=document.place(()).line + 1),
         defaults=_defaults(document),
     )
-
-
-def _label(fields: JobFields) -> str:
-    return families.family_pattern(fields.name) if families.is_family(fields) else ""
 
 
 def _defaults(document: Document) -> Mapping[str, Position]:

@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.model import InlineRequests, Input, InputFile, JobSpec, Retry, UploadedFile
+from msgspec import structs
+
+from reconciler.model import Checks, InlineRequests, Input, InputFile, JobSpec, Retry, UploadedFile
 from reconciler.model.digests import MAX_SAFE_INTEGER
 from reconciler.specs.inputs.paths import uploaded_id
 from reconciler.specs.yaml.scalars import may_be_other_than_text
@@ -37,12 +39,14 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
     yield ("agent_id", spec.agent_id) if spec.model is None else ("model", spec.model)
     yield from _inputs(spec.inputs, folder)
     blank = JobSpec(name="", endpoint="", inputs=(), declared_at=spec.declared_at)
-    for name in ("metadata", "timeout_hours", "rerun", "suspend", "on_change", "on_remove", "max_failed"):
+    for name in ("metadata", "timeout_hours", "rerun", "suspend", "on_change", "on_remove"):
         value = getattr(spec, name)
         if value != getattr(blank, name):
             yield name, value
     if spec.adopt:
         yield "adopt", {"job": spec.adopt.job, "work": spec.adopt.work}
+    if spec.checks != Checks():
+        yield "checks", structs.asdict(spec.checks)
     if spec.retry != Retry():
         yield "retry", {"max_attempts": spec.retry.max_attempts, "on": list(spec.retry.words)}
 

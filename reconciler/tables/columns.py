@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 TEXT: Final = "text"
 INTEGER: Final = "integer"
@@ -19,8 +19,7 @@ _TYPES: Final = {"string": TEXT, "integer": INTEGER, "number": NUMBER, "boolean"
 _MAX_INTEGER: Final = 2**63
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column."""
 
     name: str

@@ -46,12 +46,7 @@ class Row(msgspec.Struct, frozen=True):
         return next(read_contents(bytes(self.body))[0].texts(), None)
 
     def values(self, fields: Sequence[Column], *, body: bool) -> dict[str, Any]:
-        """Return the row as plain values by column.
-
-        Args:
-            fields: the columns of the answer's own fields.
-            body: whether there is a column with the body as JSON.
-        """
+        """Return the row as plain values by column: `fields` of the answer itself, and if wanted its body as JSON."""
         contents = read_contents(bytes(self.body))[0]
         text, usage = next(contents.texts(), None), contents.usage
         answer = _decoded(text) if fields else {}

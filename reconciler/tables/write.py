@@ -33,13 +33,9 @@ Values = Mapping[str, Any]
 
 
 def write_table(path: Path, form: str, columns: Sequence[Column], rows: Iterable[Values]) -> int:
-    """Write a table, completely or not at all. Return the number of rows.
+    """Write a table in one of `FORMATS`, completely or not at all, and return the number of rows.
 
-    Args:
-        path: the file; one that exists is replaced.
-        form: one of `FORMATS`.
-        columns: the columns in their order.
-        rows: values by column.
+    A file that exists is replaced.
 
     Raises:
         ReconcilerError: Parquet needs a package that is not installed.

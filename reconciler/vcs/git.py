@@ -162,23 +162,19 @@ class Git:
         ).startswith("100")
 
     def ancestry(self, commits: Iterable[str]) -> Ancestry:
-        """Return which of the commits HEAD contains, and which contain HEAD, as far as the clone has them."""
-        asked = frozenset(filter(_COMMIT, commits))
-        if (older := self._contained(asked)) is None:
-            return Ancestry()
-        younger = frozenset(it for it in asked - older if self._is_ancestor("HEAD", it))
-        return Ancestry(contained=older, descendants=younger)
-
-    def _contained(self, asked: frozenset[str]) -> frozenset[str] | None:
-        """Return the commits that are HEAD or its ancestors; None outside of a checkout.
+        """Return which of the commits HEAD contains, and which contain HEAD, as far as the clone has them.
 
         A shallow clone does not know its ancestors: a commit it lacks is not contained.
         """
+        asked = frozenset(filter(_COMMIT, commits))
         if isinstance(self._head, GitUnavailableError) or not self._head.commit:
-            return None
+            return Ancestry()
         if len(asked) > MAX_COMMITS_PER_CALL:
-            return asked & frozenset((self._git("rev-list", "HEAD") or "").split())
-        return frozenset(commit for commit in asked if self._is_ancestor(commit, "HEAD"))
+            older = asked & frozenset((self._git("rev-list", "HEAD") or "").split())
+        else:
+            older = frozenset(it for it in asked if self._is_ancestor(it, "HEAD"))
+        younger = frozenset(it for it in asked - older if self._is_ancestor("HEAD", it))
+        return Ancestry(contained=older, descendants=younger)
 
     def reachable(self, commits: Iterable[str]) -> Reach:
         """Return which of the commits the repository has lost, or may lose. Outside of git the answer is empty."""

@@ -17,7 +17,7 @@ A row that does not match the API's description counts, and is reported. `observ
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec import structs
@@ -162,7 +162,7 @@ def _odd(pages: Sequence[JobPage], *, first: int = 1) -> dict[str, OddRow]:
     for number, page in enumerate(pages, start=first):
         for row in page.odd:
             job_id = row.job.id or f"row-{row.number}-of-page-{number}"
-            found[job_id] = replace(row, job=structs.replace(row.job, id=job_id))
+            found[job_id] = structs.replace(row, job=structs.replace(row.job, id=job_id))
     return found
 
 

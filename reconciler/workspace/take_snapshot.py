@@ -73,10 +73,8 @@ def make(
     known = memory.jobs.keys() | adopted | observe.by_memory(memory, jobs).keys()
     own_jobs = [job for job in jobs if job.id in known or tags.project_of(job) == target.project]
     past = _past(own_jobs, ledger, specs, target.project, before=now - DAY) if complete else {}
-    for job_id in (
-        *adopted,
-        *sorted(past.keys() & memory.jobs.keys())[:1],
-    ):  # one shows which workspace this is
+    shown = sorted(past.keys() & memory.jobs.keys())[:1]  # one shows which workspace this is
+    for job_id in (*adopted, *shown):
         past.pop(job_id, None)
     own_jobs = [job for job in own_jobs if job.id not in past]
     watched = observe.Watched(project=target.project, wanted=frozenset())
@@ -157,9 +155,8 @@ def _deciding(
     done = {
         it.job.id: it.tags.run_key for it in read if isinstance(it, OwnedJob) and it.tags.project == project
     }
-    settled = {line.op for line in ledger if isinstance(line, CreateConfirmed | CreateRefused)} | {
-        *past.values()
-    }
+    settled = {line.op for line in ledger if isinstance(line, CreateConfirmed | CreateRefused)}
+    settled.update(past.values())
     recorded: dict[str, set[RunKey | None]] = defaultdict(set)
     for line in ledger:
         if isinstance(line, CreateConfirmed | Ended):

@@ -9,11 +9,13 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from reconciler.api import webhook
+from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError
 from reconciler.api.transport import https_transport
 from reconciler.errors import ReconcilerError
@@ -59,6 +61,10 @@ def gateway(cert: Path, key: Path, clients: Path) -> Iterator[str]:
             thread.join(10)
 
 
+def client_of(url: str) -> AbstractContextManager[Writer]:
+    return writer(https_transport(url, client_certificate=True), base_url=url, policy=ONE_ATTEMPT)
+
+
 @pytest.mark.parametrize("how", ["two files", "one file", "none", "of a stranger"])
 def test_the_clients_certificate_comes_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
@@ -72,15 +78,23 @@ def test_the_clients_certificate_comes_from_the_environment(
         monkeypatch.setenv("RECONCILER_CLIENT_CERT", str(cert))
     if how in ("two files", "of a stranger"):
         monkeypatch.setenv("RECONCILER_CLIENT_KEY", str(key))
-    with (
-        gateway(*server, client[0]) as url,
-        writer(https_transport(url), base_url=url, policy=ONE_ATTEMPT) as api,
-    ):
+    with gateway(*server, client[0]) as url, client_of(url) as api:
         if how in ("two files", "one file"):
             assert api.get_job(str(job()["id"])).status == "QUEUED"
         else:
             with pytest.raises(ApiError):
                 api.get_job(str(job()["id"]))
+
+
+def test_a_webhook_is_not_shown_the_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, client = certificate(tmp_path, "server"), certificate(tmp_path, "client")
+    monkeypatch.setenv("SSL_CERT_FILE", str(server[0]))
+    monkeypatch.setenv("RECONCILER_CLIENT_CERT", str(client[0]))
+    monkeypatch.setenv("RECONCILER_CLIENT_KEY", str(client[1]))
+    with gateway(*server, client[0]) as url:
+        assert webhook.post(url, b"{}", timeout_seconds=5) != ""
+    with gateway(*server, client[0]) as url, client_of(url) as api:
+        assert api.get_job(str(job()["id"])).status == "QUEUED", "the same gateway lets the certificate in"
 
 
 @pytest.mark.parametrize("how", ["absent", "no certificate", "a password", "another key", "a key alone"])
@@ -100,5 +114,5 @@ def test_a_client_certificate_that_cannot_be_used_is_reported_with_a_next_step(
         monkeypatch.setenv("RECONCILER_CLIENT_CERT", str(cert))
     monkeypatch.setenv("RECONCILER_CLIENT_KEY", str(key))
     with pytest.raises(ReconcilerError, match="RECONCILER_CLIENT_CERT") as caught:
-        https_transport("https://api.example")
+        https_transport("https://api.example", client_certificate=True)
     assert "RECONCILER_CLIENT_CERT" in caught.value.hint

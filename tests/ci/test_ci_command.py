@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import pytest
 
+from reconciler.plans import plan_file
 from reconciler.vcs.github import Artifact, GitHub, GitHubError
 from tests.api.server import Server, sends
 from tests.ci.hub import FORK_ID, REPOSITORY, Hub, new_hub, serving
@@ -665,6 +666,18 @@ def test_an_apply_without_an_approval_keeps_within_the_smaller_limit(
     merge(stage, hub, plan, event="schedule", RECONCILER_APPROVED=approved)
     assert stage.run("ci", "apply").code == code
     assert len(stage.jobs()) == (code == 0)
+
+
+def test_an_agreed_plan_is_parsed_once(stage: Stage, hub: Hub) -> None:
+    stage.spec("one")
+    plan = saved(stage)
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write("approve_above: {requests: 99}\n")
+    merge(stage, hub, plan)
+    plan_file.decode.cache_clear()
+    assert stage.run("ci", "apply").code == 0
+    assert len(stage.jobs()) == 1
+    assert plan_file.decode.cache_info().misses == 1
 
 
 def test_an_approval_of_one_merge_is_none_of_an_earlier_large_plan(stage: Stage, hub: Hub) -> None:

@@ -249,8 +249,8 @@ def test_an_adopted_job_is_compared_by_what_is_known(stage: Stage) -> None:
     assert (nothing.code, "names no output file" in nothing.out) == (6, True)
 
 
-def test_max_failed_is_about_requests_that_failed(stage: Stage) -> None:
-    stage.spec("a", requests=5, max_failed=0.5)
+def test_the_check_of_failures_is_about_requests_that_failed(stage: Stage) -> None:
+    stage.spec("a", requests=5, checks={"failed": 0.5})
     assert stage.run("apply", "--yes").code == 0
     stage.advance(60)
     failed = stage.run("status", "--fail-on-attention", env=api(job=counts(5, 3, 2)))

@@ -46,7 +46,7 @@ def fifty(stage: Stage) -> None:
     for number in range(36):
         stage.spec(f"fine-{number:02}", requests=2 + number)
     for number in range(4):
-        stage.spec(f"partly-{number}", max_failed=0.5)
+        stage.spec(f"partly-{number}", checks={"failed": 0.5})
         stage.write(f"specs/data/partly-{number}.jsonl", UNSTEADY.replace('"a"', f'"a{number}"'))
     for number in range(8):
         attempts = 2 if number < 3 else 1

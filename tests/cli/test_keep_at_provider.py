@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from reconciler.environment import Environment
 from reconciler.ledger import lock
 from reconciler.ledger.lines import CreateIntended, encode
 from tests.cli.schemas import conforming
-from tests.cli.stage import Fault, Result, Stage
+from tests.cli.stage import Fault, Result, Stage, read_whole
 from tests.cli.team import SETTINGS, Team
 from tests.helpers.thorough import thorough
 
@@ -227,6 +230,24 @@ def test_a_file_that_a_spec_names_stays(old: Stage) -> None:
     assert output["file_id"] not in {it["file_id"] for it in pull(old)["files"]}
 
 
+def test_files_of_an_adopted_job_stay(old: Stage) -> None:
+    request = b'{"custom_id": "a", "body": {"messages": [{"role": "user", "content": "Hi"}]}}\n'
+    body = {"endpoint": "/v1/chat/completions", "model": "mistral-small-latest"}
+    with old.console() as client:
+        upload = {"file": (f"{hashlib.sha256(request).hexdigest()}.jsonl", request)}
+        file = client.post("/v1/files", files=upload, data={"purpose": "batch"}).json()["id"]
+        job = client.post("/v1/batch/jobs", json=body | {"input_files": [file]}).json()["id"]
+    spec = {"name": "theirs", **body, "input_files": [file], "adopt": {"job": job}}
+    old.write("specs/theirs.yaml", json.dumps(spec))
+    (work,) = re.findall(r"`work: (v1:\w+)`", old.run("validate").err)
+    old.write("specs/theirs.yaml", json.dumps(spec | {"adopt": {"job": job, "work": work}}))
+    old.advance(60 * DAY)
+    report = pull(old)
+    assert job in {it["job_id"] for it in report["jobs"] if it["state"] == "pulled"}
+    assert {it["name"] for it in report["files"]} == {"a", "b"}
+    assert len(files_of(old)[job]) == 2
+
+
 def test_only_the_jobs_that_were_asked_for_are_considered(old: Stage) -> None:
     assert {it["name"] for it in pull(old, "b")["files"]} == {"b"}
 
@@ -249,6 +270,8 @@ def test_a_ci_runner_deletes_what_an_object_store_has(stage: Stage, bucket: Any)
     stage.advance(40 * DAY)
     (path,) = bucket.glob("bucket/outputs/a/jobs/*/output.jsonl")
     data = bucket.cat_file(path)
+    left = stage.write(f".reconciler/sandbox/shop/pulling/{path.partition('/outputs/')[2]}", "")
+    left.write_bytes(data)  # by a pull that was killed
     bucket.pipe_file(path, data.replace(b"Sandbox", b"Sandbag", 1))
     assert {it["name"] for it in pull(stage)["files"]} == {"b"}
     bucket.pipe_file(path, data)
@@ -265,26 +288,33 @@ def test_a_file_that_is_gone_counts_as_deleted(old: Stage) -> None:
     assert pull(old)["files"] == []
 
 
-class Killer(httpx.BaseTransport):
-    """Ends the process at a delete: before it arrives, or before its answer does."""
+class AtDelete(httpx.BaseTransport):
+    """Does something at a delete: before it arrives, or before its answer does."""
 
-    def __init__(self, inner: httpx.BaseTransport, left: int, *, arrives: bool) -> None:
+    def __init__(
+        self, inner: httpx.BaseTransport, number: int, do: Callable[[], None], *, arrives: bool
+    ) -> None:
         self._inner = inner
-        self._left = left
+        self._left = number
+        self._do = do
         self._arrives = arrives
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        now = request.method == "DELETE" and self._left == 0
         self._left -= request.method == "DELETE"
-        if self._left < 0 and not self._arrives:
-            raise KilledError
-        response = self._inner.handle_request(request)
-        if self._left < 0:
-            response.read()
-            raise KilledError
+        if now and not self._arrives:
+            self._do()
+        response = read_whole(self._inner.handle_request(request))
+        if now and self._arrives:
+            self._do()
         return response
 
     def close(self) -> None:
         self._inner.close()
+
+
+def kill() -> None:
+    raise KilledError
 
 
 @pytest.mark.parametrize("arrives", [False, True])
@@ -297,13 +327,24 @@ def test_a_pull_that_is_killed_at_a_delete_is_completed_by_the_next(
         old.run(
             "outputs",
             "pull",
-            env=lambda env: replace(env, wrap_transport=lambda it: Killer(it, number, arrives=arrives)),
+            env=lambda env: replace(
+                env, wrap_transport=lambda it: AtDelete(it, number, kill, arrives=arrives)
+            ),
         )
     assert {row["file_id"] for row in ledger(old)} == due  # the intents
     pull(old)
     assert {row["file_id"] for row in ledger(old) if row.get("gone")} == due
     assert files_of(old) == {job["id"]: set() for job in old.jobs()}
     assert pull(old)["files"] == []
+
+
+def test_a_signal_lets_the_delete_in_flight_finish_and_sends_no_more(old: Stage) -> None:
+    def stopping(env: Environment) -> Environment:
+        return replace(env, wrap_transport=lambda it: AtDelete(it, 1, env.stop.set, arrives=True))
+
+    report = json.loads(old.run("outputs", "pull", "--format", "json", env=stopping).out)
+    assert [it["state"] for it in report["files"]] == ["deleted", "deleted", "stopped", "stopped"]
+    assert len(pull(old)["files"]) == 2
 
 
 def test_a_delete_that_is_forbidden_fails_and_the_others_are_done(old: Stage) -> None:

@@ -29,7 +29,7 @@ metadata: {team: search, "n": 1.10}
 timeout_hours: 24
 rerun: 2
 retry: {max_attempts: 3, on: [FAILED]}
-max_failed: 0.5
+checks: {failed: 0.5}
 ---
 name: two
 endpoint: /v1/embeddings

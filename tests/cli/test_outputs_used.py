@@ -181,6 +181,42 @@ def test_answers_that_break_their_schema_are_counted_everywhere(
     )
 
 
+@pytest.mark.parametrize(
+    ("checks", "why"),
+    [
+        ({}, "checks.invalid: at most 0"),
+        ({"invalid": 0.5}, ""),
+        ({"invalid": 1, "truncated": 0.2}, "checks.truncated: at most 0.2"),
+    ],
+)
+def test_invalid_and_truncated_answers_need_attention_once_they_are_pulled_and_above_the_checks(
+    stage: Stage, checks: dict[str, float], why: str
+) -> None:
+    stage.spec("a", requests=4, checks=checks)
+    wanted = {"response_format": {"type": "json_object"}, "messages": [{"role": "user", "content": "text"}]}
+    rows = [{"custom_id": f"r{number}", "body": wanted if number else HI} for number in range(4)]
+    stage.write("specs/data/a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(60)
+    asked = (("status", "--fail-on-attention"), ("plan", "--fail-on-attention"), ("wait",))
+    assert [stage.run(*argv).code for argv in asked] == [0, 0, 0], "the answers are not known"
+
+    def rewritten(data: bytes) -> bytes:
+        """Break the JSON of two of three, and let the one of four without a format reach the limit of tokens."""
+        lines = sorted(data.splitlines(), key=lambda line: b'"r0"' in line)
+        lines[:2] = [line.replace(b'"content":"', b'"content":"Sure: ') for line in lines[:2]]
+        return b"\n".join([*lines[:3], lines[3].replace(b'"stop"', b'"length"')]) + b"\n"
+
+    assert stage.run("outputs", "pull", env=rewriting(rewritten)).code == 0
+    for argv in asked:
+        done = stage.run(*argv)
+        assert done.code == (6 if why else 0)
+        assert why in done.out
+    stage.spec("a", requests=4, checks={"invalid": 1})
+    stage.write("specs/data/a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert stage.run("plan", "--fail-on-attention", "--detailed-exitcode").code == 0, "the same work"
+
+
 def test_programs_read_results_as_rows_and_frames(shop: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RECONCILER_RESULTS", raising=False)
     found = reconciler.results("ticket-classes", project=shop.root / "specs")

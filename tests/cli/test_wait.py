@@ -149,8 +149,8 @@ def test_what_failed_or_failed_in_part_or_was_never_created_is_6(stage: Stage) -
     assert stage.run("wait", "fine", "suspended", "yearly").code == 0
 
 
-def test_within_max_failed_is_a_success(stage: Stage) -> None:
-    stage.spec("partly", max_failed=0.5)
+def test_a_job_that_passes_its_checks_is_a_success(stage: Stage) -> None:
+    stage.spec("partly", checks={"failed": 0.5})
     stage.write("specs/data/partly.jsonl", UNSTEADY)
     stage.run("apply", "--yes")
     assert stage.run("wait").code == 0

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler.api.errors import (
     AuthError,
@@ -324,7 +325,7 @@ class Shifting(Api):
             return shown
         self.missed = True
         rest = tuple(it for it in shown.jobs if it not in sought)
-        return replace(shown, jobs=(*rest, job(spec("x", "other"), "xother", age=-500)))
+        return structs.replace(shown, jobs=(*rest, job(spec("x", "other"), "xother", age=-500)))
 
 
 def test_a_job_that_moved_while_the_whole_list_was_read_is_found() -> None:

@@ -251,7 +251,6 @@ def test_only_one_module_writes_to_the_streams_and_few_write_annotations() -> No
         "__main__.py sys.stdout.write",  # the version
         "cli/main.py error.show",  # click's, to stderr
         "cli/output/streams.py click.echo",
-        "cli/params/options.py click.echo",  # the end of a line
         "cli/session/signals.py os.write",  # a text of ours, in a signal handler
         "cli/session/signals.py sys.stderr.fileno",
         "ledger/file.py os.write",

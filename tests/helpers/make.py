@@ -27,6 +27,7 @@ from reconciler.ledger.memory import Memory
 from reconciler.model import (
     Adopt,
     Ancestry,
+    Checks,
     Declared,
     Input,
     InputFile,
@@ -93,7 +94,7 @@ class SpecFacts(TypedDict, total=False):
     retry: Retry
     on_change: Literal["replace", "finish"]
     on_remove: Literal["cancel", "keep"]
-    max_failed: float
+    checks: Checks
 
 
 def spec(name: str = "a", work: str = "w1", rerun: str = "", **more: Unpack[SpecFacts]) -> JobSpec:

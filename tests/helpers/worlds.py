@@ -15,7 +15,7 @@ from msgspec import structs
 
 from reconciler.api.values import OddRow
 from reconciler.ledger.lines import CancelEnded, CreateConfirmed, Ended, Line, job_facts
-from reconciler.model import Job, JobSpec, Observed, OwnedJob, Phase, tags
+from reconciler.model import Checks, Job, JobSpec, Observed, OwnedJob, Phase, tags
 from reconciler.planning import planner
 from reconciler.planning.actions import Cancel, Create, Plan
 
@@ -124,7 +124,7 @@ def a_spec(dice: Dice, name: str) -> JobSpec:
         retry=retrying(dice.pick(1, 2, 3), *dice.pick((FAILED, TIMED_OUT), (FAILED,), (TIMED_OUT,))),
         on_change=dice.pick("replace", "replace", "finish"),
         on_remove=dice.pick("cancel", "keep"),
-        max_failed=dice.pick(0.0, 0.5),
+        checks=Checks(failed=dice.pick(0.0, 0.5)),
     )
 
 

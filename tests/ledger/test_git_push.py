@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.git_push import ConflictError, explain
+from reconciler.ledger.git_calls import ConflictError, explain_push
 from tests.ledger.remote import REF, Remote
 
 
@@ -147,7 +147,7 @@ FATAL = "fatal: unable to access 'https://host/shop.git/': The requested URL ret
     ],
 )
 def test_messages_of_servers_are_classified_and_repeated(kind: str, status: str, lines: list[str]) -> None:
-    error = explain(NOT_PUSHED.format(status) if status else "", "\n".join(lines), ref="refs/x")
+    error = explain_push(NOT_PUSHED.format(status) if status else "", "\n".join(lines), ref="refs/x")
     assert isinstance(error, LedgerError)
     said = next(line for line in lines if not line.startswith("warning"))
     for prefix in ("remote: ", "error: ", "fatal: "):
@@ -156,7 +156,7 @@ def test_messages_of_servers_are_classified_and_repeated(kind: str, status: str,
 
 
 def test_another_failure_is_reported_in_gits_words() -> None:
-    error = explain(
+    error = explain_push(
         "", "hint: x\nfatal: unable to access 'https://host/': Could not resolve host\n", ref="refs/x"
     )
     assert (
@@ -178,11 +178,11 @@ def test_another_failure_is_reported_in_gits_words() -> None:
     ],
 )
 def test_the_words_of_every_git_for_a_race_are_known(line: str) -> None:
-    assert isinstance(explain(f"To x\n!\tabc:refs/x\t{line}\nDone\n", "", ref="refs/x"), ConflictError)
+    assert isinstance(explain_push(f"To x\n!\tabc:refs/x\t{line}\nDone\n", "", ref="refs/x"), ConflictError)
 
 
 def test_endless_words_are_cut() -> None:
-    error = explain(NOT_PUSHED.format("pre-receive hook declined"), "remote: x\n" * 10_000, ref="refs/x")
+    error = explain_push(NOT_PUSHED.format("pre-receive hook declined"), "remote: x\n" * 10_000, ref="refs/x")
     assert len(str(error)) < 400
 
 

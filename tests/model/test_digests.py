@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import InlineRequests, InputFile, JobSpec, UploadedFile, digests
+from reconciler.model import Checks, InlineRequests, InputFile, JobSpec, UploadedFile, digests
 from reconciler.model.digests import MAX_SAFE_INTEGER, Json, canonical
 from tests.helpers.make import sha, spec
 
@@ -122,7 +122,12 @@ def test_what_accompanies_the_work_is_no_part_of_it() -> None:
     ):
         assert other.run_key == plain.run_key
         assert other.settings != plain.settings
-    for other in (spec(name="z"), spec(suspend=True), spec(max_failed=1.0), spec(on_change="finish")):
+    for other in (
+        spec(name="z"),
+        spec(suspend=True),
+        spec(checks=Checks(failed=1.0)),
+        spec(on_change="finish"),
+    ):
         assert (other.run_key, other.settings) == (plain.run_key, plain.settings)
 
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import Job, Phase
+from reconciler.model import Checks, Job, Phase
 from reconciler.planning.coverage import Account, Donor, State, cover
 from reconciler.planning.donors import Count, Results, account, kind_without_line
-from reconciler.planning.next_part import Checks, Rules, Verdict, next_part, retried, verdict
+from reconciler.planning.next_part import Rules, Verdict, next_part, retried, verdict
 from tests.helpers.donors import RETRY_ON, ended, key, keys, known, person, us
 
 

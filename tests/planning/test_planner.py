@@ -7,11 +7,23 @@ from dataclasses import dataclass, field
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from reconciler.api.values import OddRow
 from reconciler.ledger.lines import CancelEnded
 from reconciler.ledger.memory import Doubt, Memory
-from reconciler.model import Declared, InlineRequests, Job, JobSpec, RunKey, digests, tags
+from reconciler.model import (
+    Checked,
+    Checks,
+    Declared,
+    InlineRequests,
+    Job,
+    JobSpec,
+    Observed,
+    RunKey,
+    digests,
+    tags,
+)
 from reconciler.planning.actions import Change, Create, Hold, Plan, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import Account
@@ -73,6 +85,8 @@ class Row:
     memory: Memory = field(default_factory=Memory)
     gone: tuple[str, ...] = ()
     odd: tuple[OddRow, ...] = ()
+    checked: Mapping[str, Checked] = field(default_factory=dict)
+    """The checks of the answers of jobs, by their ids."""
     contained_commits: tuple[str, ...] | None = (HEAD,)
     later: tuple[str, ...] = ()
     roots: tuple[str, ...] = ("",)
@@ -87,14 +101,19 @@ class Row:
             roots=self.roots,
         )
 
-    def plan(self, *, now: float = NOW) -> Plan:
+    def seen(self) -> Observed:
         observed = seen(self.specs, *self.jobs, gone=self.gone, odd=self.odd)
-        return plan(self.asked(), observed, self.memory, works=self.works, now=now)
+        return replace(
+            observed,
+            owned=tuple(replace(it, checked=self.checked.get(it.job.id)) for it in observed.owned),
+        )
+
+    def plan(self, *, now: float = NOW) -> Plan:
+        return plan(self.asked(), self.seen(), self.memory, works=self.works, now=now)
 
     def cases(self) -> list[Case]:
         """The case of each name."""
-        observed = seen(self.specs, *self.jobs, gone=self.gone, odd=self.odd)
-        return list(group_by_name(self.asked(), observed, self.memory, works=self.works, now=NOW))
+        return list(group_by_name(self.asked(), self.seen(), self.memory, works=self.works, now=NOW))
 
 
 def test_nothing_to_do() -> None:
@@ -500,8 +519,8 @@ DUPLICATES = {
         jobs=(job(A, "j1", SUCCEEDED, succeeded_requests=10, total_requests=10),),
         expected={"a": ("keep j1 succeeded!",)},
     ),
-    "missing answers are no failed requests, whatever max_failed allows": Row(
-        specs=(spec("a", max_failed=1.0),),
+    "missing answers are no failed requests, whatever `checks.failed` allows": Row(
+        specs=(spec("a", checks=Checks(failed=1.0)),),
         jobs=(job(A, "j1", SUCCEEDED, succeeded_requests=8, total_requests=10, output_file="f"),),
         expected={"a": ("keep j1 succeeded!",)},
     ),
@@ -1033,9 +1052,36 @@ FAILURES = {
     "a success wants attention where too many requests failed": Row(
         jobs=(job(A, "j1", SUCCEEDED, failed_requests=1),), expected={"a": ("keep j1 succeeded!",)}
     ),
-    "a success is good enough at exactly max_failed": Row(
-        specs=(spec("a", max_failed=0.1),),
+    "a success is good enough at exactly `checks.failed`": Row(
+        specs=(spec("a", checks=Checks(failed=0.1)),),
         jobs=(job(A, "j1", SUCCEEDED, failed_requests=1),),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "an invalid answer needs attention": Row(
+        jobs=(job(A, "j1", SUCCEEDED),),
+        checked={"j1": Checked(answers=10, invalid=1, truncated=0, words="1 invalid")},
+        expected={"a": ("keep j1 succeeded!",)},
+    ),
+    "a success is good enough at exactly `checks.invalid`": Row(
+        specs=(spec("a", checks=Checks(invalid=0.1)),),
+        jobs=(job(A, "j1", SUCCEEDED),),
+        checked={"j1": Checked(answers=10, invalid=1, truncated=0, words="1 invalid")},
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "truncated answers are accepted": Row(
+        jobs=(job(A, "j1", SUCCEEDED),),
+        checked={"j1": Checked(answers=10, invalid=0, truncated=10, words="10 truncated")},
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "more truncated answers than `checks.truncated` need attention": Row(
+        specs=(spec("a", checks=Checks(truncated=0.1)),),
+        jobs=(job(A, "j1", SUCCEEDED),),
+        checked={"j1": Checked(answers=10, invalid=0, truncated=2, words="2 truncated")},
+        expected={"a": ("keep j1 succeeded!",)},
+    ),
+    "answers that were not pulled are not known to be invalid": Row(
+        specs=(spec("a", checks=Checks(truncated=0.0)),),
+        jobs=(job(A, "j1", SUCCEEDED),),
         expected={"a": ("keep j1 succeeded",)},
     ),
     "a spec without any job gets its first": Row(expected={"a": ("create new 1",)}),

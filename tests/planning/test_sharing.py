@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from reconciler.model import JobSpec, Phase
+from reconciler.model import Checks, JobSpec, Phase
 from reconciler.planning.actions import Cancel, Create, Hold, Keep, Reason
 from tests.helpers.make import (
     ACTIVE,
@@ -113,7 +113,7 @@ TABLE = {
     ),
     "each judges the failed requests by its own limit": Row(
         world=World(
-            specs=(A, spec("b", max_failed=0.5)),
+            specs=(A, spec("b", checks=Checks(failed=0.5))),
             jobs=(job(A, "j1", SUCCEEDED, total_requests=10, failed_requests=1),),
         ),
         expected={"a": ("keep j1 succeeded!",), "b": ("keep j1 same_work",)},

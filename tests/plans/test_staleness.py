@@ -98,7 +98,7 @@ def test_a_plan_that_was_applied_is_satisfied(it: World) -> None:
 
 def settings(of: JobSpec) -> str:
     """Everything that a job gets besides its work."""
-    return str((of.settings, of.retry, of.on_change, of.max_failed))
+    return str((of.settings, of.retry, of.on_change, of.checks))
 
 
 def actions(plan: Plan) -> set[tuple[object, ...]]:

@@ -28,7 +28,7 @@ def lived(stage: Stage) -> None:
     stage.run("apply", "--yes", "--wait")
     stage.advance(86_400)
     stage.environ["USER"] = "grace"
-    stage.spec("partly", model="mistral-large-latest", max_failed=0.5)
+    stage.spec("partly", model="mistral-large-latest", checks={"failed": 0.5})
     stage.write("specs/data/partly.jsonl", UNSTEADY)
     stage.commit("Another one")
     stage.run("apply", "--yes", "--wait")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from time import perf_counter
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from reconciler.sandbox import rows
 from reconciler.sandbox.app import make_app

@@ -284,7 +284,7 @@ SWITCHES: Final = (
     Switch(
         "the policy",
         "a policy may be a part of the checkout",
-        "reconciler/cli/session/policy.py",
+        TARGET,
         (POLICY,),
         (("    if any(within(", "    if not top and any(within("),),
     ),

@@ -15,7 +15,7 @@ from typing import cast
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
-from reconciler.ledger.git_push import ConflictError
+from reconciler.ledger.git_calls import ConflictError
 from reconciler.ledger.lines import Line, decode
 from reconciler.ledger.replicated import ReplicatedLedger
 from tests.simulation.process import Process

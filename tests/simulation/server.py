@@ -11,11 +11,12 @@ import random
 import sqlite3
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from reconciler.sandbox import contents, inputs, lifecycle, rows
 from reconciler.sandbox.app import make_app

@@ -82,7 +82,7 @@ MISTAKES: Final = (
     field_wrong(6, 8, "retry: must be a mapping, not a whole number", retry="3"),
     field_wrong(6, 12, "on_change: must be `finish` or `replace`", on_change="restart"),
     field_wrong(6, 12, "on_remove: must be `cancel` or `keep`", on_remove="delete"),
-    field_wrong(6, 13, "max_failed: must be 0 to 1", max_failed="5"),
+    field_wrong(6, 18, "checks.failed: must be 0 to 1", checks="{failed: 5}"),
     field_wrong(6, 12, "metadata.reconciler.x: reserved", metadata="{reconciler.x: y}"),
     field_wrong(6, 18, "metadata.team: empty", metadata="{team: }"),
     field_wrong(
@@ -120,9 +120,9 @@ MISTAKES: Final = (
     # YAML
     text_wrong(6, 1, "duplicate key `model`, first on line 3", "model: other\n"),
     text_wrong(6, 1, "a field's name must be text", "1: one\n"),
-    text_wrong(6, 13, "tags (`!…`) are not supported", "max_failed: !!int 0\n"),
+    text_wrong(6, 16, "tags (`!…`) are not supported", "timeout_hours: !!int 0\n"),
     text_wrong(6, 1, "the merge key `<<` is not supported", "<<: {suspend: true}\n"),
-    text_wrong(6, 13, ".nan is not a number in JSON", "max_failed: .nan\n"),
+    text_wrong(6, 16, ".nan is not a number in JSON", "timeout_hours: .nan\n"),
     text_wrong(6, 11, "unknown anchor `base`", "metadata: *base\n"),
     text_wrong(6, 8, "missing `}` or `,`", "retry: {max_attempts: 2\n"),
     text_wrong(6, 71, "more than 64 levels of nesting", f"retry: {'[' * 70}{']' * 70}\n"),

@@ -70,8 +70,8 @@ SETS: dict[str, tuple[str, Callable[[dict[str, JobSpec]], object], object]] = {
         3,
     ),
     "several globs with other fields": (
-        '"*": {timeout_hours: 5}\n"nightly-?": {max_failed: 0.5}',
-        lambda it: [(it[name].timeout_hours, it[name].max_failed) for name in ("nightly-a", "files-one")],
+        '"*": {timeout_hours: 5}\n"nightly-?": {checks: {failed: 0.5}}',
+        lambda it: [(it[name].timeout_hours, it[name].checks.failed) for name in ("nightly-a", "files-one")],
         [(5, 0.5), (5, 0.0)],
     ),
     "a mapping is replaced as a whole": (

@@ -111,7 +111,6 @@ def test_a_matrix_multiplies_and_excludes(tmp_path: Path) -> None:
         ("suspend", "[true, false]", {True, False}),
         ("on_change", "[finish, replace]", {"finish", "replace"}),
         ("on_remove", "[keep, cancel]", {"keep", "cancel"}),
-        ("max_failed", "[0, 0.5]", {0.0, 0.5}),
     ],
 )
 def test_a_matrix_varies_every_plain_field(

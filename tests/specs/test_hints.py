@@ -37,7 +37,7 @@ FOR_EACH = spec(name="'t-{NAME}'", input_files=None, for_each="{files: [data.jso
         (spec(endpoint="/v1/{e}"), "endpoint: not an endpoint", "specs have no variables"),
         (spec(timeout_hours="24h"), "timeout_hours: must be a whole number", "write `24`: the number is in hours"),
         (spec(timeout_hours="2 days"), "timeout_hours: must be", "write `48`: the number is in hours"),
-        (spec(max_failed="5%"), "max_failed: must be a number", "write `0.05`: it is a share of all requests"),
+        (spec(checks="{failed: 5%}"), "checks.failed: must be a number", "write `0.05`: it is a share"),
         (spec(rerun="{every: night}"), "rerun.every: must be `day`", "write `day`"),
         (spec(rerun="{every: weekly}"), "rerun.every: must be `day`", "write `week`"),
         (spec(sample="3"), "sample: unknown field", "to try some requests first"),

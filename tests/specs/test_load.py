@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from reconciler.errors import ReconcilerError, SpecError, UsageError
-from reconciler.model import InlineRequests, InputFile, Phase, Position, Retry, UploadedFile, digests
+from reconciler.model import Checks, InlineRequests, InputFile, Phase, Position, Retry, UploadedFile, digests
 from reconciler.specs.load import load
 from reconciler.specs.project import Project
 from tests.specs.make import LINE, NOW, SPEC, loaded, problems, project, spec
@@ -55,7 +55,7 @@ suspend: true
 retry: {{max_attempts: 3, on: [TIMEOUT_EXCEEDED]}}
 on_change: finish
 on_remove: keep
-max_failed: 1
+checks: {{failed: 1, truncated: 0.25}}
 """
     line = b'{"custom_id":"2","body":{"messages":[]}}\n'
     one = LINE.replace("input", "messages")
@@ -72,7 +72,11 @@ max_failed: 1
     }
     assert (found.timeout_hours, found.rerun, found.suspend) == (48, "012", True)
     assert found.retry == Retry(max_attempts=3, on=frozenset({Phase.TIMED_OUT}), kinds=frozenset())
-    assert (found.on_change, found.on_remove, found.max_failed) == ("finish", "keep", 1.0)
+    assert (found.on_change, found.on_remove, found.checks) == (
+        "finish",
+        "keep",
+        Checks(failed=1.0, truncated=0.25),
+    )
     assert found.declared_at == Position(path="specs/deep/a.yml", line=3)
     assert found.requests is None, "the uploaded file has not been read, so its requests are unknown"
     assert set(found.inputs) == {
@@ -94,7 +98,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         24,
     )
     assert (found.rerun, found.suspend, found.retry) == ("", False, Retry(max_attempts=1))
-    assert (found.on_change, found.on_remove, found.max_failed) == ("replace", "cancel", 0.0)
+    assert (found.on_change, found.on_remove, found.checks) == ("replace", "cancel", Checks())
 
 
 @pytest.mark.parametrize("rerun", [None, "", "~", "null", '""'])
@@ -182,10 +186,10 @@ def test_a_file_that_declares_nothing_is_a_warning(tmp_path: Path) -> None:
 
 def test_warnings_come_with_the_errors_except_those_about_unused_files(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
-        loaded(tmp_path, {"a.yaml": spec(endpoint="/v1/new", max_failed="2"), "lone.jsonl": ""})
+        loaded(tmp_path, {"a.yaml": spec(endpoint="/v1/new", checks="{failed: 2}"), "lone.jsonl": ""})
     assert [(problem.where, problem.warning) for problem in caught.value.problems] == [
         ("specs/a.yaml:2:11", True),
-        ("specs/a.yaml:5:13", False),
+        ("specs/a.yaml:5:18", False),
     ]
     assert str(caught.value) == "1 problem in the specs"
 
@@ -197,12 +201,12 @@ def test_nothing_is_said_to_be_unnamed_while_a_spec_cannot_be_read(tmp_path: Pat
 
 
 def test_a_mistake_hides_no_other(tmp_path: Path) -> None:
-    text = spec(name="A", input_files="[missing.jsonl]", max_failed="2", nmae="x")
+    text = spec(name="A", input_files="[missing.jsonl]", checks="{failed: 2}", nmae="x")
     text += 'suspend: true\nsuspend: false\n---\nname: b\nrequests: [{custom_id: "1", body: 1}]\n'
     assert said(tmp_path, {"a.yaml": text}) == [
         ("specs/a.yaml:1:7", "name: not a name"),
         ("specs/a.yaml:4:15", "`missing.jsonl`: no such file"),
-        ("specs/a.yaml:5:13", "max_failed: must be 0 to 1"),
+        ("specs/a.yaml:5:18", "checks.failed: must be 0 to 1"),
         ("specs/a.yaml:6:1", "nmae: unknown field"),
         ("specs/a.yaml:8:1", "duplicate key `suspend`, first on line 7"),
         ("specs/a.yaml:10:1", "`endpoint` is missing"),

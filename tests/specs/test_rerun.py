@@ -270,7 +270,7 @@ AROUND = st.lists(
             "metadata: {rerun: '1'}\n",
             "timeout_hours: 7\n",
             "on_remove: keep\n",
-            "max_failed: 0\n",
+            "checks: {failed: 0}\n",
         ]
     ),
     unique=True,

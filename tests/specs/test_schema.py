@@ -34,7 +34,7 @@ GOOD: dict[str, Any] = {
     "retry": {"max_attempts": 2, "on": ["FAILED"]},
     "on_change": "finish",
     "on_remove": "keep",
-    "max_failed": 0.5,
+    "checks": {"failed": 0.5, "truncated": 0},
 }
 
 WORDS = """
@@ -92,12 +92,15 @@ optional_fields = {
     "requests": requests,
     "agent_id": words,
     "retry": retries,
+    "checks": st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("failed", "invalid", "truncated", "more"), scalars)
+    ),
     "for_each": st.fixed_dictionaries({}, optional={"files": lists | scalars, "more": scalars}),
     "matrix": st.fixed_dictionaries(
         {},
         optional={
             **dict.fromkeys(("endpoint", "model", "agent_id", "timeout_hours", "rerun"), lists | scalars),
-            **dict.fromkeys(("suspend", "on_change", "on_remove", "max_failed", "more"), lists),
+            **dict.fromkeys(("suspend", "on_change", "on_remove", "more"), lists),
             "exclude": excludes | scalars,
         },
     ),

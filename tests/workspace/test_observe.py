@@ -242,29 +242,29 @@ def test_a_list_that_keeps_shrinking_is_refused() -> None:
 
 def shifted(number: int, page: JobPage) -> JobPage:
     """The second page begins with what the first one ended with."""
-    return replace(page, jobs=(*some_jobs(100)[-1:], *page.jobs[:-1])) if number % 3 == 1 else page
+    return structs.replace(page, jobs=(*some_jobs(100)[-1:], *page.jobs[:-1])) if number % 3 == 1 else page
 
 
 def dropped(number: int, page: JobPage) -> JobPage:
     """The second page lacks a job."""
-    return replace(page, jobs=page.jobs[1:]) if number % 3 == 1 else page
+    return structs.replace(page, jobs=page.jobs[1:]) if number % 3 == 1 else page
 
 
 def emptied(number: int, page: JobPage) -> JobPage:
-    return replace(page, jobs=()) if number % 3 == 1 else page
+    return structs.replace(page, jobs=()) if number % 3 == 1 else page
 
 
 def counted_too_high(_: int, page: JobPage) -> JobPage:
-    return replace(page, total=page.total + 1)
+    return structs.replace(page, total=page.total + 1)
 
 
 def counted_lower_and_lower(number: int, page: JobPage) -> JobPage:
-    return replace(page, total=page.total - number % 3)
+    return structs.replace(page, total=page.total - number % 3)
 
 
 def short_with_a_low_count(number: int, page: JobPage) -> JobPage:
     """A page comes short, and the total agrees."""
-    return replace(page, jobs=page.jobs[:-1] if number % 3 == 1 else page.jobs, total=page.total - 1)
+    return structs.replace(page, jobs=page.jobs[:-1] if number % 3 == 1 else page.jobs, total=page.total - 1)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_a_row_that_is_listed_twice_does_not_make_the_pages_larger() -> None:
     def lie(number: int, page: JobPage) -> JobPage:
         if number == 0:
             return JobPage(jobs=(*page.jobs, page.jobs[-1]), total=3)
-        return replace(page, total=2) if number == 1 else page
+        return structs.replace(page, total=2) if number == 1 else page
 
     reader = Pages(jobs, cap=3, tamper=lie)
     listed(reader)
@@ -332,19 +332,19 @@ def test_a_row_that_is_listed_twice_does_not_make_the_pages_larger() -> None:
 
 def test_a_list_with_repeated_jobs_holds_each_once() -> None:
     def repeat(_: int, page: JobPage) -> JobPage:
-        return replace(page, jobs=(*page.jobs, *page.jobs[:3]))
+        return structs.replace(page, jobs=(*page.jobs, *page.jobs[:3]))
 
     assert len(listed(Pages(some_jobs(250), tamper=repeat))) == 250
 
 
 def test_nothing_with_a_total_is_not_an_empty_workspace() -> None:
     with pytest.raises(ListingError, match="0 jobs on 1 page, of a total of 7"):
-        listed(Pages([], tamper=lambda _, page: replace(page, total=7)))
+        listed(Pages([], tamper=lambda _, page: structs.replace(page, total=7)))
 
 
 def test_a_total_without_end_does_not_ask_without_end() -> None:
     """A server that counts wrongly is refused at once."""
-    reader = Pages(some_jobs(500), tamper=lambda _, page: replace(page, total=10**12))
+    reader = Pages(some_jobs(500), tamper=lambda _, page: structs.replace(page, total=10**12))
     with pytest.raises(
         ListingError, match="has 1,000,000,000,000 jobs, 100 on a page; at most 10,000 pages are read"
     ):

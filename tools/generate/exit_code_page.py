@@ -16,9 +16,10 @@ interrupted after half of its work ends with 130, and one that did some of its a
 
 _USE: Final = """\
 `plan` ends with 0 whether or not there are changes, unless `--detailed-exitcode` is set. Like `apply`, it ends with 3
-if a [guard](troubleshooting.md#guards) holds something back. After an `apply`, 0 means that everything is done, and 3
-that everything else is. 5, 130 and 143 mean that some changes may have been made: run `apply` again to continue; it
-never submits the same request twice. Every other code means that nothing was changed.
+if a [guard](troubleshooting.md#guards) holds something back. After an `apply`, 0 means that all is done that can be
+done now: what waits, for room or for the outcome of a create, is listed as a hold. 3 means that a guard holds back
+the rest. 5, 130 and 143 mean that some changes may have been made: run `apply` again to continue; it never submits the
+same request twice. Every other code means that nothing was changed.
 """
 
 

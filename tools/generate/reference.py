@@ -36,7 +36,7 @@ suspend: false
 retry: {max_attempts: 3, on: [FAILED, TIMEOUT_EXCEEDED]}
 on_change: replace
 on_remove: cancel
-max_failed: 0
+checks: {failed: 0.02, invalid: 0, truncated: 0.1}
 """
 """A spec with every common field; a test loads it."""
 
@@ -84,7 +84,7 @@ _MISTAKES: Final = (
     "retry: {on: [FAIL]}",
     "retry: {on_remove: keep}",
     "on_remove: canceled",
-    "max_failed: 5",
+    "checks: {failed: 5}",
 )
 """Lines with a common mistake; the page shows the message for each."""
 
@@ -100,7 +100,7 @@ def page() -> str:
         f"The endpoints that the API documents for batches: {', '.join(f'`{path}`' for path in KNOWN_ENDPOINTS)}.",
         *(
             block
-            for name in ("retry", "requests", "for_each", "matrix", "rerun", "adopt")
+            for name in ("retry", "checks", "requests", "for_each", "matrix", "rerun", "adopt")
             for block in inner(name, job)
         ),
         _mistakes(),

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 @timeout
 @guard_options
 @options.common
-@click.pass_obj
 def apply(
     env: Environment,
     *,
@@ -65,7 +64,7 @@ def apply(
 
     With --wait, later rounds submit only the attempts that `retry` asks for and the jobs of this plan that the quota
     held, under the same guards; with a saved plan, only attempts at its creates. Exit with 0 only if every job has
-    succeeded within its `max_failed`; with 6 if anything needs attention or another apply, or on --timeout.
+    succeeded and passed its `checks`; with 6 if anything needs attention or another apply, or on --timeout.
     """
     from reconciler.cli.commands.show import read_plan
     from reconciler.cli.output.plan_output import reporting_errors

@@ -109,18 +109,16 @@ def size(job: GithubJob) -> int:
         merged, commit = agreed_plans.merged_pulls(job, project), job.environ.get("GITHUB_SHA")
         pulls = [it for it in merged if it.merge_commit_sha == commit]
         new = agreed_plans.agreed_files(job, project, pulls)
-    large = any(exceeds(job, it, project.settings) for it in new)
+    large = any(exceeds(it, project.settings) for it in new)
     job.set_output("approval", "required" if large else "")
     return ExitCode.OK
 
 
-def exceeds(job: GithubJob, agreed: agreed_plans.AgreedFile, settings: Settings) -> bool:
+def exceeds(agreed: agreed_plans.AgreedFile, settings: Settings) -> bool:
     """Whether a plan submits more than `approve_above`, or how much it submits is not known."""
-    from reconciler.cli.commands.show import read_plan
-
     if settings.approve_above is None:
         return False
-    summary = read_plan(job.folder, agreed.path).summary
+    summary = agreed.document.summary
     return summary.requests_unknown > 0 or summary.requests > settings.approve_above.requests
 
 
@@ -145,7 +143,7 @@ def apply(job: GithubJob) -> int:
     event, settings = job.environ.get("GITHUB_EVENT_NAME"), project.settings
     approved = job.environ.get("RECONCILER_APPROVED") == "true"  # for the plans that `size` looks at
     new = {it.number for it in pulls if it.merge_commit_sha == job.environ.get("GITHUB_SHA")} | {0}
-    large = [it for it in agreed if exceeds(job, it, settings) and not (approved and it.number in new)]
+    large = [it for it in agreed if exceeds(it, settings) and not (approved and it.number in new)]
     for it in large:
         text = f"{it.path.name} exceeds approve_above, and was not approved for this run: it is left out"
         annotate("warning", text)

@@ -26,7 +26,6 @@ from reconciler.vcs import git_process
 @click.command()
 @options.output_format("text", "json")
 @options.common
-@click.pass_obj
 def doctor(env: Environment, *, form: str, common: options.Common) -> int:
     """Check key, host, clock, git and ledger, without creating jobs. Without a key, check the rest."""
     requests: list[RequestRecord] = []
@@ -59,30 +58,25 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Find
             allowed = f"{shared.git.remote} lets this runner push (`git push --dry-run`)"
             yield FindingDoc("ledger push", "ok", f"{allowed}; its rules and hooks were not asked")
 
-    checkout = run.checkout
-    if not git_process.installed(run.project.root):
-        yield FindingDoc(
-            "git",
-            "warning",
-            "git is not installed",
-            "without git, jobs record no commit, and jobs that record one are never cancelled",
-        )
-    elif not checkout.commit:
-        inside = run.env.git(run.project.root).toplevel() is not None
-        what = "this repository has no commit yet" if inside else "not in a git repository"
-        yield FindingDoc("git", "note", f"{what}: jobs record no commit")
-    elif checkout.shallow:
-        yield FindingDoc(
-            "git",
-            "warning",
-            f"{checkout.commit[:7]}, a shallow clone without the commit's ancestors",
-            "fetch the history (in GitHub's checkout action: fetch-depth: 0)",
-        )
-    else:
-        state = "uncommitted changes" if checkout.dirty else "clean"
-        yield FindingDoc("git", "ok", f"{checkout.commit[:7]}, {state}")
+    yield _git(run)
     yield from checks.guarded("ledger push", push)
     yield from checks.guarded("specs", specs)
+
+
+def _git(run: RunContext[ApiT]) -> FindingDoc:
+    checkout = run.checkout
+    commit = checkout.commit[:7]
+    if not git_process.installed(run.project.root):
+        hint = "without git, jobs record no commit, and jobs that record one are never cancelled"
+        return FindingDoc("git", "warning", "git is not installed", hint)
+    if not commit:
+        inside = run.env.git(run.project.root).toplevel() is not None
+        what = "this repository has no commit yet" if inside else "not in a git repository"
+        return FindingDoc("git", "note", f"{what}: jobs record no commit")
+    if checkout.shallow:
+        hint = "fetch the history (in GitHub's checkout action: fetch-depth: 0)"
+        return FindingDoc("git", "warning", f"{commit}, a shallow clone without the commit's ancestors", hint)
+    return FindingDoc("git", "ok", f"{commit}, {'uncommitted changes' if checkout.dirty else 'clean'}")
 
 
 def write(found: Iterable[FindingDoc], target: str, *, form: str) -> None:

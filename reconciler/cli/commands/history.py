@@ -86,7 +86,6 @@ offline = click.option(
 @offline
 @options.output_format(*_FORMATS)
 @options.common
-@click.pass_obj
 def show(
     env: Environment,
     *,
@@ -129,7 +128,6 @@ def show(
 @offline
 @options.output_format("text", "json", "markdown")
 @options.common
-@click.pass_obj
 def verify(env: Environment, *, offline: bool, form: str, common: options.Common) -> int:
     """Compare the ledger, the list of jobs and git, and report contradictions. Exit with 6 if anything is wrong.
 

@@ -74,7 +74,6 @@ ASSUMED = (
     "stays: the difference is shown, and the exit code is 6.",
 )
 @options.common
-@click.pass_obj
 def init(
     env: Environment,
     *,
@@ -166,13 +165,7 @@ def has_specs(project: Project) -> bool:
 
 
 def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Sequence[SkippedJob]]:
-    """Write a spec for each active job that carries no tags.
-
-    Raises:
-        SpecError: the existing specs are invalid.
-        ListingError: the list of jobs could not be read completely.
-        ApiError: the API could not be read.
-    """
+    """Write a spec for each active job that carries no tags. Raises `SpecError` if the existing specs are invalid."""
     with reading(common, env) as run:
         project = run.project
         declared = load(project, now=env.now(), monotonic=env.monotonic).specs if has_specs(project) else ()

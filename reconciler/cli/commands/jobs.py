@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from reconciler.api.client import Reader, Writer
-from reconciler.cli.output.streams import save, write_error, write_stdout
+from reconciler.cli.output.streams import confirmed, save, write_error, write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.session.session import locked, reading, writing
 from reconciler.cli.session.signals import interrupts
@@ -46,7 +46,6 @@ def jobs() -> None:
 )
 @options.output_format("text", "json")
 @options.common
-@click.pass_obj
 def list_(
     env: Environment, *, everybody: bool, statuses: tuple[str, ...], form: str, common: options.Common
 ) -> int:
@@ -73,7 +72,6 @@ def list_(
 @jobs.command()
 @click.argument("file", type=options.PATH)
 @options.common
-@click.pass_obj
 def snapshot(env: Environment, *, file: Path, common: options.Common) -> int:
     """Save the state of the workspace that a plan needs, for `plan --observed` without a key.
 
@@ -111,7 +109,6 @@ def declared_here(run: RunContext[Reader]) -> tuple[tuple[JobSpec, ...], bool]:
 @click.argument("job_id", metavar="ID|NAME")
 @options.output_format("text", "json")
 @options.common
-@click.pass_obj
 def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> int:
     """Show everything the API reports about a job.
 
@@ -128,7 +125,6 @@ def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> 
 @options.yes
 @click.option("--foreign", is_flag=True, help="Allow cancelling a job that is not from this project.")
 @options.common
-@click.pass_obj
 def cancel(
     env: Environment, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, common: options.Common
 ) -> int:
@@ -142,7 +138,7 @@ def cancel(
         found = find_jobs(run, job_ids, live=True)
         for job in found:
             check_owner(job, run.target.project, foreign=foreign)
-        if not yes and not options.confirmed(clean(f"Cancel {', '.join(map(shown, found))}?")):
+        if not yes and not confirmed(clean(f"Cancel {', '.join(map(shown, found))}?")):
             write_stdout("Nothing was done.\n")
             return ExitCode.OK
         interrupted.enter_graceful_shutdown()

@@ -6,11 +6,9 @@ import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
+from reconciler.cli.session.target import ledgers
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.lines import encode, union
 from reconciler.render.ledger_view import ledger_text
 from reconciler.text.plural import pluralize
@@ -24,10 +22,9 @@ def ledger() -> None:
 @ledger.command()
 @options.output_format("text", "jsonl")
 @options.common
-@click.pass_obj
 def show(env: Environment, *, form: str, common: options.Common) -> int:
     """Show all lines, oldest first."""
-    local, shared = ledgers(common, env)
+    _, _, local, shared = ledgers(common, env)
     others = shared.read(shared.fetch()) if shared else ()
     ordered = sorted(union(local.read(), others), key=lambda line: line.at)
     text = "".join(f"{encode(line)}\n" for line in ordered) if form == "jsonl" else ledger_text(ordered)
@@ -42,13 +39,12 @@ def show(env: Environment, *, form: str, common: options.Common) -> int:
     help="Accept that lines were removed from the shared ledger, and do not add them again.",
 )
 @options.common
-@click.pass_obj
 def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> int:
     """Fetch the shared ledger and add its lines to the local one, those too that it has lost since.
 
     The next apply pushes the local lines, so it adds lost ones to the shared ledger again.
     """
-    local, shared = ledgers(common, env)
+    _, _, local, shared = ledgers(common, env)
     if shared is None:
         raise ReconcilerError(
             "this ledger is not shared",
@@ -62,10 +58,3 @@ def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> i
     local.append(*new)
     write_stdout(f"{pluralize(len(new), 'new line')}\n")
     return ExitCode.OK
-
-
-def ledgers(common: options.Common, env: Environment) -> tuple[FileLedger, SharedLedger | None]:
-    """Return the target's ledgers, without a request to the API."""
-    project = open_project(common, env)
-    target = target_of(common, env, project)
-    return local_ledger(project, target), shared_ledger(common, project, target, env)

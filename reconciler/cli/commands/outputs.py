@@ -54,7 +54,6 @@ def outputs() -> None:
 )
 @options.output_format("text", "json")
 @options.common
-@click.pass_obj
 def pull(
     env: Environment,
     *,
@@ -105,7 +104,7 @@ def pull(
         pulling = puller(run, store, specs, owned, asked, incomplete=incomplete)
         pulled = pulling.preview(over) if dry_run else pulling.pull(over)
         joined = () if dry_run else pulling.join(pulled, named)
-        files, kept, unable = delete_files(run, loaded, over)
+        files, kept, unable = delete_files(run, store, loaded, over)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))
         code = first_that_holds(exit_codes(pulled, joined, files, unable=unable) | interrupted.codes)
@@ -133,7 +132,6 @@ def pull(
 )
 @options.output_format("text", "jsonl")
 @options.common
-@click.pass_obj
 def show(
     env: Environment,
     *,
@@ -174,7 +172,6 @@ def show(
 @outputs.command()
 @click.argument("name")
 @options.common
-@click.pass_obj
 def path(env: Environment, *, name: str, common: options.Common) -> int:
     """Print the path or URL of a name's results. Needs no key."""
     from reconciler.outputs.store import FolderStore
@@ -194,7 +191,6 @@ def path(env: Environment, *, name: str, common: options.Common) -> int:
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), required=True)
 @click.option("-o", "--out", type=options.PATH, required=True, metavar="FILE", help="The file to write.")
 @options.common
-@click.pass_obj
 def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, common: options.Common) -> int:
     """Write the results of names as one table, a row for each request. Needs no key.
 

@@ -36,7 +36,6 @@ from reconciler.plans.document import PlanDoc
 @click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @guard_options
 @options.common
-@click.pass_obj
 def plan(
     env: Environment,
     *,

@@ -16,7 +16,6 @@ from reconciler.specs.load import load
 @click.command()
 @options.selection
 @options.chosen
-@click.pass_obj
 def render(env: Environment, *, selection: options.Selection, chosen: options.Chosen) -> int:
     """Print the specs with families, matrices, periods and defaults expanded, one plain document per job.
 

@@ -18,7 +18,6 @@ from reconciler.text.sanitize import clean
 @click.argument("name", metavar="NAME")
 @click.option("--to", metavar="VALUE", help="The new value.  [default: the current value plus one]")
 @options.chosen
-@click.pass_obj
 def rerun(env: Environment, *, name: str, to: str | None, chosen: options.Chosen) -> int:
     """Ask for another run of a job: change `rerun` in its YAML file, and nothing else.
 

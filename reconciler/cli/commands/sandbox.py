@@ -69,7 +69,6 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 
 @sandbox.command()
 @options.chosen
-@click.pass_obj
 def reset(env: Environment, *, chosen: options.Chosen) -> int:
     """Delete everything in the embedded sandbox: its jobs, its files and its ledger."""
     folder = find_project(env, chosen).root / ".reconciler" / "sandbox"

@@ -18,7 +18,6 @@ from reconciler.render.status_view import formatted, status_doc
 @options.output("text", "json", "markdown")
 @click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @options.common
-@click.pass_obj
 def status(
     env: Environment,
     *,

@@ -31,7 +31,6 @@ from reconciler.text.plural import pluralize
 @options.chosen
 @options.no_cache
 @options.output_format("text", "json", "github")
-@click.pass_obj
 def validate(
     env: Environment, *, paths: tuple[Path, ...], chosen: options.Chosen, no_cache: bool, form: str
 ) -> int:
@@ -48,8 +47,8 @@ def validate(
         if form == "github":
             write_annotations(problems_github(error.problems))
             write_stderr(count_line(error.problems))
-            return ExitCode.FAILED
-        write_stdout(pretty(validation_doc((), error.problems)))
+        else:
+            write_stdout(pretty(validation_doc((), error.problems)))
         return ExitCode.FAILED
     warnings = tuple(sorted({it for loaded in found.values() for it in loaded.warnings}))
     if form == "github":

@@ -30,7 +30,6 @@ timeout = click.option(
 @timeout
 @options.output("text", "json", "markdown")
 @options.common
-@click.pass_obj
 def wait(
     env: Environment,
     *,
@@ -41,7 +40,7 @@ def wait(
 ) -> int:
     """Wait until declared jobs have ended: all of them, or those that NAMES (names or globs) select.
 
-    Exit with 0 only if all of them have succeeded within their `max_failed`; with 6 if anything needs attention or an
+    Exit with 0 only if all of them have succeeded and passed their `checks`; with 6 if anything needs attention or an
     apply, or on --timeout. Nothing is submitted or cancelled, and jobs keep running when the wait ends. For jobs that
     take days, run apply every hour instead of keeping a runner waiting.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from reconciler import file_access
@@ -71,21 +72,21 @@ def write_plan(
 ) -> None:
     """Write a plan, with the exact commands that apply it and more lines about it."""
     everything = output.everything
+    markdown = partial(plan_markdown, document, remarks, everything=everything)
     if output.comment is not None or output.form == "github":
-        publish(env, plan_markdown(document, remarks=remarks, everything=everything), output)
+        publish(env, markdown(), output)
     match output.form:
         case "json":
             write_stdout(plan_bytes(document))
         case "markdown":
-            write_stdout(plan_markdown(document, remarks=remarks, everything=everything))
+            write_stdout(markdown())
+        case "github":
+            write_annotations(plan_github(document, remarks, everything=everything))
         case "":
             pass
-        case "github":
-            write_annotations(plan_github(document, remarks=remarks, everything=everything))
         case _:
-            text = plan_text(
-                document, colour=env.colour("stdout"), next_step=next_step, everything=everything
-            )
+            colour = env.colour("stdout")
+            text = plan_text(document, colour=colour, next_step=next_step, everything=everything)
             write_stdout(text + "".join(f"  {clean(line)}\n" for line in remarks))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
+from reconciler.cli.output.streams import WrappedStream
 from reconciler.telemetry.progress import UNWATCHED, Progress, ProgressKind
 from reconciler.text.plural import pluralize, size, span
 
@@ -150,22 +151,11 @@ class ProgressBars(_ProgressCounts):
 
     def stream(self) -> TextIO:
         """Return the terminal as a stream for other output."""
-        return cast("TextIO", _ClearingStream(self._stream, self))
+        return cast("TextIO", WrappedStream(self._stream, self._write))
 
-
-class _ClearingStream:
-    """A stream that clears the bars before each write."""
-
-    def __init__(self, stream: TextIO, bars: ProgressBars) -> None:
-        self._stream = stream
-        self._bars = bars
-
-    def write(self, text: str) -> int:
-        self._bars.clear()
+    def _write(self, text: str) -> int:
+        self.clear()
         return self._stream.write(text)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
 
 
 def work_bars(env: Environment) -> ProgressBars | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TextIO, cast
@@ -35,18 +35,22 @@ def configure_streams() -> None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-class RunnerLog:
-    """A stream of a job of GitHub Actions, on which no line is a command. Other attributes are those of the stream."""
+class WrappedStream:
+    """A stream that is written to by a function. Other attributes are those of the stream."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, write: Callable[[str], int]) -> None:
         self.stream = stream
-
-    def write(self, text: str) -> int:
-        """Write text without commands."""
-        return self.stream.write(without_commands(text))
+        self.write = write
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.stream, name)
+
+
+class RunnerLog(WrappedStream):
+    """A stream of a job of GitHub Actions, on which no line is a command."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream, lambda text: stream.write(without_commands(text)))
 
 
 @contextmanager
@@ -107,6 +111,17 @@ def write_stderr(text: str) -> None:
         click.echo(text, err=True, color=True)
     except OSError:
         _redirect_to_devnull(sys.stderr)
+
+
+def confirmed(question: str) -> bool:
+    """Ask on the terminal. The end of the input (Ctrl-D) counts as no."""
+    try:
+        return click.confirm(question, default=False, err=True)
+    except click.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise
+        click.echo(err=True)
+        return False
 
 
 def write_error(env: Environment, error: ReconcilerError) -> None:

@@ -108,43 +108,52 @@ _CHOICE: Final = (
         help="Keep specs and settings within a policy, a file outside of the repository.  [env: RECONCILER_POLICY]",
     ),
 )
-chosen: Final = collect("chosen", Chosen, *_CHOICE)
-common: Final = collect(
-    "common",
-    Common,
-    *_CHOICE,
-    click.option(
-        "--sandbox/--no-sandbox",
-        default=None,
-        help="Use the embedded sandbox: no key, no charges.  [env: RECONCILER_SANDBOX]",
-    ),
-    click.option("--base-url", metavar="URL", help="Use another API host.  [env: MISTRAL_BASE_URL]"),
-    click.option(
-        "--api-key-file",
-        type=PATH,
-        metavar="FILE",
-        help="Read the API key from a file.  [default: env MISTRAL_API_KEY]",
-    ),
-    click.option(
-        "--local-ledger",
-        is_flag=True,
-        help="If the shared ledger is unreachable, use the local one. Duplicate protection is weaker.",
-    ),
-    no_cache,
-    click.option(
-        "--log-format",
-        type=click.Choice(["auto", "console", "json"]),
-        default="auto",
-        help="Format of the log on stderr; auto: readable on a terminal, else JSON lines.",
-    ),
-    click.option(
-        "--log-level",
-        type=click.Choice(["debug", "info", "warning", "error"]),
-        help="Minimum level of events on stderr.  [env: RECONCILER_LOG_LEVEL; default: warning]",
-    ),
-    click.option(
-        "--log-file", type=PATH, metavar="FILE", help="Append all log events to a file as JSON lines."
-    ),
+
+
+def _with_environment(options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds options, and passes the environment of the process as the first argument."""
+    return lambda command: options(click.pass_obj(command))  # type: ignore[arg-type]  # click drops the type
+
+
+chosen: Final = _with_environment(collect("chosen", Chosen, *_CHOICE))
+common: Final = _with_environment(
+    collect(
+        "common",
+        Common,
+        *_CHOICE,
+        click.option(
+            "--sandbox/--no-sandbox",
+            default=None,
+            help="Use the embedded sandbox: no key, no charges.  [env: RECONCILER_SANDBOX]",
+        ),
+        click.option("--base-url", metavar="URL", help="Use another API host.  [env: MISTRAL_BASE_URL]"),
+        click.option(
+            "--api-key-file",
+            type=PATH,
+            metavar="FILE",
+            help="Read the API key from a file.  [default: env MISTRAL_API_KEY]",
+        ),
+        click.option(
+            "--local-ledger",
+            is_flag=True,
+            help="If the shared ledger is unreachable, use the local one. Duplicate protection is weaker.",
+        ),
+        no_cache,
+        click.option(
+            "--log-format",
+            type=click.Choice(["auto", "console", "json"]),
+            default="auto",
+            help="Format of the log on stderr; auto: readable on a terminal, else JSON lines.",
+        ),
+        click.option(
+            "--log-level",
+            type=click.Choice(["debug", "info", "warning", "error"]),
+            help="Minimum level of events on stderr.  [env: RECONCILER_LOG_LEVEL; default: warning]",
+        ),
+        click.option(
+            "--log-file", type=PATH, metavar="FILE", help="Append all log events to a file as JSON lines."
+        ),
+    )
 )
 
 
@@ -236,14 +245,3 @@ def output(*choices: str, comment: bool = False) -> Callable[[F], F]:
 
 
 yes: Final = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-
-
-def confirmed(question: str) -> bool:
-    """Ask on the terminal. The end of the input (Ctrl-D) counts as no."""
-    try:
-        return click.confirm(question, default=False, err=True)
-    except click.Abort as abort:
-        if isinstance(abort.__context__, KeyboardInterrupt):
-            raise
-        click.echo(err=True)
-        return False

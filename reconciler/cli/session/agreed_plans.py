@@ -19,6 +19,7 @@ from reconciler.plans import plan_file
 from reconciler.text.timestamps import rfc3339
 
 if TYPE_CHECKING:
+    from reconciler.plans.document import PlanDoc
     from reconciler.specs.project import Project
     from reconciler.vcs.github import Artifact, Pull
 
@@ -30,6 +31,7 @@ class AgreedFile:
     """A downloaded plan that was agreed to."""
 
     path: Path
+    document: PlanDoc
     number: int = 0
     """The pull request; 0 for a plan that was confirmed by hand."""
     head: str = ""
@@ -91,11 +93,11 @@ def agreed_files(job: GithubJob, project: Project, pulls: list[Pull]) -> list[Ag
         if plan is not None:
             path = download(job, plan, f"plan-{pull.number}.json")
             try:
-                plan_file.decode(file_access.read(path))
+                document = plan_file.decode(file_access.read(path))
             except ReconcilerError as error:  # damaged, or of another version of this tool
                 annotate("warning", f"{path.name} agrees to nothing: {error}")
             else:
-                found.append(AgreedFile(path=path, number=pull.number, head=pull.head.sha))
+                found.append(AgreedFile(path=path, document=document, number=pull.number, head=pull.head.sha))
     digest = str((job.event.inputs or {}).get("plan") or "")
     return [*found, confirmed_plan(job, digest)] if digest else found
 
@@ -114,8 +116,9 @@ def confirmed_plan(job: GithubJob, text: str) -> AgreedFile:
     found = job.github.artifacts(job.artifact("plan", plan_file.short(digest[1])))
     for plan in (it for it in found if (it.workflow_run or {}).get("head_branch") == job.default_branch):
         path = download(job, plan, "plan-confirmed.json")
-        if plan_file.digest_of(file_access.read(path)) == f"sha256:{digest[1]}":
-            return AgreedFile(path=path)
+        data = file_access.read(path)
+        if plan_file.digest_of(data) == f"sha256:{digest[1]}":
+            return AgreedFile(path=path, document=plan_file.decode(data))
     raise ReconcilerError(
         f"no plan of {job.default_branch} has the digest {plan_file.short(digest[1])}…", hint=hint
     )

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from reconciler.api.client import Writer
 from reconciler.cli.output.job_bars import job_bars
 from reconciler.cli.output.plan_output import write_outcomes, write_plan
-from reconciler.cli.output.streams import write_error, write_stderr, write_stdout
-from reconciler.cli.params.options import Output, confirmed
+from reconciler.cli.output.streams import confirmed, write_error, write_stderr, write_stdout
+from reconciler.cli.params.options import Output
 from reconciler.cli.session.session import locked
 from reconciler.cli.session.signals import Interrupts, signal_name
 from reconciler.context import RunContext

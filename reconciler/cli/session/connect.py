@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 from reconciler.api.errors import TOO_MANY_REQUESTS
 from reconciler.api.http import Observer
@@ -52,7 +53,8 @@ def transport(env: Environment, project: Project, target: Target, stack: ExitSta
     """
     if not target.sandbox:
         limits = project.settings.limits
-        return https_transport(target.base_url, connections=limits.reads_in_flight + limits.in_flight)
+        connections = limits.reads_in_flight + limits.in_flight
+        return https_transport(target.base_url, connections=connections, client_certificate=True)
     with sandbox_installed():
         from reconciler.sandbox.app import make_app
         from reconciler.sandbox.store import Store

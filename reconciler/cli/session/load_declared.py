@@ -46,8 +46,8 @@ def load_declared(
         only_shown=only_shown,
     )
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
-    texts = [problems_text(loaded.warnings, colour=run.env.colour("stderr")) if loaded.warnings else ""]
-    for text in filter(None, [*texts, left_out(loaded.errors)]):
+    warnings = problems_text(loaded.warnings, colour=env.colour("stderr"))
+    for text in filter(None, [warnings, left_out(loaded.errors)]):
         if text not in run.reported:
             run.reported.add(text)
             write_stderr(text)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from msgspec import structs
 
@@ -19,8 +17,9 @@ from reconciler.documents.reports import DeletedFile
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import JobSpec, OwnedJob, RunKey, UploadedFile
-from reconciler.outputs.place import local_folder, open_place
+from reconciler.outputs.place import local_folder
 from reconciler.outputs.retention import KeptError, Retention
+from reconciler.outputs.store import ResultStore
 from reconciler.planning import adoption, sharing
 from reconciler.render.problems import left_out
 from reconciler.runs.apply import publish
@@ -39,7 +38,7 @@ def declared(run: RunContext[Reader]) -> Loaded:
 
 
 def delete_files(
-    run: RunContext[Reader], loaded: Loaded, over: Sequence[OwnedJob]
+    run: RunContext[Reader], store: ResultStore, loaded: Loaded, over: Sequence[OwnedJob]
 ) -> tuple[tuple[DeletedFile, ...], str, bool]:
     """Delete at the provider the files of our ended jobs `over` that `keep_at_provider` no longer keeps.
 
@@ -48,7 +47,7 @@ def delete_files(
     texts = structs.asdict(run.project.settings.keep_at_provider)
     keep = {kind: duration(text) for kind, text in texts.items() if text}
     try:
-        return _delete_files(run, loaded, over, keep) if keep else (), "", False
+        return _delete_files(run, store, loaded, over, keep) if keep else (), "", False
     except (KeptError, LockHeldError) as error:
         return (), str(error), False
     except (ReconcilerError, OSError) as error:
@@ -56,7 +55,11 @@ def delete_files(
 
 
 def _delete_files(
-    run: RunContext[Reader], loaded: Loaded, over: Sequence[OwnedJob], keep: Mapping[str, float]
+    run: RunContext[Reader],
+    store: ResultStore,
+    loaded: Loaded,
+    over: Sequence[OwnedJob],
+    keep: Mapping[str, float],
 ) -> tuple[DeletedFile, ...]:
     on_ci = run.source.run_url or run.env.environ.get("CI")
     if on_ci and local_folder(run.project, run.env.environ) is not None:
@@ -67,15 +70,13 @@ def _delete_files(
         part.id for spec in loaded.specs for part in spec.inputs if isinstance(part, UploadedFile)
     )
     jobs = [it.job for it in over if not it.adopted]
-    with TemporaryDirectory() as staging:
-        store = open_place(run.project, run.env.environ, staging=Path(staging))
-        retention = Retention(run=run, keep=keep, jobs=jobs, store=store, named=named)
-        pulled = retention.verified()
-        if not (pulled and isinstance(run.api, Writer)):
-            return retention.find(pulled)
-        with locked(run):
-            files = retention.delete(run.api, retention.find(pulled))
-            publish(run)
+    retention = Retention(run=run, keep=keep, jobs=jobs, store=store, named=named)
+    pulled = retention.verified()
+    if not (pulled and isinstance(run.api, Writer)):
+        return retention.find(pulled)
+    with locked(run):
+        files = retention.delete(run.api, retention.find(pulled))
+        publish(run)
     return files
 
 

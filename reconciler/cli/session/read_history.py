@@ -9,7 +9,7 @@ from msgspec import structs
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
+from reconciler.cli.session.target import ledgers
 from reconciler.constraints import NAME_PATTERN
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
@@ -42,9 +42,7 @@ def read(
     """
     jobs, settled = None, env.now()
     if offline:
-        project = open_project(common, env)
-        target = target_of(common, env, project)
-        local, shared = local_ledger(project, target), shared_ledger(common, project, target, env)
+        project, target, local, shared = ledgers(common, env)
         fetched = tuple(shared.read(shared.fetched())) if shared else ()
         lines = union(fetched, local.read()) if fetched else tuple(local.read())
     else:

@@ -11,21 +11,23 @@ from typing import Final
 
 from reconciler.api.key import ApiKeyError, read_key
 from reconciler.cli.params.options import Chosen, Common
-from reconciler.cli.session.policy import find_policy
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.file_access import within
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_calls import LedgerGit
 from reconciler.model import Target
 from reconciler.outputs.place import check_untracked
 from reconciler.settings import API
+from reconciler.specs.policy import Policy
 from reconciler.specs.project import (
     CONFIG_NAME,
     STATE,
     Project,
     environment_names,
     load_project,
+    read_policy,
     settings_error,
 )
 from reconciler.specs.same_project import check_same_project
@@ -76,9 +78,8 @@ def find_project(env: Environment, chosen: Chosen, key_file: Path | None = None)
             used.
         SpecError: they are invalid, or the policy is.
     """
-    file = (
-        env.cwd / key_file if key_file and (env.cwd / key_file).is_file() else None
-    )  # a pipe is read only once
+    # A pipe is read only once.
+    file = env.cwd / key_file if key_file and (env.cwd / key_file).is_file() else None
     project = load_project(
         config_file(env, chosen.config),
         environment=environment_of(env, chosen),
@@ -88,6 +89,29 @@ def find_project(env: Environment, chosen: Chosen, key_file: Path | None = None)
     check_state(project, env)
     policy = find_policy(env, chosen, project)
     return replace(project, policy=policy, settings=policy.capped(project.settings)) if policy else project
+
+
+def find_policy(env: Environment, chosen: Chosen, project: Project) -> Policy | None:
+    """Return the policy that `--policy`, else `RECONCILER_POLICY`, names; None if neither does.
+
+    It must not be a part of the checkout: then a pull request could change it.
+
+    Raises:
+        ReconcilerError: it does not exist, cannot be read, or is in the checkout.
+        SpecError: it has mistakes.
+    """
+    named = chosen.policy or env.environ.get("RECONCILER_POLICY")
+    if not named:
+        return None
+    path = Path(os.path.abspath(env.cwd / named))  # noqa: PTH100 - links are followed below
+    top = os.path.realpath(env.git(project.root).toplevel() or project.root)
+    if any(within(os.path.realpath(it), top) for it in (path, *path.parents)):
+        message = f"the policy {path} is in the checkout, so a pull request could change it"
+        raise ReconcilerError(message, hint="name a file outside of the repository")
+    if not path.exists():
+        hint = "correct --policy or RECONCILER_POLICY; without its policy, nothing runs"
+        raise ReconcilerError(f"the policy {path} does not exist", hint=hint)
+    return read_policy(Path(os.path.realpath(path.parent)) / path.name, project)
 
 
 def quoting(env: Environment, root: Path, key_file: Path | None) -> Quote:
@@ -159,6 +183,13 @@ def check_other_settings(project: Project, env: Environment) -> None:
     """
     git = env.git(project.root)
     check_same_project(project, git.toplevel(), git.tracked_named(CONFIG_NAME))
+
+
+def ledgers(common: Common, env: Environment) -> tuple[Project, Target, FileLedger, SharedLedger | None]:
+    """Return the project, its target and the target's ledgers, without a request to the API."""
+    project = open_project(common, env)
+    target = target_of(common, env, project)
+    return project, target, local_ledger(project, target), shared_ledger(common, project, target, env)
 
 
 def local_ledger(project: Project, target: Target) -> FileLedger:

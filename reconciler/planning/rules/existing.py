@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model import Job, Phase
+from reconciler.model import Checks, Job, Phase
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Verdict, Work
@@ -27,8 +27,8 @@ def unsettled(case: Case) -> Actions:
 @rule(
     Standing.SUCCEEDED,
     "a job of the wanted work SUCCEEDED and nothing is left to submit, or results answer every request",
-    "Keep `succeeded`, or `adopted` (attention if the share of failed requests exceeds `max_failed`, or if "
-    "answers are missing); ACTIVE twins: Cancel `duplicate`",
+    "Keep `succeeded`, or `adopted` (attention if one of its `checks` does not hold, or if answers are "
+    "missing); ACTIVE twins: Cancel `duplicate`",
     applies=lambda case: case.work_is_wanted and case.succeeded,
 )
 def succeeded(case: Case) -> Actions:
@@ -36,16 +36,20 @@ def succeeded(case: Case) -> Actions:
     if case.work is not None and case.work.verdict is Verdict.COMPLETE:
         return (_complete(case, case.work), *_duplicates(case))
     owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
-    job, total = owned.job, owned.requests or 0
-    allowed = case.spec.max_failed if case.spec else 0.0
-    bad = total > 0 and job.failed_requests / total > allowed
+    job, total, checked = owned.job, owned.requests or 0, owned.checked
+    counts = {"failed": (job.failed_requests, total)}
+    if case.work is not None:
+        counts["failed"] = (case.work.part.of - case.work.part.reused, case.work.part.of)
+    if checked:
+        counts |= {name: (getattr(checked, name), checked.answers) for name in ("invalid", "truncated")}
+    broken = (case.spec.checks if case.spec else Checks()).broken(counts)
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
     if case.work is not None:
         failed = "" if owned.difference else case.work.unanswered
-        bad = case.work.share_without_answer > allowed
-    detail = "; ".join(filter(None, (failed, owned.difference, owned.checked)))
+    words = (failed, owned.difference, checked.words if checked else "", *broken.values())
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
-    kept = Keep(job=job, reason=reason, detail=detail, attention=bad or bool(owned.difference))
+    attention = bool(broken or owned.difference)
+    kept = Keep(job=job, reason=reason, detail="; ".join(filter(None, words)), attention=attention)
     return (kept, *_duplicates(case))
 
 

@@ -45,16 +45,11 @@ class Blocks:
             yield from self._pieces(self._hash_concurrently(pool, digest.update))
         self.sha256 = digest.hexdigest()
 
-    def _read(self) -> Iterator[bytes]:
-        while block := self._stream.read(BLOCK):
-            yield block
-            self._on_progress(len(block))
-
     def _hash_concurrently(
         self, pool: ThreadPoolExecutor, update: Callable[[bytes], None]
     ) -> Iterator[bytes]:
         """Hash each block in a thread while its lines are processed: hashlib releases the interpreter's lock."""
-        for block in self._read():
+        while block := self._stream.read(BLOCK):
             if len(block) < BLOCK:  # not worth a thread
                 update(block)
                 yield block
@@ -62,6 +57,7 @@ class Blocks:
                 hashing = pool.submit(update, block)
                 yield block
                 hashing.result()
+            self._on_progress(len(block))
 
     def _pieces(self, blocks: Iterator[bytes]) -> Iterator[Text]:
         rest = bytearray()

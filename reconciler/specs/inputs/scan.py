@@ -36,15 +36,9 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     body: dict[str, Any]
 
 
-class _Body(msgspec.Struct):
-    """The body of a long line: checked as JSON and skipped, since decoding takes many times its size."""
-
-    messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    input: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    inputs: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    prompt: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    document: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    model: Any = msgspec.UNSET
+_SKIPPED: Final = [(name, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for name in FIELDS]
+_Body = msgspec.defstruct("_Body", [*_SKIPPED, ("model", Any, msgspec.UNSET)])
+"""The body of a long line: checked as JSON and skipped, since decoding takes many times its size."""
 
 
 class _LongLine(msgspec.Struct, forbid_unknown_fields=True):

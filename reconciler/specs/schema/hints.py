@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from reconciler.catalogue.bodies import BODIES, OTHER_NAMES
+from reconciler.model import Checks
 from reconciler.specs.period import meant
 from reconciler.specs.schema.types import PLAIN
 
@@ -15,6 +16,7 @@ _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
 NO_VARIABLES: Final = "specs have no variables: write the value, or a `matrix` of values"
 _AS_MAPPING: Final = {
     "adopt": "{job: ID}",
+    "checks": "{failed: 0.02}",
     "for_each": "{files: [data/*.jsonl]}",
     "matrix": "{model: [mistral-small-2603, mistral-large-2512]}",
     "metadata": "{team: search}",
@@ -72,12 +74,12 @@ def _hours(text: str) -> str:
 
 def _share(text: str) -> str:
     found = _PERCENT.fullmatch(text)
-    return f"write `{float(found[1]) / 100:g}`: it is a share of all requests" if found else ""
+    return f"write `{float(found[1]) / 100:g}`: it is a share" if found else ""
 
 
 _OF_TEXT: Final[dict[str, Callable[[str], str]]] = {
     "every": lambda text: f"write `{meant(text)}`" if meant(text) else "",
-    "max_failed": _share,
+    **dict.fromkeys(Checks.__struct_fields__, _share),
     "name": placeholder_meant,
     "timeout_hours": _hours,
 }

@@ -16,11 +16,12 @@ from msgspec.structs import fields
 
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.constraints import matching, such_as
-from reconciler.model import Retry
+from reconciler.model import Checks, Retry
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
     ForEachFields,
+    Grouped,
     Hours,
     JobId,
     MatrixFields,
@@ -33,7 +34,6 @@ from reconciler.specs.schema.types import (
     Paths,
     PeriodFields,
     RerunText,
-    Share,
     WorkDigest,
     optional_fields,
 )
@@ -74,6 +74,10 @@ class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     without a status, `http_429` a status, `http_4xx` and `http_5xx` a hundred of them."""
 
 
+class ChecksFields(Checks, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shares above which a succeeded job needs attention."""
+
+
 class AdoptFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A job without tags that counts as this spec's job."""
 
@@ -84,7 +88,7 @@ class AdoptFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     declares now. Writing it confirms that the job did this work."""
 
 
-class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A spec: one job, or a family of them."""
 
     EXACTLY_ONE: ClassVar = (
@@ -92,7 +96,6 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ("model", "agent_id", "matrix.model", "matrix.agent_id"),
         ("input_files", "requests", "for_each"),
     )
-    """A spec holds exactly one field of each group."""
 
     name: Annotated[Name, such_as("ticket-classes")]
     """The job's name in plans, folders and tables; unique in the project, ignoring case. It is not part of the work's
@@ -145,31 +148,11 @@ class JobFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     on_remove: OnRemove = "cancel"
     """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
     cancels nothing."""
-    max_failed: Share = 0.0
-    """Share of failed requests above which a succeeded job needs attention."""
+    checks: ChecksFields = ChecksFields()
+    """Shares above which a succeeded job needs attention. A change submits nothing."""
     adopt: AdoptFields | UnsetType = UNSET
     """A job that was created without this tool and counts as this spec's job: see [adopting existing
     jobs](#adopting-existing-jobs)."""
-
-    def __post_init__(self) -> None:
-        """Check the rule that the types cannot express.
-
-        Raises:
-            ValueError: a group has no field, or more than one.
-        """
-        for own, varied in _GROUPS:
-            held = [getattr(self, name) for name in own]
-            if self.matrix is not UNSET:
-                held += [getattr(self.matrix, name) for name in varied]
-            if len(held) - held.count(UNSET) != 1:
-                raise ValueError(f"exactly one of {', '.join(own)}")
-
-
-_GROUPS: Final = [
-    ([it for it in group if "." not in it], [it.partition(".")[2] for it in group if "." in it])
-    for group in JobFields.EXACTLY_ONE
-]
-"""For each group: the fields of a spec, and those of its matrix."""
 
 
 def fields_of(model: type[Struct], without: Collection[str] = ()) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reconciler.constraints import NAME_PATTERN, NAME_RULE, matching
 from reconciler.settings import ApplyFrom, Guards, ProjectName, Settings
 from reconciler.specs.schema.job_fields import JobFields, fields_of
-from reconciler.specs.schema.types import optional_fields
+from reconciler.specs.schema.types import Grouped, optional_fields
 
 if TYPE_CHECKING:
     SetFields = dict[str, Any]
@@ -33,7 +33,7 @@ class EnvironmentFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Rules about the checkout that differ from those of the file."""
 
 
-class SettingsFile(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SettingsFile(Settings, Grouped, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The contents of `reconciler.yaml`."""
 
     EXACTLY_ONE: ClassVar = (("project", "environments"),)
@@ -43,12 +43,3 @@ class SettingsFile(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     everything. 1 to 100 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or a digit."""
     environments: Annotated[dict[_EnvironmentName, EnvironmentFields], Meta(min_length=1)] | UnsetType = UNSET
     """In place of `project`: [environments](#environments), of which `--env` chooses one."""
-
-    def __post_init__(self) -> None:
-        """Check the rule that the types cannot express.
-
-        Raises:
-            ValueError: neither a project nor environments, or both.
-        """
-        if (self.project is UNSET) == (self.environments is UNSET):
-            raise ValueError("either project or environments")

@@ -7,7 +7,7 @@ period.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
@@ -45,7 +45,6 @@ RerunText = Annotated[
     matching(r"^[ -~]*", "not plain ASCII on one line", "use letters, digits and punctuation"),
 ]
 Hours = Annotated[int, Meta(ge=1, le=168)]
-Share = Annotated[float, Meta(ge=0, le=1)]
 OnChange = Literal["replace", "finish"]
 OnRemove = Literal["cancel", "keep"]
 
@@ -65,7 +64,6 @@ _PLAIN_TYPES: Final[dict[str, Any]] = {
     "suspend": bool,
     "on_change": OnChange,
     "on_remove": OnRemove,
-    "max_failed": Share,
 }
 PLAIN: Final = tuple(_PLAIN_TYPES)
 """The fields with one plain value: a matrix can vary them, and `{field}` is their placeholder."""
@@ -79,6 +77,26 @@ def optional_fields(title: str, types: Mapping[str, Any]) -> type[Struct]:
     """Return a model of fields of which none is required, from the type of each."""
     defined = [(name, it, UNSET) for name, it in types.items()]
     return defstruct(title, defined, kw_only=True, frozen=True, forbid_unknown_fields=True)
+
+
+class Grouped:
+    """A model that holds exactly one field of each group, which its types cannot express."""
+
+    __slots__ = ()
+    EXACTLY_ONE: ClassVar[tuple[tuple[str, ...], ...]]
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` if a group has no field, or more than one."""
+        for group in self.EXACTLY_ONE:
+            if [_field(self, name) is UNSET for name in group].count(False) != 1:
+                raise ValueError(f"exactly one of {', '.join(group)}")
+
+
+def _field(model: object, name: str) -> object:
+    """Return the value of a field; `matrix.model` is a nested one."""
+    outer, _, inner = name.partition(".")
+    value = getattr(model, outer)
+    return getattr(value, inner, UNSET) if inner else value
 
 
 class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

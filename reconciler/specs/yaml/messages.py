@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 from yaml.scanner import ScannerError
 
+from reconciler.errors import Problem
 from reconciler.specs.yaml.source import START, Place, SourceFile
 
 INVISIBLE: Final = re.compile(
@@ -40,14 +41,6 @@ class PureParser(yaml.SafeLoader):
             ) from error
 
 
-class ParserMessage(NamedTuple):
-    """The place, the message and the hint."""
-
-    place: Place
-    message: str
-    hint: str
-
-
 class _Row(NamedTuple):
     parser_text: str
     """A part of the parser's context or problem."""
@@ -58,9 +51,10 @@ class _Row(NamedTuple):
 
 
 _TOO_DEEP: Final = "maximum nesting"
+_CANNOT_BEGIN: Final = "cannot start any token"
 
+_TAB: Final = "a tab in the indentation", "indent with spaces"
 _BACKSLASH: Final = "write `\\\\` for a backslash, or use single quotes"
-_UNEXPECTED_COLON: Final = "unexpected `:`", "put text that contains `: ` in quotes"
 _ROWS: Final = (
     _Row(_TOO_DEEP, "nested too deeply for the YAML parser", "use fewer levels"),
     _Row(
@@ -70,7 +64,8 @@ _ROWS: Final = (
     ),
     _Row("sequence entries are not allowed", "unexpected list item", "begin the item on a new line"),
     _Row("mapping keys are not allowed", "unexpected `?`", "put the text in quotes"),
-    _Row("tab character", "a tab in the indentation", "indent with spaces"),
+    _Row("tab character", *_TAB),
+    _Row(_CANNOT_BEGIN, *_TAB),
     _Row("unknown escape", "unknown escape", _BACKSLASH),
     _Row("Unicode character escape", NOT_A_CHARACTER, WRITE_CHARACTER),
     _Row("an anchor", "`&` begins an anchor, but no name follows", "put the text in quotes"),
@@ -98,29 +93,28 @@ _ROWS: Final = (
     _Row("block scalar", "unexpected text after `|` or `>`", "begin the text on the next line"),
     _Row("'-' indicator", "unexpected text in a list", "begin the item with `- `, or check the indentation"),
     _Row("block", "unexpected text", "put the whole value in quotes, or check the indentation"),
+    _Row("", "not valid YAML from here on", "put text with special characters in quotes"),
 )
-_CANNOT_BEGIN: Final = "cannot start any token"
 
 
-def parser_message(source: SourceFile, error: yaml.YAMLError) -> ParserMessage:
-    """Return the message for an error of the parser."""
+def parser_problem(source: SourceFile, error: yaml.YAMLError) -> Problem:
+    """Return the problem for an error of the parser."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        unseen = INVISIBLE.search(source.text)
-        return unseen_at(source, unseen) if unseen else _otherwise(START)
+        return unseen(source) or source.problem(START, _ROWS[-1].message, hint=_ROWS[-1].hint)
     place = Place(error.problem_mark.line, error.problem_mark.column)
+    character = source.line(place)[place.column : place.column + 1]
     parser_text = f"{error.context} {error.problem}"
-    if _CANNOT_BEGIN in parser_text:
-        return _cannot_begin(source, place)
+    if _CANNOT_BEGIN in parser_text and character != "\t":
+        return source.problem(place, f"a value cannot begin with `{character}`", hint="put it in quotes")
     end = source.place_of(max(0, len(source.text.rstrip()) - 1))
     if "flow node" in parser_text and place >= end:
-        return ParserMessage(end, "missing `]` or `}`", "close the list or mapping")
-    if "',' or '" in parser_text and source.line(place)[place.column : place.column + 1] == ":":
-        return ParserMessage(place, *_UNEXPECTED_COLON)
-    row = next((row for row in _ROWS if row.parser_text in parser_text), None)
-    if row is None:
-        return _otherwise(place)
-    opening = error.context_mark if row.at_opening else None
-    return ParserMessage(Place(opening.line, opening.column) if opening else place, row.message, row.hint)
+        return source.problem(end, "missing `]` or `}`", hint="close the list or mapping")
+    if "',' or '" in parser_text and character == ":":
+        return source.problem(place, "unexpected `:`", hint="put text that contains `: ` in quotes")
+    row = next(row for row in _ROWS if row.parser_text in parser_text)
+    if row.at_opening and (opening := error.context_mark):
+        place = Place(opening.line, opening.column)
+    return source.problem(place, row.message, hint=row.hint)
 
 
 def too_deep_at(source: SourceFile, error: yaml.YAMLError) -> int:
@@ -135,21 +129,12 @@ def too_deep_at(source: SourceFile, error: yaml.YAMLError) -> int:
     return end if _TOO_DEEP in f"{error.problem}" and end < len(source.text) else 0
 
 
-def unseen_at(source: SourceFile, found: re.Match[str]) -> ParserMessage:
-    """Return the message for a character that a spec must not contain."""
+def unseen(source: SourceFile) -> Problem | None:
+    """Return the problem with the first character that a spec must not contain, None if there is none."""
+    found = INVISIBLE.search(source.text)
+    if found is None:
+        return None
     code = f"{ord(found[0]):04x}"
     message = f"the invisible character U+{code.upper()} is not allowed"
-    return ParserMessage(
-        source.place_of(found.start()), message, f'remove it, or write `"\\u{code}"` if it is intended'
-    )
-
-
-def _cannot_begin(source: SourceFile, place: Place) -> ParserMessage:
-    character = source.line(place)[place.column : place.column + 1]
-    if character == "\t":
-        return ParserMessage(place, "a tab in the indentation", "indent with spaces")
-    return ParserMessage(place, f"a value cannot begin with `{character}`", "put it in quotes")
-
-
-def _otherwise(place: Place) -> ParserMessage:
-    return ParserMessage(place, "not valid YAML from here on", "put text with special characters in quotes")
+    hint = f'remove it, or write `"\\u{code}"` if it is intended'
+    return source.problem(source.place_of(found.start()), message, hint=hint)

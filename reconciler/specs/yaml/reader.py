@@ -45,9 +45,8 @@ def read(
     source: SourceFile, limits: Limits, *, parser: Callable[[str], Any] = FASTEST
 ) -> tuple[list[Document], list[Problem]]:
     """Return the documents of a file that are not empty, and the problem that stopped reading, if any."""
-    if not source.text.isascii() and (unseen := messages.INVISIBLE.search(source.text)):
-        place, message, hint = messages.unseen_at(source, unseen)
-        return [], [source.problem(place, message, hint=hint)]
+    if not source.text.isascii() and (unseen := messages.unseen(source)):
+        return [], [unseen]
     tree = _Tree(source, limits)
     try:
         tree.read(parser(source.text).get_event)
@@ -60,8 +59,7 @@ def read(
             )
             if stopped:
                 return found, stopped
-        place, message, hint = messages.parser_message(source, error)
-        return tree.found, [*tree.problems, source.problem(place, message, hint=hint)]
+        return tree.found, [*tree.problems, messages.parser_problem(source, error)]
     return tree.found, []
 
 
@@ -220,7 +218,7 @@ class _Tree:
         else:
             message, hint = "a field's name must be text", "put it in quotes"
         self._incomplete = True
-        self._problem(event if isinstance(event, Event) else event.event, message, hint)
+        self._problem(event, message, hint)
         return _REFUSED
 
     def _grow(self, event: Event, size: int) -> None:
@@ -234,8 +232,8 @@ class _Tree:
             event, f"more than {self._limits.spec_depth} levels of nesting", RAISE.format("spec_depth")
         )
 
-    def _problem(self, event: Event, message: str, hint: str) -> None:
-        self.problems.append(self._source.problem(place_of(event), message, hint=hint))
+    def _problem(self, at: Event | Node, message: str, hint: str) -> None:
+        self.problems.append(self._source.problem(place_of(at), message, hint=hint))
 
     def _stop(self, event: Event, message: str, hint: str) -> NoReturn:
         raise _StopError(self._source.problem(place_of(event), message, hint=hint))

@@ -97,7 +97,7 @@ class Document(Struct, frozen=True):
     def place(self, path: Path) -> Place:
         """Return the place of the value at `path`, or else of the nearest value around it."""
         node = self.find(path)
-        return _place(node) if node is not None else self.place(path[:-1]) if path else START
+        return place_of(node) if node is not None else self.place(path[:-1]) if path else START
 
     def key_place(self, path: Path) -> Place:
         """Return the place of the key at `path`, or else of the value."""
@@ -132,11 +132,7 @@ class Document(Struct, frozen=True):
         return node.value if isinstance(node, yaml.ScalarEvent) else ""
 
 
-def place_of(event: yaml.Event) -> Place:
-    """Return the place where the text of an event begins."""
-    mark = event.start_mark
+def place_of(node: Node | yaml.Event) -> Place:
+    """Return the place where the text of a node or an event begins."""
+    mark = (node.event if isinstance(node, Fields | Items) else node).start_mark
     return Place(mark.line, mark.column) if mark else START
-
-
-def _place(node: Node) -> Place:
-    return place_of(node if isinstance(node, yaml.ScalarEvent) else node.event)
