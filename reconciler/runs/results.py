@@ -47,7 +47,8 @@ def bring_answers(
 ) -> None:
     """Bring the results of the jobs that decide which requests are submitted, if they are missing.
 
-    A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted.
+    A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted. The
+    other names go on.
 
     Args:
         run: what to work with.
@@ -56,7 +57,7 @@ def bring_answers(
         owned: the jobs of the project.
 
     Raises:
-        ReconcilerError: the place of results cannot be read.
+        ReconcilerError: the place of results is invalid, or needs a package that is not installed.
     """
     several = [
         case
@@ -76,7 +77,8 @@ def bring_answers(
         if missing:
             puller(run, store, specs, owned, frozenset()).pull(missing)
     except OSError as error:
-        raise _unreadable(error) from error
+        for it in donors:
+            run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))
 
 
 def _unreadable(error: OSError) -> ReconcilerError:

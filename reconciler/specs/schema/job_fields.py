@@ -42,7 +42,7 @@ RetryWord: TypeAlias = Annotated[
     str,
     matching(
         r"^(FAILED|TIMEOUT_EXCEEDED|missing|error|http_[45]([0-9][0-9]|xx))",
-        "must be `FAILED`, `TIMEOUT_EXCEEDED`, `missing`, `error` or a status such as `http_429` or `http_5xx`",
+        "must be `FAILED`, `TIMEOUT_EXCEEDED`, `missing`, `error` or a status such as `http_5xx`",
         "what a person cancelled is never submitted again by itself",
     ),
 ]
