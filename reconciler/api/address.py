@@ -13,11 +13,9 @@ _EXAMPLE = "write it like https://api.mistral.ai"
 def checked(base_url: str) -> httpx.URL:
     """Return `base_url`, parsed, if the key may be sent there.
 
-    A path is kept, so that the API may be behind a gateway: `https://gateway.example/mistral`.
-
-    Raises:
-        ReconcilerError: it is no absolute URL, is plain HTTP to another machine, or carries credentials, a query
-            or a fragment (none of which is repeated in the message).
+    A path is kept, so that the API may be behind a gateway: `https://gateway.example/mistral`. Raises `ReconcilerError`
+    if it is no absolute URL, is plain HTTP to another machine, or carries credentials, a query or a fragment (none of
+    which is repeated in the message).
     """
     try:
         url = httpx.URL(base_url.strip())

@@ -25,9 +25,7 @@ from reconciler.text.plural import pluralize
 def pieces(answer: httpx.Response) -> Iterator[bytes]:
     """Return an answer's body, in pieces.
 
-    Raises:
-        MalformedAnswerError: it is compressed more than once, or in another way than gzip.
-        httpx.DecodingError: from the iterator, the compressed bytes are damaged.
+    Raises `MalformedAnswerError` if it is compressed more than once, or in another way than gzip.
     """
     encoding = answer.headers.get("content-encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip"}:
@@ -74,8 +72,7 @@ class HashingReader:
     def read(self, most: int) -> bytes:
         """Return the next bytes, b"" after the last.
 
-        Raises:
-            ReconcilerError: the file cannot be read or ends before its announced length.
+        Raises `ReconcilerError` if the file cannot be read or ends before its announced length.
         """
         try:
             piece = self.file.read(min(most, self._left))

@@ -41,8 +41,7 @@ class Call(Struct, frozen=True, kw_only=True):
 def _path(within: str, an_id: str, part: str = "") -> str:
     """Return the path of a job or of a file, of an action on it, or of a part of it.
 
-    Raises:
-        ReconcilerError: `an_id` cannot be an id.
+    Raises `ReconcilerError` if `an_id` cannot be an id.
     """
     if not re.match(ID_PATTERN, an_id):
         raise ReconcilerError(

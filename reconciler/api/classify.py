@@ -130,8 +130,7 @@ def retry_after(headers: httpx.Headers) -> float | None:
 def extent(status: int, headers: httpx.Headers, *, wanted: int) -> tuple[int, int | None]:
     """Return the offset of a successful answer's body in the file, and the size of the file if the answer has it.
 
-    Raises:
-        MalformedAnswerError: it is a part that does not begin at `wanted` as requested (RFC 9110, section 14.4).
+    Raises `MalformedAnswerError` if it is a part that does not begin at `wanted` as requested (RFC 9110, section 14.4).
     """
     encoded = headers.get("content-encoding", "identity").lower() != "identity"
     if status != httpx.codes.PARTIAL_CONTENT:

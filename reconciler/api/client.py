@@ -46,11 +46,7 @@ class Reader(Exchange):
         return self._send_with_retry(call, odd_rows.read_job_page)
 
     def get_job(self, job_id: str) -> Job:
-        """Return one job.
-
-        Raises:
-            NotFoundError: the key's workspace does not have it.
-        """
+        """Return one job. Raises `NotFoundError` if the key's workspace does not have it."""
         return self._send_with_retry(Call(method="GET", path=calls.job_path(job_id)), wire.read_job)
 
     def list_uploads(self, *, page: int, page_size: int = 100) -> FilePage:
@@ -61,11 +57,7 @@ class Reader(Exchange):
         )
 
     def get_file(self, file_id: str) -> File:
-        """Return the description of a file.
-
-        Raises:
-            NotFoundError: the key's workspace does not have it.
-        """
+        """Return the description of a file. Raises `NotFoundError` if the key's workspace does not have it."""
         return self._send_with_retry(Call(method="GET", path=calls.file_path(file_id)), wire.read_file)
 
     def file_content(self, file_id: str, *, start: int = 0) -> AbstractContextManager[Content]:
@@ -100,8 +92,7 @@ class Writer(Reader):
     def cancel_job(self, job_id: str) -> Job:
         """Request a job's cancellation and return the job from the answer. Not repeated: read the job first.
 
-        Raises:
-            RejectedError: perhaps, for a job that has already ended: the API's answer to that is undocumented.
+        Raises `RejectedError` perhaps, for a job that has already ended: the API's answer to that is undocumented.
         """
         return self._send_once(Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job)
 
@@ -119,9 +110,7 @@ class Writer(Reader):
 
         Without `expiry_hours` and `visibility` the API decides: it deletes the file after 30 days, and the workspace
         sees it. `on_progress` is called with the number of bytes of each piece. Bytes sent twice become two files.
-
-        Raises:
-            ReconcilerError: the content ends before `size` or cannot be read; the API keeps no part of it.
+        Raises `ReconcilerError` if the content ends before `size` or cannot be read; the API keeps no part of it.
         """
         outgoing = HashingReader(file=content, size=size, name=filename, on_progress=on_progress)
         form = {"purpose": "batch", "expiry": expiry_hours and str(expiry_hours), "visibility": visibility}
@@ -138,7 +127,6 @@ class Writer(Reader):
     def delete_file(self, file_id: str) -> bool:
         """Delete a file. Return False if the API says that it did not. A file may be deleted again, so this is retried.
 
-        Raises:
-            NotFoundError: there is no such file.
+        Raises `NotFoundError` if there is no such file.
         """
         return self._send_with_retry(Call(method="DELETE", path=calls.file_path(file_id)), wire.read_deleted)

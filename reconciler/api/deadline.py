@@ -36,11 +36,7 @@ class Deadline:
         self._until = min(self._until + size / SLOWEST_BYTES_PER_SECOND, self._monotonic() + self._seconds)
 
     def check(self) -> None:
-        """Raise an error after the end.
-
-        Raises:
-            OutcomeUnknownError: the time is over.
-        """
+        """Raise `OutcomeUnknownError` after the end."""
         if not self.left():
             raise OutcomeUnknownError(f"the answer was incomplete after {self._seconds:g} s", transient=True)
 

@@ -43,10 +43,8 @@ class Exchange:
 
     The key is sent only to that host, over HTTPS or to this machine. The timeout is for a whole exchange; the transfer
     of a file may take longer while it moves fast enough. All requests of a run share `retry`. `on_request` is called
-    after every attempt at every request, and its exceptions are ignored.
-
-    Raises:
-        ReconcilerError: the key may not be sent to that base URL.
+    after every attempt at every request, and its exceptions are ignored. Raises `ReconcilerError` if the key may not be
+    sent to that base URL.
     """
 
     def __init__(
@@ -88,8 +86,7 @@ class Exchange:
     def _send_once(self, call: Call, understand: Callable[[bytes], T], *, attempt: int = 1) -> T:
         """Send the request once and return the result of `understand` for the answer's body.
 
-        Raises:
-            ApiError: its class says whether the API may have carried the request out.
+        The class of an `ApiError` says whether the API may have carried the request out.
         """
         with self._answer(call, attempt) as (answer, until):
             return understand(self._key.redact_body(_whole(answer, until)))
@@ -97,8 +94,7 @@ class Exchange:
     def _send_with_retry(self, call: Call, understand: Callable[[bytes], T]) -> T:
         """Send a request that is safe to repeat, as often as the retry policy allows.
 
-        Raises:
-            ApiError: that of the last attempt.
+        Raises the `ApiError` of the last attempt.
         """
         return self._retry.call(lambda attempt: self._send_once(call, understand, attempt=attempt))
 

@@ -33,12 +33,10 @@ _MIN_HALF: Final = 4
 _IN_A_HEADER: Final = re.compile(r"[\x21-\x7e]+")
 """A bearer token in an HTTP header: visible ASCII, no space."""
 _HEADER: Final = re.compile(
+    r"(?!(?i:authorization|host|connection|range|user-agent|content-.*|transfer-.*|accept.*|expect|te|upgrade):)"
     r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)[ \t]*"
 )
-_OURS: Final = re.compile(
-    r"(?i)authorization|host|connection|range|user-agent|content-.*|transfer-encoding|accept.*|expect|te|upgrade"
-)
-"""Headers that this tool or the HTTP client sets."""
+"""A header, but none that this tool or the HTTP client sets."""
 
 
 class ApiKeyError(ReconcilerError):
@@ -49,9 +47,7 @@ class ApiKey:
     """An API key. `str`, `repr` and formatting show `Key(…)`; only the HTTP header uses `reveal`.
 
     Error messages name its `source`. The values of `headers`, which are sent with it, are kept as secret as the key.
-
-    Raises:
-        ReconcilerError: the key is empty or is not valid in an HTTP header.
+    Raises `ReconcilerError` if the key is empty or is not valid in an HTTP header.
     """
 
     __slots__ = ("_headers", "_secret")
@@ -120,10 +116,8 @@ def read_key(
     """Read the key from `file` if there is one, else from `MISTRAL_API_KEY`, else from `RECONCILER_KEY_COMMAND`.
 
     The file contains the key and at most one line break after it. It may be a FIFO: `--api-key-file <(pass mistral)`.
-    `run` returns the output of the command; without it, the command is not run.
-
-    Raises:
-        ApiKeyError: there is no key, the file cannot be read, its content is not a key, or the headers are invalid.
+    `run` returns the output of the command; without it, the command is not run. Raises `ApiKeyError` if there is no
+    key, the file cannot be read, its content is not a key, or the headers are invalid.
     """
     headers = read_headers(environ.get(HEADERS, ""))
     if file is None:
@@ -148,18 +142,13 @@ def read_headers(text: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        header = _HEADER.fullmatch(line)
-        if line.strip() and not header:
+        if header := _HEADER.fullmatch(line):
+            found[header[1]] = header[2]
+        elif line.strip():
             raise ApiKeyError(
-                f"line {number} of {HEADERS} is not a header",
+                f"line {number} of {HEADERS} is not a header, or one that this tool sets itself",
                 hint="write one per line, like `X-Team: search`",
             )
-        if header and _OURS.fullmatch(header[1]):
-            raise ApiKeyError(
-                f"line {number} of {HEADERS}: this tool sets {header[1]} itself",
-                hint=f"remove the line; the key in {VARIABLE} is the bearer token",
-            )
-        found |= {header[1]: header[2]} if header else {}
     return found
 
 

@@ -39,8 +39,7 @@ _BLANK: Final = msgspec.convert(dict.fromkeys(_FIELDS.keys() - wire.OPTIONAL, 0)
 def read_job_page(body: bytes) -> JobPage:
     """Read a page of jobs; one without `data` is empty.
 
-    Raises:
-        MalformedAnswerError: the body is not a page, or has no total.
+    Raises `MalformedAnswerError` if the body is not a page, or has no total.
     """
     try:
         return wire.read_job_page(body)

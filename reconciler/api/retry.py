@@ -80,8 +80,7 @@ class Retrier:
     def call(self, once: Callable[[int], T]) -> T:
         """Return the result of `once(attempt)`, calling it again while its errors are transient.
 
-        Raises:
-            ApiError: the last failure, with the number of attempts and why there are no more.
+        Raises the last `ApiError`, with the number of attempts and why there are no more.
         """
         attempt, began = 1, self.monotonic()
         while True:
@@ -104,10 +103,9 @@ class Retrier:
         self._throttle.before_write()
 
     def wait(self, error: ApiError, *, attempt: int, began: float) -> None:
-        """Wait before another attempt; raise `error` if there is none. The first `began` then, on the monotonic clock.
+        """Wait before another attempt; raise `error` if there is none.
 
-        Raises:
-            ApiError: `error` itself.
+        `began` is the time of the first attempt on the monotonic clock.
         """
         error.attempts = attempt
         if not error.transient or (attempt >= self.policy.max_attempts and not error.throttled):

@@ -33,13 +33,10 @@ def https_transport(
     """Return a transport over the network, for requests to `base_url` only.
 
     It reads the process's environment as curl does: HTTPS_PROXY, ALL_PROXY and NO_PROXY (on macOS and Windows the
-    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key. Requests
-    to this machine, which may use plain HTTP, never go through a proxy. At least as many `connections` are kept open as
+    system's settings too), SSL_CERT_FILE and SSL_CERT_DIR. A proxy carries a tunnel and never sees the key. Requests to
+    this machine, which may use plain HTTP, never go through a proxy. At least as many `connections` are kept open as
     there are threads. The `client_certificate` of RECONCILER_CLIENT_CERT and RECONCILER_CLIENT_KEY, if they are set, is
-    for the API's host only.
-
-    Raises:
-        ReconcilerError: the base URL, the proxy or the certificates cannot be used.
+    for the API's host only. Raises `ReconcilerError` if the base URL, the proxy or the certificates cannot be used.
     """
     from reconciler.api import network  # noqa: PLC0415 - httpcore is needed for connections only
 
@@ -151,17 +148,15 @@ def _trust() -> ssl.SSLContext:
 
 def _add_client_certificate(context: ssl.SSLContext) -> None:
     cert, key = os.environ.get(CLIENT_CERT), os.environ.get(CLIENT_KEY)
-    if key and not cert:
-        raise ReconcilerError(f"{CLIENT_KEY} is set without {CLIENT_CERT}", hint=f"set {CLIENT_CERT}, too")
-    if cert:
-        try:
-            context.load_cert_chain(cert, key or None, password="")  # else OpenSSL asks on the terminal
-        except OSError as error:
-            raise ReconcilerError(
-                f"the client certificate in {CLIENT_CERT} cannot be used: {error.strerror or error}",
-                hint=f"set {CLIENT_CERT} to a PEM file with the certificate, and {CLIENT_KEY} to one with its private "
-                "key, without a password, unless the first has it",
-            ) from error
+    try:
+        if cert or key:
+            context.load_cert_chain(cert or "", key or None, password="")  # else OpenSSL asks on the terminal
+    except OSError as error:
+        raise ReconcilerError(
+            f"the client certificate in {CLIENT_CERT} cannot be used: {error.strerror or error}",
+            hint=f"set {CLIENT_CERT} to a PEM file with the certificate, and {CLIENT_KEY} to one with its private "
+            "key, without a password, unless the first has it",
+        ) from error
 
 
 def _system_folder() -> str | None:

@@ -194,7 +194,7 @@ class DeletedFile(_Part, frozen=True, kw_only=True):
     reason: str
     """Why it is not kept; if it failed, also how."""
     state: str = "due"
-    """`deleted` by this run or gone before, `due` with --dry-run, `failed`, or `stopped` before it was deleted."""
+    """`deleted` by this run or gone before, `due` with --dry-run, `failed`, or `stopped`: the next pull deletes it."""
 
 
 class PullDoc(_TargetPart, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ def prepare(
     spec = create.spec
     op = run.ops.get(spec.run_key) or run.env.new_op()
     project, attempt = run.target.project, create.attempt
+    known = run.requests.get(spec.run_key)
     marks = tags.tags_of(
         spec,
         project=project,
@@ -38,6 +39,7 @@ def prepare(
         op=op,
         source=run.source,
         over=over,
+        request_digest=known.digest if known else "",
         part=create.submitted,
     )
     inline = [it.body for it in create.sent.inputs if isinstance(it, InlineRequests) and it.sent_inline]

@@ -34,6 +34,7 @@ from reconciler.model.owned import (
     Target,
     Unreadable,
 )
+from reconciler.model.requests import KnownRequests, RequestChange
 
 __all__ = [
     "EVERY_JOB",
@@ -49,6 +50,7 @@ __all__ = [
     "InputFile",
     "Job",
     "JobSpec",
+    "KnownRequests",
     "Names",
     "NotYetStarted",
     "Observed",
@@ -57,6 +59,7 @@ __all__ = [
     "Pending",
     "Phase",
     "Position",
+    "RequestChange",
     "Retry",
     "RunKey",
     "Source",

@@ -26,11 +26,10 @@ class Checks(Struct, frozen=True, kw_only=True):
         Args:
             counts: for each check that is known, how many requests or answers it counts, and of how many.
         """
-        allowed = {name: getattr(self, name) for name in counts}
         return {
-            name: f"checks.{name}: at most {allowed[name]:.4g}"
+            name: f"checks.{name}: at most {getattr(self, name):.4g}"
             for name, (number, of) in counts.items()
-            if of and number / of > allowed[name]
+            if of and number / of > getattr(self, name)
         }
 
 

@@ -13,6 +13,7 @@ from reconciler.model import digests
 from reconciler.model.checks import Checks
 from reconciler.model.inputs import Input, InputFile, request_count, upload_of
 from reconciler.model.jobs import Phase
+from reconciler.model.requests import KnownRequests
 
 
 class RunKey(NamedTuple):
@@ -95,6 +96,8 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """The name of all jobs of one spec together (`backfill-*`); "" for a spec of one job. For readers only."""
     defaults: Mapping[str, Position] = {}
     """The positions of fields of the work that come from another file. For readers only."""
+    same_as: tuple[RunKey, ...] = ()
+    """The run keys of earlier jobs of the name that were asked the same requests; `same_requests` adds them."""
 
     def work(self, version: str) -> str:
         """Digest the work in the form `version`, one of `digests.WORK_DIGESTS`."""
@@ -108,7 +111,13 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     @cached_property
     def run_keys(self) -> tuple[RunKey, ...]:
         """The run key under every digest version that a job may have; the last is the one that new jobs get."""
-        return tuple([RunKey(self.work(version), self.rerun) for version in digests.WORK_DIGESTS])
+        versions = [RunKey(self.work(version), self.rerun) for version in digests.WORK_DIGESTS]
+        return (*self.same_as, *versions)
+
+    @cached_property
+    def recipe(self) -> str:
+        """Digest of what answers the requests: the endpoint, and the declared model or agent."""
+        return digests.recipe_v1(endpoint=self.endpoint, model=self.model, agent_id=self.agent_id)
 
     @property
     def run_key(self) -> RunKey:
@@ -230,3 +239,5 @@ class Declared(Struct, frozen=True, kw_only=True):
     """Of the commits that jobs name."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit: other checkouts of it do not have these changes."""
+    requests: Mapping[RunKey, KnownRequests] = {}
+    """What is known about the requests of changed work."""

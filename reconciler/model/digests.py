@@ -124,6 +124,12 @@ def work_v1(*, endpoint: str, model: str | None, agent_id: str | None, inputs: I
     )
 
 
+def recipe_v1(*, endpoint: str, model: str | None, agent_id: str | None) -> str:
+    """Digest what answers requests. It is short: it only tells apart the jobs of one name."""
+    text = f'{{"agent_id":{_text(agent_id)},"endpoint":{_text(endpoint)},"model":{_text(model)}}}'
+    return sha256(text.encode())[:8]
+
+
 def settings_v1(*, timeout_hours: int, metadata: Mapping[str, str], on_remove: str) -> str:
     """Digest the settings that accompany the work. A change of them submits nothing."""
     keys = sorted(metadata) if "".join(metadata).isascii() else sorted(metadata, key=_utf16)

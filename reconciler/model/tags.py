@@ -60,6 +60,7 @@ def tags_of(
     source: Source,
     over: Iterable[str] = (),
     part: SubmittedPart | None = None,
+    request_digest: str = "",
 ) -> Tags:
     """Return the tags of a job created for `spec`.
 
@@ -71,6 +72,7 @@ def tags_of(
         source: where the spec comes from.
         over: the ids of the jobs that it replaces.
         part: what it is asked, if that is only a part of the work.
+        request_digest: of the requests of the whole work; "" if unknown.
     """
     inputs = spec.inputs if part is None else part.inputs
     return Tags(
@@ -88,6 +90,8 @@ def tags_of(
         op=op,
         on_remove=spec.on_remove,
         over=frozenset(over),
+        request_digest=request_digest,
+        recipe=spec.recipe,
         source=source,
     )
 
@@ -107,6 +111,8 @@ def write(tags: Tags) -> dict[str, str]:
         "cap": str(tags.cap) if tags.cap > 1 else "",
         "op": tags.op,
         "rerun": tags.run_key.rerun,
+        "recipe": tags.recipe,
+        "all": tags.request_digest,
         "on_remove": tags.on_remove,
         "of": "" if tags.of is None else str(tags.of),
         "reused": str(tags.reused or ""),
@@ -242,6 +248,8 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         over=frozenset(filter(None, run.get("over", "").split(","))),
         of=of,
         reused=reused or 0,
+        request_digest=run.get("all", ""),
+        recipe=run.get("recipe", ""),
         source=_source_of(pairs.get(SOURCE, "")),
     )
 

@@ -69,17 +69,32 @@ def find_inputs(
     return JobInputs(origin="uploaded", files=tuple(path for path in uploads if path))
 
 
+def local_inputs(spec: JobSpec, *, root: Path) -> Sequence[Path | bytes] | None:
+    """Return the inputs of a spec if all of them are on this machine, as they were when the spec was read."""
+    found = [_content(part, root, lambda _: None, lambda: None) for part in spec.inputs]
+    return [it for it in found if it is not None] if None not in found else None
+
+
 def read_asked(store: ResultStore, folder: str, owned: OwnedJob) -> tuple[Asked, str] | None:
     """Return what a job was asked, and where its inputs are from; None if its folder has no index of its inputs.
 
-    Raises:
-        OSError: the store cannot be read.
+    Raises `OSError` if the store cannot be read.
     """
+    place = _index(store, folder)
+    return asked.reopen(place, owned.job.id, owned.tags.inputs) if place else None
+
+
+def asked_keys(store: ResultStore, folder: str, owned: OwnedJob) -> tuple[Sequence[bytes], bytes] | None:
+    """Return the custom_ids of a job's requests as JSON, and their keys; as `read_asked`."""
+    place = _index(store, folder)
+    return asked.keys_of(place, owned.job.id, owned.tags.inputs) if place else None
+
+
+def _index(store: ResultStore, folder: str) -> Path | None:
     try:
-        place = store.fetch(f"{folder}/{asked.NAME}", ANY_SIZE)
+        return store.fetch(f"{folder}/{asked.NAME}", ANY_SIZE)
     except FileNotFoundError:
         return None
-    return asked.reopen(place, owned.job.id, owned.tags.inputs)
 
 
 def _content(part: Input, root: Path, fetch_upload: FetchUpload, heartbeat: Heartbeat) -> Path | bytes | None:

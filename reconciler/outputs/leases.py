@@ -62,9 +62,7 @@ class LeaseManager(Struct, frozen=True, kw_only=True):
         """Claim the folder of a job's results; if `again`, even if it has a summary.
 
         Return the lease; or the other holder; or None if the folder has a summary, so that nothing is left to do.
-
-        Raises:
-            OSError: the store cannot be read or written.
+        Raises `OSError` if the store cannot be read or written.
         """
         for _ in range(MAX_ACQUIRE_TRIES):
             number = self.highest(folder)
@@ -134,8 +132,7 @@ class Lease:
     def beat(self) -> None:
         """Extend the claim if a renewal is due, during a long operation.
 
-        Raises:
-            StoppedError: the run received a signal to stop.
+        Raises `StoppedError` if the run received a signal to stop.
         """
         if self._manager.env.stop.is_set():
             raise StoppedError
@@ -144,11 +141,7 @@ class Lease:
             self._renewed = self._manager.env.monotonic()
 
     def check(self) -> None:
-        """Check that no other runner has taken over.
-
-        Raises:
-            LeaseLostError: another runner has.
-        """
+        """Check that no other runner has taken over. Raises `LeaseLostError` if another runner has."""
         highest = self._manager.highest(self.folder)
         if highest != self._number:
             raise LeaseLostError(self._manager.holder(self.folder, highest) or UNKNOWN_HOLDER)

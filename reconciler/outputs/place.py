@@ -23,8 +23,7 @@ VARIABLE: Final = "RECONCILER_RESULTS"
 def place_of(project: Project, environ: Mapping[str, str]) -> str:
     """Return the place: a folder or a URL. Each environment has a folder of its own in it.
 
-    Raises:
-        ReconcilerError: the variable has a URL of another scheme.
+    Raises `ReconcilerError` if the variable has a URL of another scheme.
     """
     named = environ.get(VARIABLE)
     if named:
@@ -47,8 +46,7 @@ def local_folder(project: Project, environ: Mapping[str, str]) -> Path | None:
 def check_untracked(project: Project, environ: Mapping[str, str], git: Git) -> None:
     """Refuse a folder of results in which git tracks results: a pull request could forge answers.
 
-    Raises:
-        ReconcilerError: git does, or cannot be asked; or the place of results is invalid.
+    Raises `ReconcilerError` if git does, or cannot be asked; or the place of results is invalid.
     """
     folder = local_folder(project, environ)
     if folder is None or not folder.is_dir():
@@ -77,8 +75,7 @@ def warning_on_ci(project: Project, environ: Mapping[str, str]) -> str:
 def open_place(project: Project, environ: Mapping[str, str], *, staging: Path) -> ResultStore:
     """Return the store of results; `staging` is for incomplete files of an object store.
 
-    Raises:
-        ReconcilerError: it needs a package that is not installed, or is invalid.
+    Raises `ReconcilerError` if it needs a package that is not installed, or is invalid.
     """
     place = place_of(project, environ)
     if "://" not in place:
@@ -95,8 +92,7 @@ def open_place(project: Project, environ: Mapping[str, str], *, staging: Path) -
 def make_place(project: Project, environ: Mapping[str, str]) -> None:
     """Create the folder of results if it is missing and in the project, so that git ignores it.
 
-    Raises:
-        OSError: it cannot be created.
+    Raises `OSError` if it cannot be created.
     """
     folder = local_folder(project, environ)
     if folder is None or folder.exists():

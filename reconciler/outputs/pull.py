@@ -55,10 +55,8 @@ class Puller(Struct, frozen=True, kw_only=True):
     def pull(self, jobs: Sequence[OwnedJob]) -> tuple[PulledJob, ...]:
         """Download the missing results of ended jobs, and wait for those that other runners are downloading.
 
-        Incomplete results of the `asked` work are downloaded again: the API may have more of them now.
-
-        Raises:
-            OSError: the place of results cannot be read.
+        Incomplete results of the `asked` work are downloaded again: the API may have more of them now. Raises `OSError`
+        if the place of results cannot be read.
         """
         there = self._moved(jobs)
         present = [owned for owned in jobs if safe_name(owned.job.id) in there]
@@ -74,12 +72,9 @@ class Puller(Struct, frozen=True, kw_only=True):
         return tuple(self._end(it, "present" if safe_name(it.job.id) in there else "due") for it in jobs)
 
     def join(self, pulled: Sequence[PulledJob], jobs: Sequence[OwnedJob]) -> tuple[NameResults, ...]:
-        """Join the results of the names of jobs, unless nothing has changed, and wait for other runners.
+        """Join the results of the names of jobs, pulled or not, unless nothing has changed. Wait for other runners.
 
-        `jobs` has all jobs of the names: what is declared now may be newer than all that were pulled.
-
-        Raises:
-            OSError: the place of results cannot be read.
+        Raises `OSError` if the place of results cannot be read.
         """
         fresh = {job.name for job in pulled if job.state == "pulled"}
         folders: dict[str, list[str]] = defaultdict(list)

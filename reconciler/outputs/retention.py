@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -119,13 +118,13 @@ class Retention:
 
         Raises what `find` does, and `OSError` if the place of results cannot be read.
         """
-        folders = self.store.jobs()
+        folders, began = self.store.jobs(), self.run.env.monotonic()
         here = {job.id: job for job in self.jobs if safe_name(job.id) in folders}
         files = {it.file_id for it in self.find(here)}
         asked = (job for job in here.values() if any(file_id in files for _, file_id in _files(job)))
-        return frozenset(job.id for job in asked if self._is_whole(job, folders[safe_name(job.id)]))
+        return frozenset(job.id for job in asked if self._is_whole(job, folders[safe_name(job.id)], began))
 
-    def _is_whole(self, job: Job, folder: str) -> bool:
+    def _is_whole(self, job: Job, folder: str, began: float) -> bool:
         """Return whether all results of a job are here, as summary and API describe them."""
         summary = read_summary(self.store, folder, ResultSummary)
         if summary is None or summary.job_id != job.id or needs_attention(summary):
@@ -138,7 +137,7 @@ class Retention:
         try:
             for doc in summary.files:
                 file = self.store.fetch(f"{folder}/{doc.path}", doc.bytes)
-                if self.run.env.stop.is_set() or read(file, lambda: None).result().sha256 != doc.sha256:
+                if self._is_over(began) or read(file, lambda: None).result().sha256 != doc.sha256:
                     return False
         except FileNotFoundError:
             return False
@@ -150,6 +149,11 @@ class Retention:
                     return False
         return True
 
+    def _is_over(self, began: float) -> bool:
+        """Return whether the next pull is to do the rest: an apply cannot begin while files are deleted."""
+        env = self.run.env
+        return env.stop.is_set() or env.monotonic() > began + self.run.limits.deadline_seconds
+
     def delete(self, api: Writer, files: Sequence[DeletedFile]) -> tuple[DeletedFile, ...]:
         """Delete files at the provider. The ledger has each intent before, and each outcome afterwards.
 
@@ -157,13 +161,13 @@ class Retention:
             KeptError: another runner wrote to the ledger since it was read: perhaps that it creates a job.
             LedgerError: the intents could not be recorded.
         """
-        env, outage = self.run.env, threading.Event()
+        env, began = self.run.env, self.run.env.monotonic()
 
         def line(it: DeletedFile, *, gone: bool) -> FileDelete:
             return FileDelete(at=env.now(), run_id=env.run_id, reason=it.reason, gone=gone, **_facts(it))
 
         def deleted(it: DeletedFile) -> DeletedFile:
-            if env.stop.is_set() or outage.is_set():
+            if self._is_over(began):
                 return replace(it, state="stopped")
             try:
                 problem = "" if api.delete_file(it.file_id) else "the API says that it was not deleted"
@@ -171,8 +175,6 @@ class Retention:
                 problem = ""
             except ApiError as error:
                 problem = str(error)
-                if error.transient:
-                    outage.set()
             if problem:
                 env.log("file.delete_failed", **_facts(it), error=problem)
                 return replace(it, state="failed", reason=f"{it.reason}: {problem}")

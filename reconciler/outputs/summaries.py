@@ -26,8 +26,7 @@ from reconciler.text.suggest import nearest
 def work_summaries(store: ResultStore) -> Iterator[WorkSummary]:
     """Yield the summary of every name, in order of their folders; unreadable ones are skipped.
 
-    Raises:
-        OSError: the store cannot be listed.
+    Raises `OSError` if the store cannot be listed.
     """
     for folder in store.names(""):
         if (summary := read_summary(store, folder, WorkSummary)) is not None:
@@ -35,11 +34,7 @@ def work_summaries(store: ResultStore) -> Iterator[WorkSummary]:
 
 
 def summary_of(store: ResultStore, name: str) -> WorkSummary:
-    """Return the summary of a name's results.
-
-    Raises:
-        UsageError: there are none.
-    """
+    """Return the summary of a name's results. Raises `UsageError` if there are none."""
     found = {it.name: it for it in work_summaries(store)}
     if name not in found:
         near = nearest(name, sorted(found))
@@ -64,8 +59,7 @@ def results_file(store: ResultStore, summary: WorkSummary) -> Path:
 def job_summaries(store: ResultStore) -> dict[str, ResultSummary]:
     """Return the summary of every job, by job id; unreadable ones are skipped.
 
-    Raises:
-        OSError: the store cannot be listed.
+    Raises `OSError` if the store cannot be listed.
     """
     found = (read_summary(store, folder, ResultSummary) for folder in sorted(store.jobs().values()))
     return {summary.job_id: summary for summary in found if summary}

@@ -14,7 +14,7 @@ from typing import Self, TypeAlias, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.model import Job, JobSpec, OwnedJob, SubmittedPart
+from reconciler.model import Job, JobSpec, OwnedJob, RequestChange, SubmittedPart
 from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Standing
 
@@ -80,12 +80,14 @@ class Reason(StrEnum):
     HELD_BACK = "held_back", "a guard holds it back, so that a person can look first"
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, omit_defaults=True):
     """One field of the work that differs from the job before."""
 
     field: str
     before: str
     after: str
+    requests: RequestChange | None = None
+    """Of `inputs`: how the requests differ, if that is known."""
 
 
 class Create(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from reconciler.text.plural import pluralize
 
 LOSING: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED})
 """The reasons of cancels without a replacement, whose lost answers a note counts."""
+SAME_REQUESTS: Final = "the requests are the same; only the file's bytes differ"
 OVERDUE_AFTER: Final = 3600
 """Seconds by which a job may exceed its timeout before a note says so."""
 
@@ -63,6 +64,8 @@ def _notes_on(case: Case, owned: OwnedJob) -> list[str]:
     if case.spec is None:
         return []
     found = []
+    if owned.tags.run_key in case.spec.same_as:
+        found.append(SAME_REQUESTS)
     if owned.tags.name != case.name:
         found.append(f"submitted as {owned.tags.name}")
     if case.from_elsewhere(owned):

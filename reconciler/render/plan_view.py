@@ -11,6 +11,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from reconciler.planning.actions import Change
+from reconciler.planning.notes import SAME_REQUESTS
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, SettingsDoc
 from reconciler.plans.name_status import known_total
 from reconciler.text.plural import pluralize, size
@@ -142,7 +144,7 @@ def row(decision: DecisionDoc) -> Row | None:
             *([f"retry.max_attempts={decision.max_attempts}"] if decision.max_attempts > 1 else []),
         ),
         changes=tuple(
-            clean(f"{change.field}: {change.before} -> {change.after}")
+            clean(change_words(change))
             for changes in (*(it.changes for it in creates), *(it.changes for it in holds))
             for change in changes
         ),
@@ -151,6 +153,17 @@ def row(decision: DecisionDoc) -> Row | None:
         declared_at=clean(decision.declared_at),
         lasting=verb == "hold" and all(hold.reason in LASTING for hold in holds),
     )
+
+
+def change_words(change: Change) -> str:
+    """Return a difference: `model: a -> b`, or `requests 40,000 -> 40,500: 500 added, 0 removed, 0 changed`."""
+    it = change.requests
+    if it is None:
+        return f"{change.field}: {change.before} -> {change.after}"
+    if not (it.added or it.removed or it.changed):
+        return SAME_REQUESTS
+    differences = f"{it.added:,} added, {it.removed:,} removed, {it.changed:,} changed"
+    return f"requests {it.before:,} -> {it.after:,}: {differences}"
 
 
 def _create(create: CreateDoc) -> list[str]:

@@ -97,10 +97,7 @@ def read_answers(
     """Read the result files of a job that exist, given by their names in `FILES`.
 
     Without its inputs the job is not `ordered`: its requests are added to `asked` in the order of the answers.
-    `longest` is the maximum of bytes of a line.
-
-    Raises:
-        OSError: a file cannot be read.
+    `longest` is the maximum of bytes of a line. Raises `OSError` if a file cannot be read.
     """
     reader = _Reader(asked, checker, ordered=ordered)
     for number, name in enumerate(FILES, start=1):

@@ -70,27 +70,40 @@ def read_inputs(
 ) -> Asked:
     """Read the requests of a job from its files, or their contents, in their order.
 
-    `longest` is the maximum of bytes of a line.
-
-    Raises:
-        OSError: a file cannot be read.
+    `longest` is the maximum of bytes of a line. Raises `OSError` if a file cannot be read.
     """
     asked = Asked()
     places, keys, digests, forms = asked.places, asked.keys, asked.lines, asked.forms
     known: dict[bytes, int] = {}
-    for line in lines(inputs, longest, heartbeat):
-        row, key = identify(line, model)
-        if row is None:
-            custom_id, form = _custom_id(line), UNKNOWN
-        else:
-            custom_id, form = row["custom_id"], _form(row["body"].get("response_format"), asked, known)
-        if custom_id is None or custom_id in places:
+    for line, custom_id, key, body in _requests(inputs, model, longest, heartbeat):
+        if custom_id in places:
             continue  # the check before the create refuses such an input
+        form = UNKNOWN if body is None else _form(body.get("response_format"), asked, known)
         places[custom_id] = len(places)
         keys += key
         digests += sha256(line).digest()[:KEY_BYTES]
         forms.append(form)
     return asked
+
+
+def read_keys(
+    inputs: Sequence[Path | bytes], *, model: str | None, longest: int
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the custom_id as JSON and the key of each request; as `read_inputs`, but nothing is kept."""
+    for _, custom_id, key, _ in _requests(inputs, model, longest, lambda: None):
+        yield _encoder.encode(custom_id), key
+
+
+def _requests(
+    inputs: Sequence[Path | bytes], model: str | None, longest: int, heartbeat: Callable[[], None]
+) -> Iterator[tuple[bytes, str, bytes, dict[str, Any] | None]]:
+    """Yield line, custom_id, key and body of each request; the body is None if its bytes identify the line."""
+    for line in lines(inputs, longest, heartbeat):
+        row, key = identify(line, model)
+        if row is not None:
+            yield line, row["custom_id"], key, row["body"]
+        elif (custom_id := _custom_id(line)) is not None:  # the check before the create refuses the others
+            yield line, custom_id, key, None
 
 
 def lines(inputs: Sequence[Path | bytes], longest: int, heartbeat: Callable[[], None]) -> Iterator[bytes]:
@@ -165,16 +178,28 @@ def reopen(path: Path, job_id: str, inputs: str) -> tuple[Asked, str] | None:
 
     The arguments are those of `head_of`. Raises `OSError` if the index cannot be read.
     """
-    found = _read(path)
+    found = _read_of(path, job_id, inputs)
     if found is None:
         return None
     head, it = found
-    if head != head | head_of(job_id, inputs, head.get("origin", "none")) or not head["ordered"]:
-        return None
     places = {custom_id: at for at, custom_id in enumerate(_decode_ids(it["ids"]))}
     schemas = [_encoder.encode(schema) for schema in head["schemas"]]
     forms = array("I", it["forms"])
     return Asked(places, bytearray(it["keys"]), bytearray(it["lines"]), forms, schemas), head["origin"]
+
+
+def keys_of(path: Path, job_id: str, inputs: str) -> tuple[Sequence[bytes], bytes] | None:
+    """Return the custom_ids as JSON, and the keys; as `reopen`."""
+    found = _read_of(path, job_id, inputs)
+    return found and (found[1]["ids"].splitlines(), found[1]["keys"])
+
+
+def _read_of(path: Path, job_id: str, inputs: str) -> tuple[dict[str, Any], dict[str, bytes]] | None:
+    """Read the index of a job; None unless it was made from these inputs."""
+    found = _read(path)
+    head = found[0] if found else {}
+    same = head == head | head_of(job_id, inputs, head.get("origin", "none")) and head["ordered"]
+    return found if same else None
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:

@@ -30,10 +30,7 @@ def write_index(
 ) -> None:
     """Write an index: the facts of its first line, and columns of bytes or numbers, all or nothing.
 
-    Numbers are in the byte order of the machine, which the first line names.
-
-    Raises:
-        OSError: it cannot be written.
+    Numbers are in the byte order of the machine, which the first line names. Raises `OSError` if it cannot be written.
     """
     sizes = {name: memoryview(each).nbytes for name, each in columns.items()}
     first = msgspec.json.encode({"v": VERSION, "order": sys.byteorder, **head, _PLACE: sizes}) + b"\n"
@@ -48,11 +45,7 @@ def write_index(
 
 
 def read_head(path: Path) -> dict[str, Any]:
-    """Return an index's first line alone, {} if there is none.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Return an index's first line alone, {} if there is none. Raises `OSError` if it cannot be read."""
     try:
         with file_access.open_to_read(path) as file:
             return msgspec.json.decode(file.readline(MAX_HEAD_BYTES), type=dict[str, Any])
@@ -63,8 +56,7 @@ def read_head(path: Path) -> dict[str, Any]:
 def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     """Return an index's first line and columns; None if there is none, or it is damaged or of another form.
 
-    Raises:
-        OSError: it cannot be read.
+    Raises `OSError` if it cannot be read.
     """
     try:
         with file_access.open_to_read(path) as file:

@@ -59,10 +59,8 @@ def join(
 ) -> Iterator[bytes]:
     """Yield the lines of the joined results, several at a time, and add their numbers to `joined`.
 
-    `parts` are the jobs, the oldest first. `order` is what one of them was asked: the requests in their order.
-
-    Raises:
-        OSError: a file cannot be read.
+    `parts` are the jobs, the oldest first. `order` is what one of them was asked: the requests in their order. Raises
+    `OSError` if a file cannot be read.
     """
     with ExitStack() as stack:
         sources = [_Source(part, order, stack) for part in parts]

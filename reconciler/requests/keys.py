@@ -21,6 +21,9 @@ VERSION: Final = b"request-v1\n"
 """Begins what is hashed for a request."""
 BYTES_VERSION: Final = b"request-v1-bytes\n"
 """Begins what is hashed for a line that is identified by its bytes."""
+ALL_VERSION: Final = b"requests-v1\n"
+"""Begins what is hashed for all requests of a work."""
+ALL_LENGTH: Final = 32
 KEY_BYTES: Final = 16
 MAX_DEPTH: Final = 100
 """Levels of nesting up to which a body has a canonical form; Python's own limits depend on its version."""
@@ -56,14 +59,21 @@ def identify(line: bytes, model: str | None) -> tuple[dict[str, Any] | None, byt
     return row, hashlib.sha256(VERSION + written).digest()[:KEY_BYTES]
 
 
+def digest_of(keys: bytes | bytearray) -> str:
+    """Return the digest of requests by their keys, whose order does not matter."""
+    found = sorted(bytes(keys[at : at + KEY_BYTES]) for at in range(0, len(keys), KEY_BYTES))
+    digest = hashlib.sha256(ALL_VERSION)
+    for key in found:
+        digest.update(key)
+    return digest.hexdigest()[:ALL_LENGTH]
+
+
 def _canonical(line: bytes, model: str | None) -> tuple[dict[str, Any], bytes]:
     """Return a request as a value, and `{"body":…,"custom_id":…}` as canonical JSON.
 
     msgspec writes canonical JSON for most lines; the others take ten times as long. A decoder drops the first of two
-    equal keys. So the quotation marks are compared, whose number does not depend on white space and escapes.
-
-    Raises:
-        ValueError: RFC 8785 cannot express the request, it has a key twice, or its nesting is too deep.
+    equal keys. So the quotation marks are compared, whose number does not depend on white space and escapes. Raises
+    `ValueError` if RFC 8785 cannot express the request, it has a key twice, or its nesting is too deep.
     """
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _depth(line) > MAX_DEPTH:
         raise ValueError("nested too deeply")

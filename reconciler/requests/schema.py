@@ -48,9 +48,7 @@ class Validation:
         """Return the first problem of a value, "" if it is valid.
 
         `schema` is a part of the whole one, `path` that of the value, and `depth` counts the schemas above this one.
-
-        Raises:
-            UncheckedError: it cannot be checked.
+        Raises `UncheckedError` if it cannot be checked.
         """
         schema = self.root if schema is None else schema
         self._step()

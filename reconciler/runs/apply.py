@@ -21,7 +21,7 @@ from reconciler.execution.duplicates import own_duplicates, until_listed
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, RunKey
-from reconciler.planning.actions import Plan
+from reconciler.planning.actions import Create, Plan
 from reconciler.planning.guard_input import Approved
 from reconciler.planning.planner import plan
 from reconciler.plans import agreement, staleness
@@ -32,6 +32,7 @@ from reconciler.plans.outcomes import Created, Outcome
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
 from reconciler.runs.gather import check, propose, read_workspace
+from reconciler.runs.known_requests import identify_requests
 from reconciler.workspace.recall import recall
 
 MAX_ROUNDS: Final = 12
@@ -135,6 +136,7 @@ def plan_and_apply(
         if (before := first or saved) is not None:
             planned = replace(planned, document=_still_held(planned.document, before, wanted))
         approved = approved or approve(planned)
+        identify_requests(run, planned.plan.of(Create) if approved else ())
         run.retrier.restart()
         outcomes: tuple[Outcome, ...] = ()
         # The lease that others see starts here, so our deadline does too, however long recording takes.

@@ -34,6 +34,7 @@ from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.runs.known_requests import with_requests
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
 from reconciler.workspace.recall import log_problems, recall, recall_lines
@@ -80,7 +81,9 @@ def gather(
         ApiError: the API could not be read.
     """
     memory = log_problems(run, recall(run))
-    observed = add_received(run, declared, read_workspace(run, declared, memory, listed))
+    observed = read_workspace(run, declared, memory, listed)
+    declared = with_requests(run, declared, observed)
+    observed = add_received(run, declared, observed)
     found = decide(run, declared, observed, memory, read_states=True)
     return check(run, dataclasses.replace(found, plan=hold_unagreed(found.plan)) if unattended else found)
 
@@ -96,6 +99,7 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     undecided = _results_may_decide(declared, observed)
     if observed.pages > 1 and (undecided or decide(run, declared, observed, memory).plan.of(Create)):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)
+    declared = with_requests(run, declared, observed)
     if undecided:
         from reconciler.runs.results import bring_answers  # noqa: PLC0415 - few plans need it
 
@@ -111,6 +115,7 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     places = {encode(line): f"line {number} of the snapshot's ledger" for number, line in lines}
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
+    declared = with_requests(run, declared, observed, results=False)
     return check(run, decide(run, declared, observed, memory))
 
 

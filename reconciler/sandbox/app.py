@@ -68,10 +68,8 @@ def make_app(
 
     The application does not catch other exceptions than error answers: they are bugs, and a run in the same process
     fails with their traceback. New jobs run `speed` times faster than normal; if it is infinite, they end at once. A
-    `lenient` sandbox accepts any model and any request body, also of no known kind.
-
-    Raises:
-        ValueError: the speed is not a number above zero.
+    `lenient` sandbox accepts any model and any request body, also of no known kind. Raises `ValueError` if the speed is
+    not a number above zero.
     """
     if math.isnan(speed) or speed <= 0:
         raise ValueError(f"speed must be above zero, not {speed}")

@@ -38,8 +38,7 @@ class Page(Struct, frozen=True, kw_only=True):
 def read(given: MultiDict[str, str], wanted: type[S], *, place: str = "query") -> S:
     """Return the query or the form of a request, without the parameters that `wanted` does not have.
 
-    Raises:
-        ErrorResponse: 422, with the first problem.
+    Raises a 422 with the first problem.
     """
     values = {name: given.getlist(name) if name in _REPEATABLE else text for name, text in given.items()}
     try:

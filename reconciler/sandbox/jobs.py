@@ -133,11 +133,7 @@ def delete_job(world: World, request: Request, workspace: str, job_id: str) -> J
 
 
 def read_draft(raw: bytes) -> Draft:
-    """Read the body of a create call.
-
-    Raises:
-        ErrorResponse: 422, with the first problem.
-    """
+    """Read the body of a create call. Raises a 422 with the first problem."""
     try:
         return msgspec.json.decode(raw, type=Draft)
     except (ValueError, RecursionError) as error:  # ValueError: JSON, UTF-8 and validation errors alike
@@ -187,8 +183,7 @@ def _input_files(
 def _check_model(world: World, name: str | None, endpoint: str) -> None:
     """Refuse a model that a trigger names, and one that the table does not have, or has as retired or unfit.
 
-    Raises:
-        ErrorResponse: 400.
+    Raises a 400.
     """
     if failures.names(name, failures.REFUSED_MODEL):
         raise refused(f"Invalid model: {name}", param="model", code="unknown_model")

@@ -23,8 +23,7 @@ class _QuietHandler(WSGIRequestHandler):
 class Server:
     """A sandbox on a port; port 0 picks a free one. It listens at once. Call `serve_forever` and `shutdown`.
 
-    Raises:
-        OSError: the address cannot be used.
+    Raises `OSError` if the address cannot be used.
     """
 
     def __init__(self, app: WSGIApplication, host: str, port: int) -> None:

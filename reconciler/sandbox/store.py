@@ -80,10 +80,8 @@ CREATE INDEX files_by_job ON files (job);
 class Store:
     """The state of a sandbox. Close it, or use it as a context manager.
 
-    The database file and its folder are created if missing. The path `:memory:` keeps the state in memory.
-
-    Raises:
-        ReconcilerError: the path cannot be used for a sandbox's state.
+    The database file and its folder are created if missing. The path `:memory:` keeps the state in memory. Raises
+    `ReconcilerError` if the path cannot be used for a sandbox's state.
     """
 
     def __init__(self, path: Path) -> None:

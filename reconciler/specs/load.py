@@ -88,8 +88,9 @@ def load(
         )
     project = replace(project, policy=None) if only_shown else project
     loader = _Loader(project, now, progress, Budget(monotonic))
-    if project.policy and (overlay := project.overlay):
-        loader.problems.add(project.policy.setting_problems(overlay.document, overlay.environment))
+    if project.policy:
+        written, environment = project.overlay.document, project.environment
+        loader.problems.add(project.policy.setting_problems(written, environment))
     specs = sorted(loader.specs(), key=lambda spec: spec.name)
     loader.inputs.reader.save()
     progress.end()
@@ -138,7 +139,7 @@ class _Loader:
         self.problems.add(unread_specs(self._project, lone))
         if not self.problems.errors:  # otherwise most of them follow from an error
             self.problems.add(unused_files(lone))
-            self.problems.add(self._project.overlay.unused(self._names) if self._project.overlay else ())
+            self.problems.add(self._project.overlay.unused(self._names))
         return specs
 
     def _file(self, path: str) -> list[JobSpec]:
@@ -164,10 +165,9 @@ class _Loader:
 
     def _specs(self, written: Document, path: str) -> list[JobSpec]:
         document = defaults.apply(self._defaults, written, path, self._root)
-        if self._project.overlay:
-            document, clashing = self._project.overlay.apply(document)
-            self.problems.add(clashing)
-            self._names.add(name_of(document))
+        document, clashing = self._project.overlay.apply(document)
+        self.problems.add(clashing)
+        self._names.add(name_of(document))
         policy = self._project.policy
         found = jobs_of_document(document, self.inputs, self._limits, now=self._now, policy=policy)
         self.problems.add(found.problems)

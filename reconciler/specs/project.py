@@ -57,15 +57,15 @@ class Project:
     """Whether to use the cache of input files from earlier runs."""
     quote: Quote = QUOTE_ALL
     """What problems show of a spec."""
-    overlay: Overlay | None = None
-    """The environment, and what it sets in specs. Settings that were not read from a file have none."""
+    overlay: Overlay
+    """The environment, and what it sets in specs."""
     policy: Policy | None = None
     """Settings that exceed its ceilings are lowered, and `load` reports them."""
 
     @property
     def environment(self) -> str:
         """The environment of the settings file; "" if it has none."""
-        return self.overlay.environment if self.overlay else ""
+        return self.overlay.environment
 
     def relative(self, path: str) -> str:
         """Return an absolute path relative to the root, with forward slashes, as problems show it."""

@@ -49,14 +49,7 @@ def make(
 ) -> SnapshotDoc:
     """Make a snapshot of a whole list and a ledger; of foreign jobs, only those that specs adopt. Pure.
 
-    Args:
-        jobs: all jobs of the workspace.
-        ledger: the whole ledger.
-        target: whose jobs are the project's.
-        now: Unix seconds.
-        specs: those that are declared.
-        complete: whether these are all. If not, every job of the project is in it.
-        odd: rows of the list that cannot be read as jobs.
+    Without `complete`, more may be declared than `specs`: then every job of the project is in it.
 
     Raises:
         ReconcilerError: a job that may be ours cannot be read, so a plan from the snapshot could submit its work again.
@@ -72,10 +65,12 @@ def make(
         )
     known = memory.jobs.keys() | adopted | observe.by_memory(memory, jobs).keys()
     own_jobs = [job for job in jobs if job.id in known or tags.project_of(job) == target.project]
-    past = _past(own_jobs, ledger, specs, target.project, before=now - DAY) if complete else {}
-    shown = sorted(past.keys() & memory.jobs.keys())[:1]  # one shows which workspace this is
-    for job_id in (*adopted, *shown):
-        past.pop(job_id, None)
+    read = (tags.read(job) for job in own_jobs)
+    owned = [it for it in read if isinstance(it, OwnedJob) and it.tags.project == target.project]
+    explained = _explained(owned, ledger, before=now - DAY)
+    for job_id in sorted(explained & memory.jobs.keys())[:1]:  # it shows that this is the ledger's workspace
+        explained.remove(job_id)
+    past = _past(owned, explained - adopted, specs, before=now - DAY) if complete else {}
     own_jobs = [job for job in own_jobs if job.id not in past]
     watched = observe.Watched(project=target.project, wanted=frozenset())
     kept = {job.id for job in own_jobs}
@@ -89,45 +84,37 @@ def make(
         other_jobs=len(others) + len(odd),
         other_pending=observe.sort_out(others, watched, odd=odd).pending.others,
         other_projects=tuple(_of_others(job for job in jobs if tags.project_of(job) != target.project)),
-        ledger=tuple(map(lines.encode, _deciding(ledger, own_jobs, past, target.project, before=now - DAY))),
+        ledger=tuple(map(lines.encode, _deciding(ledger, explained, past.values()))),
     )
 
 
+def _explained(owned: Iterable[OwnedJob], ledger: Iterable[Line], *, before: float) -> set[str]:
+    """Return the jobs that have succeeded, about which the ledger says nothing else and nothing since `before`."""
+    recorded: dict[str, set[RunKey | None]] = defaultdict(set)
+    for line in ledger:
+        if isinstance(line, CreateConfirmed | Ended):
+            recorded[line.job_id].add(RunKey(line.work, line.rerun) if line.at < before else None)
+    done = ((it.job.id, {it.tags.run_key}) for it in owned if it.phase is Phase.SUCCEEDED)
+    return {job_id for job_id, key in done if recorded.get(job_id, key) == key}
+
+
 def _past(
-    jobs: Iterable[Job], ledger: Iterable[Line], specs: Sequence[JobSpec], project: str, *, before: float
+    owned: Iterable[OwnedJob], explained: Collection[str], specs: Iterable[JobSpec], *, before: float
 ) -> dict[str, str]:
     """Return the jobs that decide nothing, each with the op of its create.
 
-    They succeeded, were created before a time (Unix seconds), and share neither name nor work with a spec or with a job
-    that may decide something. If one is declared again, a plan from the snapshot creates it, and an apply of that plan
-    finds that it was submitted.
+    They are explained, from before a time (Unix seconds), and share neither name nor work with a spec or another job.
+    If one is declared again, a plan from the snapshot creates it, and its apply finds that it was submitted.
     """
-    read = [it for job in jobs if isinstance(it := tags.read(job), OwnedJob) and it.tags.project == project]
-    recorded = _recorded(ledger)
-    done = {
-        it.job.id: it.tags
-        for it in read
-        if it.phase is Phase.SUCCEEDED
-        and it.job.created_at < before
-        and recorded.get(it.job.id, set()) <= {it.tags.run_key}
-    }
-    rest = {it.job.id: it.tags for it in read if it.job.id not in done}
-    names = {it.name for it in specs} | {it.name for it in rest.values()}
-    works = {key.work for it in specs for key in it.run_keys} | {it.run_key.work for it in rest.values()}
+    done = {it.job.id: it.tags for it in owned if it.job.id in explained and it.job.created_at < before}
+    rest = {it.job.id: it.tags for it in owned if it.job.id not in done}
+    names = {it.name for it in rest.values()}.union(it.name for it in specs)
+    works = {it.run_key.work for it in rest.values()}.union(key.work for it in specs for key in it.run_keys)
     return {
         job_id: it.op
         for job_id, it in done.items()
         if it.name not in names and it.run_key.work not in works and it.over.isdisjoint(rest)
     }
-
-
-def _recorded(ledger: Iterable[Line]) -> dict[str, set[RunKey]]:
-    """Return the work of each job according to the ledger."""
-    found: dict[str, set[RunKey]] = defaultdict(set)
-    for line in ledger:
-        if isinstance(line, CreateConfirmed | Ended):
-            found[line.job_id].add(RunKey(line.work, line.rerun))
-    return found
 
 
 def _of_others(jobs: Iterable[Job]) -> Iterator[OtherProject]:
@@ -142,33 +129,20 @@ def _of_others(jobs: Iterable[Job]) -> Iterator[OtherProject]:
         yield OtherProject(project=project, holding=tuple(sorted(holding)), ended=tuple(sorted(rest)))
 
 
-def _deciding(
-    ledger: Sequence[Line], jobs: Iterable[Job], past: Mapping[str, str], project: str, *, before: float
-) -> Iterator[Line]:
+def _deciding(ledger: Sequence[Line], explained: Collection[str], past_ops: Iterable[str]) -> Iterator[Line]:
     """Yield the lines that may decide something.
 
-    The list shows the jobs that have succeeded, so lines about them add nothing, unless they contradict the list or are
-    as recent as `before` (Unix seconds). Lines about one of them stay: they show that this is the ledger's workspace. A
-    create whose outcome is known, a job of the past, notifications and deleted files decide nothing.
+    The list shows the explained jobs, so lines about them add nothing. A create whose outcome is known, notifications
+    and deleted files decide nothing.
     """
-    read = (tags.read(job) for job in jobs if job.phase is Phase.SUCCEEDED)
-    done = {
-        it.job.id: it.tags.run_key for it in read if isinstance(it, OwnedJob) and it.tags.project == project
-    }
     settled = {line.op for line in ledger if isinstance(line, CreateConfirmed | CreateRefused)}
-    settled.update(past.values())
-    recorded: dict[str, set[RunKey | None]] = defaultdict(set)
-    for line in ledger:
-        if isinstance(line, CreateConfirmed | Ended):
-            recorded[line.job_id].add(RunKey(line.work, line.rerun) if line.at < before else None)
-    explained = sorted(job_id for job_id, key in done.items() if recorded.get(job_id) == {key})
-    left_out = {*past, *explained[1:]}
+    settled.update(past_ops)
     for line in ledger:
         match line:
             case CreateIntended() | CreateUnknown() | CreateRefused():
                 decides = line.op not in settled
             case CreateConfirmed() | Ended():
-                decides = line.job_id not in left_out
+                decides = line.job_id not in explained
             case _:
                 decides = not isinstance(line, NotificationLine | FileDelete)
         if decides:

@@ -239,7 +239,7 @@ def test_a_history_without_the_api_loads_no_http_client() -> None:
     import sys
 
     code = (
-        "import sys, reconciler.cli.session.read_history, reconciler.cli.output.history_output; "
+        "import sys, reconciler.cli.session.read_history, reconciler.cli.commands.history; "
         "print('httpx' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

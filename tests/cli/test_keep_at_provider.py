@@ -347,6 +347,22 @@ def test_a_signal_lets_the_delete_in_flight_finish_and_sends_no_more(old: Stage)
     assert len(pull(old)["files"]) == 2
 
 
+def test_deletions_that_take_long_are_left_to_the_next_pull(old: Stage) -> None:
+    def slowly(answer: dict[str, Any]) -> dict[str, Any]:
+        old.advance(40)
+        return answer
+
+    old.write("reconciler.yaml", f"project: shop\n{KEEP}limits: {{deadline_seconds: 30}}\n")
+
+    old.faults.append(Fault("DELETE", DELETE, 200, skip=1, alter=slowly))
+    result = old.run("outputs", "pull", "--format", "json")
+    states = [it["state"] for it in json.loads(result.out)["files"]]
+    assert (result.code, states) == (0, ["deleted", "deleted", "stopped", "stopped"])
+    old.faults.append(Fault("GET", DELETE, 200, alter=slowly))  # once, at the end of the first job's results
+    assert [it["name"] for it in pull(old)["files"]] == ["a"]
+    assert [it["name"] for it in pull(old)["files"]] == ["b"]
+
+
 def test_a_delete_that_is_forbidden_fails_and_the_others_are_done(old: Stage) -> None:
     old.faults.append(Fault("DELETE", DELETE, 403, skip=1))
     result = old.run("outputs", "pull", "--format", "json")
@@ -356,11 +372,11 @@ def test_a_delete_that_is_forbidden_fails_and_the_others_are_done(old: Stage) ->
     assert [it["state"] for it in pull(old)["files"]] == ["deleted"]
 
 
-def test_an_outage_ends_the_deletions_and_the_next_pull_goes_on(old: Stage) -> None:
+def test_an_outage_fails_the_deletions_and_the_next_pull_tries_again(old: Stage) -> None:
     old.faults.append(Fault("DELETE", DELETE, 500, times=99))
     result = old.run("outputs", "pull", "--format", "json")
     states = [it["state"] for it in json.loads(result.out)["files"]]
-    assert (result.code, states) == (1, ["failed", "stopped", "stopped", "stopped"])
+    assert (result.code, states) == (1, ["failed"] * 4)
     old.faults.clear()
     assert [it["state"] for it in pull(old)["files"]] == ["deleted"] * 4
 

@@ -97,8 +97,8 @@ def test_a_program_of_the_checkout_or_a_relative_one_is_not_run(shop: Stage, out
         "./print-key": "names no program",
         "print-key": "names no program",
         "no-such-program": "names no program",
-        "'print": "cannot be split into words",
-        " ": "is empty",
+        "'print": "is not a command line",
+        " ": "is not a command line",
     }.items():
         shop.environ["RECONCILER_KEY_COMMAND"] = text
         done = shop.run("plan")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,6 +181,49 @@ def test_answers_that_break_their_schema_are_counted_everywhere(
         stage.run("status"),
         stage.run("history", "a"),
     )
+
+
+KEYWORDS: dict[str, tuple[Any, str, str]] = {
+    "type": ({"type": "string"}, "1", "not string"),
+    "enum": ({"enum": ["a", "b"]}, '"c"', "not one of the allowed values"),
+    "required": ({"type": "object", "required": ["a"]}, '{"b":1}', "a is missing"),
+    "items": ({"items": {"type": "string"}}, '["a",1]', "[1]: not string"),
+    "additional": ({"properties": {"a": True}, "additionalProperties": False}, '{"b":1}', "b: not allowed"),
+    "any-of": ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "1", "fits none of anyOf"),
+    "ref": ({"$ref": "#/$defs/it", "$defs": {"it": {"type": "null"}}}, "1", "not null"),
+    "endless": ({"pattern": "^(a+)+$"}, f'"{"a" * 40}b"', "the pattern ^(a+)+$ takes too long"),
+    "elsewhere": ({"$ref": "https://example.org/it.json"}, "1", "refers to https://example.org/it.json"),
+}
+"""A schema, an answer that does not conform, and what the pull says of it."""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("keyword", KEYWORDS)
+def test_an_answer_that_breaks_a_keyword_is_found_by_the_pull_and_what_cannot_be_checked_is_named(
+    stage: Stage, keyword: str
+) -> None:
+    schema, answer, why = KEYWORDS[keyword]
+    stage.spec("a")
+    form = {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}
+    row = {"custom_id": "r0", "body": HI | {"response_format": form}}
+    stage.write("specs/data/a.jsonl", json.dumps(row) + "\n")
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(60)
+
+    def rewritten(data: bytes) -> bytes:
+        line = json.loads(data)
+        line["response"]["body"]["choices"][0]["message"]["content"] = answer
+        return json.dumps(line).encode() + b"\n"
+
+    began = time.monotonic()
+    assert stage.run("outputs", "pull", env=rewriting(rewritten)).code == 0
+    assert time.monotonic() - began < 30
+    summary = json.loads((stage.root / "outputs/a/summary.json").read_text())
+    unchecked = keyword in ("endless", "elsewhere")
+    assert (summary["checks"]["invalid"], summary["checks"]["unchecked"]) == (not unchecked, unchecked)
+    (reason,) = summary["requests"]["reasons"]
+    assert why in reason["text"]
+    assert stage.run("status", "--fail-on-attention").code == (0 if unchecked else 6)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def test_what_is_sent_is_what_the_spec_says() -> None:
         attempt=1,
         op=read.tags.op,
         on_remove="cancel",
+        recipe=A.recipe,
         source=Source(commit=HEAD, actor="ada"),
     )
     assert made.metadata["team"] == "search"

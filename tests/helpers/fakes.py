@@ -39,6 +39,7 @@ from reconciler.model import Ancestry, Checkout, Job, Phase, Source, Target
 from reconciler.settings import Guards, Limits, Settings, UploadSettings
 from reconciler.specs.project import Project
 from tests.helpers.events import Recorder
+from tests.helpers.overlay import NO_OVERLAY
 
 from .make import ACTIVE, HEAD, NOW, PROJECT, STATUS, STOPPING, SUCCEEDED
 
@@ -378,6 +379,7 @@ def a_project(root: Path = Path("nowhere"), uploads: UploadSettings | None = Non
         config_path=root / "reconciler.yaml",
         settings=Settings(project=PROJECT, uploads=uploads or UploadSettings()),
         spec_root=root / "specs",
+        overlay=NO_OVERLAY,
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.model import InputFile, Job, OwnedJob, Retry, RunKey, Source, Tags, Unreadable, digests, tags
-from tests.helpers.make import ACTIVE, HEAD, PROJECT, broken, file_of, hidden, job, newer, sha, spec
+from tests.helpers.make import ACTIVE, HEAD, PROJECT, broken, file_of, hidden, job, newer, owned, sha, spec
 
 KEYS: Final = (
     tags.PROJECT,
@@ -54,6 +54,8 @@ some_tags: Final = st.builds(
     cap=st.integers(1, 10),
     op=st.from_regex(r"[0-9a-f]{24}", fullmatch=True),
     on_remove=st.sampled_from(("cancel", "keep")),
+    request_digest=st.just("") | st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
+    recipe=st.from_regex(r"[0-9a-f]{8}", fullmatch=True),
     source=sources,
 )
 
@@ -94,6 +96,26 @@ def test_tags_keep_the_limits_of_the_api(written: Tags) -> None:
     assert all(len(key) <= 32 for key in pairs)
     assert all(0 < len(value) <= 512 for value in pairs.values())
     assert all(value.isascii() and value.isprintable() for value in pairs.values())
+
+
+def test_ids_of_replaced_jobs_give_way_to_what_the_job_was_asked() -> None:
+    ids = frozenset(f"{number:08x}-0000-4000-8000-000000000000" for number in range(20))
+    many = replace(
+        owned(spec(rerun="%" * 64)).tags, attempt=99_999_999, cap=10, request_digest="f" * 32, over=ids
+    )
+    read = tags.read(with_metadata(dict(tags.write(many))))
+    assert isinstance(read, OwnedJob)
+    assert read.tags.request_digest == "f" * 32
+    assert (read.tags.recipe, read.tags.attempt) == (spec().recipe, 99_999_999)
+    assert 3 <= len(read.tags.over) < 20
+    assert read.tags.over < ids
+
+
+def test_the_recipe_is_pinned_and_has_endpoint_and_declared_model_or_agent() -> None:
+    """A change of this number submits requests again: never bless it."""
+    assert spec().recipe == spec("b", "w2", "x").recipe == "244794b0"
+    others = (spec(model="other"), spec(endpoint="/v1/embeddings"), spec(model=None, agent_id="ag:1"))
+    assert len({spec().recipe, *(it.recipe for it in others)}) == 4
 
 
 def test_tags_are_exactly_seven_pairs() -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.requests.patterns import Patterns
-from reconciler.requests.schema import MAX_DEPTH, UncheckedError, Validation
+from reconciler.requests.schema import _CHECKS, MAX_DEPTH, UncheckedError, Validation
 
 STREET = {"$defs": {"street": {"type": "string", "minLength": 1}}, "$ref": "#/$defs/street"}
 TREE = {"type": "object", "properties": {"below": {"items": {"$ref": "#"}}}, "required": ["name"]}
@@ -36,6 +36,7 @@ BROKEN: list[tuple[dict[str, Any], Any, Any, str]] = [
     ({"const": {"a": [1]}}, {"a": [1.0]}, {"a": [2]}, "the answer: not one of the allowed values"),
     ({"required": ["a"]}, {"a": None}, {"b": 1}, "the answer: a is missing"),
     ({"items": {"type": "string"}}, ["a"], ["a", 1], "[1]: not string"),
+    ({"prefixItems": [{"type": "string"}]}, ["a", 1], [1], "[0]: not string"),
     ({"prefixItems": [{"type": "string"}], "items": False}, ["a"], ["a", 1], "[1]: not allowed"),
     ({"properties": {"a": True}, "additionalProperties": False}, {"a": 1}, {"b": 1}, "b: not allowed"),
     ({"additionalProperties": {"type": "null"}}, {"a": None}, {"a": 1}, "a: not null"),
@@ -44,7 +45,10 @@ BROKEN: list[tuple[dict[str, Any], Any, Any, str]] = [
     ({"oneOf": [{"type": "number"}, {"maximum": 1}]}, 2, 1, "the answer: fits 2 of oneOf"),
     ({"allOf": [{"minLength": 1}, {"maxLength": 2}]}, "é", "abc", "the answer: more characters than 2"),
     ({"maxItems": 1, "minItems": 1}, [1], [], "the answer: fewer items than 1"),
+    ({"maxItems": 1}, [1], [1, 2], "the answer: more items than 1"),
     ({"exclusiveMinimum": 0, "exclusiveMaximum": 1}, 0.5, 1, "the answer: not below 1"),
+    ({"exclusiveMinimum": 0}, 0.5, 0, "the answer: not above 0"),
+    ({"maximum": 1}, 1, 1.5, "the answer: more than 1"),
     ({"uniqueItems": True}, [1, True], [1, 1.0], "the answer: two items are equal"),
     ({"pattern": "^a+$"}, "aa", "ab", "the answer: does not match ^a+$"),
     (STREET, "x", "", "the answer: fewer characters than 1"),
@@ -60,6 +64,26 @@ def test_an_answer_that_breaks_a_keyword_is_invalid_and_the_problem_names_its_pl
     assert Validation(schema, patterns.search).problem(bad) == problem
     jsonschema.Draft202012Validator(schema).validate(good)
     assert not jsonschema.Draft202012Validator(schema).is_valid(bad)
+
+
+def without(keyword: str, schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a schema without a keyword, wherever it stands."""
+    match schema:
+        case dict():
+            return {key: without(keyword, value) for key, value in schema.items() if key != keyword}
+        case list():
+            return [without(keyword, each) for each in schema]
+        case _:
+            return schema
+
+
+@pytest.mark.parametrize("keyword", _CHECKS)
+def test_an_answer_above_breaks_each_keyword_and_would_be_valid_without_it(keyword: str) -> None:
+    assert any(
+        jsonschema.Draft202012Validator(without(keyword, schema)).is_valid(bad)
+        for schema, _, bad, _ in BROKEN
+        if without(keyword, schema) != schema
+    )
 
 
 VALUES = st.recursive(

@@ -356,7 +356,7 @@ SWITCHES: Final = (
         "a line of a newer version is no line",
         "reconciler/ledger/lines.py",
         (FORGED,),
-        (("        about = _DECODE_ABOUT(text)\n", "        return None\n"),),
+        (("        if header.v <= VERSION:\n", "        if header.v:\n"),),
     ),
     Switch(
         "bounds of the ledger's lines",

@@ -28,6 +28,7 @@ from reconciler.runs import gather
 from reconciler.runs.apply import plan_and_apply
 from reconciler.settings import Guards, Limits, Settings
 from reconciler.specs.project import Project
+from tests.helpers.overlay import NO_OVERLAY
 from tests.simulation.following import Waiting, follow
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
@@ -43,6 +44,7 @@ A_PROJECT: Final = Project(
     config_path=NOWHERE / "reconciler.yaml",
     settings=Settings(project=PROJECT),
     spec_root=NOWHERE / "specs",
+    overlay=NO_OVERLAY,
 )
 TARGET: Final = Target(base_url="http://localhost", project=PROJECT)
 GENEROUS: Final = Guards(

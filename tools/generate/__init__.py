@@ -40,6 +40,10 @@ class Generated:
 
 
 GENERATED: Final = (
+    *(  # first, since the page of specs shows mistakes that the tool finds with them
+        Generated(f"schemas/{name}.schema.json", partial(spec_schemas.text, name))
+        for name in spec_schemas.MODELS
+    ),
     Generated("docs/cli.md", cli_page.page),
     Generated("docs/development.md", layout_page.page),
     Generated("docs/planner.md", planner_pages.page),
@@ -51,10 +55,6 @@ GENERATED: Final = (
     *(
         Generated(f"schemas/{name}.schema.json", report_schemas.schema(name))
         for name in report_schemas.SHAPES
-    ),
-    *(
-        Generated(f"schemas/{name}.schema.json", partial(spec_schemas.text, name))
-        for name in spec_schemas.MODELS
     ),
 )
 

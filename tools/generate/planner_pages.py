@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reconciler.model import Phase
-from reconciler.planning import planner, sharing
+from reconciler.planning import planner, same_requests, sharing
 from reconciler.planning.actions import Reason
 from reconciler.planning.rules import other_work
 from tools.generate import markdown
@@ -42,6 +42,13 @@ A cancel as `duplicate` never counts as one. *At rest* means that no job of the 
 create of it may still take effect; *accounted for*, that in addition the end of every known job of it is explained.
 """
 
+_SAME: Final = """\
+## Changed files with the same requests
+
+The digest of the inputs is over their bytes: a final line feed or another order of the lines makes it another one. The
+tags of a job have a digest of its sorted request keys as well (`all`), and of its endpoint and declared model or agent
+(`recipe`).
+"""
 _SHARED: Final = """\
 ## Several specs with the same work
 
@@ -107,8 +114,9 @@ def page() -> str:
             ),
         )
     ]
-    beside, shared = (
-        markdown.table(["case", "outcome"], [[it.CASE, it.OUTCOME]]) for it in (other_work, sharing)
+    beside, same, shared = (
+        markdown.table(["case", "outcome"], [[it.CASE, it.OUTCOME]])
+        for it in (other_work, same_requests, sharing)
     )
     reasons = markdown.table(["reason", "meaning"], ([f"`{it}`", it.explanation] for it in Reason))
     return markdown.page(
@@ -117,6 +125,8 @@ def page() -> str:
         *parts,
         f"## {_BESIDE}",
         beside,
+        _SAME,
+        same,
         _SHARED,
         shared,
         _QUOTA,
@@ -125,5 +135,6 @@ def page() -> str:
         _REASONS,
         reasons,
         _ATTENTION,
-        source="`reconciler/planning/` (`planner.py`, `rules/`, `sharing.py`, `quota.py` and `actions.py`)",
+        source="`reconciler/planning/` (`planner.py`, `rules/`, `same_requests.py`, `sharing.py`, `quota.py` and "
+        "`actions.py`)",
     )

@@ -11,8 +11,10 @@ All input comes from the environment and the event file; no text from outside be
 from __future__ import annotations
 
 import io
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,18 +23,20 @@ import click
 from reconciler import file_access
 from reconciler.api.key import KEY_COMMAND, VARIABLE
 from reconciler.cli.output.streams import write_annotations, write_stdout
-from reconciler.cli.params.options import Chosen, Common
+from reconciler.cli.params.options import Common
 from reconciler.cli.session import agreed_plans
+from reconciler.cli.session.agreed_plans import concerns_specs, source_of
 from reconciler.cli.session.github_job import GithubJob, annotate, environment
-from reconciler.cli.session.github_review import concerns_specs, source_of
 from reconciler.cli.session.target import open_project
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.outputs.place import warning_on_ci
 from reconciler.plans import plan_file
+from reconciler.vcs.github import GitHubError, Pull
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
     from reconciler.settings import Settings
-    from reconciler.vcs.github import Pull
+    from reconciler.specs.project import Project
 
 APPLIED: Final = "<!-- applied -->"
 """The mark of a comment with an outcome, which a later run leaves alone."""
@@ -54,9 +58,15 @@ def ci(env: Environment, *, command: str) -> int:
     reports in one issue what needs a reviewed plan. verify is `history verify`.
     """
     job = GithubJob.on(env)
-    commands = {"validate": validate, "plan": plan, "size": size, "apply": apply, "verify": verify}
+    commands: dict[str, Callable[[], int]] = {
+        "validate": partial(run, job, "validate", "--format", "github", key=False),
+        "plan": partial(plan, job),
+        "size": partial(size, job),
+        "apply": partial(apply, job),
+        "verify": partial(run, job, "history", "verify", annotated=False),
+    }
     try:
-        code = commands[command](job)
+        code = commands[command]()
     except ReconcilerError as error:
         annotate("error", f"{error} ({error.hint})")
         code = error.exit_code
@@ -64,17 +74,12 @@ def ci(env: Environment, *, command: str) -> int:
     return code
 
 
-def validate(job: GithubJob) -> int:
-    """Check the specs: no key, no token."""
-    return run(job, "validate", "--format", "github", key=False)
-
-
 def plan(job: GithubJob) -> int:
     """Plan, save the plan, and comment if the token is allowed to: it is not on pull requests from forks."""
     pull = job.event.pull_request
     source = (pull.head.repo if pull else None) or {}
     own = source.get("full_name") == job.environ["GITHUB_REPOSITORY"]
-    if pull and own and unrelated(job, pull):
+    if pull and own and not concerns_specs(job) and not commented(job, pull):
         annotate("notice", "nothing is planned: the pull request changes no file that the specs use")
         return ExitCode.OK
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
@@ -101,6 +106,11 @@ def plan(job: GithubJob) -> int:
     return code
 
 
+def commented(job: GithubJob, pull: Pull) -> bool:
+    """Whether a pull request has a comment, which has to be updated."""
+    return job.github.find_comment(pull.number, job.marker()) is not None
+
+
 def size(job: GithubJob) -> int:
     """Set the output `approval` if the plan that this run agrees to is larger than `approve_above`."""
     project = open_project(Common(), job.env)
@@ -120,16 +130,6 @@ def exceeds(agreed: agreed_plans.AgreedFile, settings: Settings) -> bool:
         return False
     summary = agreed.document.summary
     return summary.requests_unknown > 0 or summary.requests > settings.approve_above.requests
-
-
-def verify(job: GithubJob) -> int:
-    """Compare the ledger, the workspace and git."""
-    return run(job, "history", "verify", annotated=False)
-
-
-def unrelated(job: GithubJob, pull: Pull) -> bool:
-    """Whether the change of a pull request does not concern the specs, and no comment has to be updated."""
-    return not concerns_specs(job) and job.github.find_comment(pull.number, job.marker()) is None
 
 
 def apply(job: GithubJob) -> int:
@@ -162,7 +162,7 @@ def apply(job: GithubJob) -> int:
     if job.env.stop.is_set():
         return code
     failed = save_snapshot(job) if settings.snapshot else ExitCode.OK
-    return code or failed or fetch_results(job)
+    return code or failed or fetch_results(job, project)
 
 
 def save_snapshot(job: GithubJob) -> int:
@@ -175,28 +175,29 @@ def save_snapshot(job: GithubJob) -> int:
     return failed
 
 
-def fetch_results(job: GithubJob) -> int:
+def fetch_results(job: GithubJob, project: Project) -> int:
     """Fetch results, unless they would be lost with the runner."""
-    from reconciler.cli.session.target import find_project
-    from reconciler.outputs.place import warning_on_ci
-
-    project = find_project(job.env, Chosen())
     if warning := warning_on_ci(project, job.environ):
         annotate("notice", warning)
         return ExitCode.OK
     return run(job, "outputs", "pull", annotated=False)
 
 
-def report(job: GithubJob, code: int, text: str) -> None:
-    """Open, update or close the one issue about what needs a person. A failure is only a warning."""
-    from reconciler.vcs.github import GitHubError
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Let a failure to write something on GitHub be a warning only."""
+    try:
+        yield
+    except GitHubError as error:
+        annotate("warning", f"the {what} was not written: {error}")
 
+
+def report(job: GithubJob, code: int, text: str) -> None:
+    """Open, update or close the one issue about what needs a person."""
     footers: dict[int, str] = {ExitCode.GUARD: HOW, ExitCode.STALE: HOW, ExitCode.ATTENTION: ""}
     title = f"{job.name or 'reconciler'}: a scheduled run needs a person"
-    try:
+    with writing("issue"):
         job.github.issue(job.marker("issue"), title, f"{text}\n{footers[code]}\n" if code in footers else "")
-    except GitHubError as error:
-        annotate("warning", f"the issue was not written: {error}")
 
 
 def snapshot(job: GithubJob) -> Path | None:
@@ -211,16 +212,12 @@ def snapshot(job: GithubJob) -> Path | None:
 
 
 def write(job: GithubJob, number: int, text: str, *, about: str, unless: str = "") -> None:
-    """Write the pull request's comment, with a link to the run. A failure is a warning only."""
-    from reconciler.vcs.github import GitHubError
-
+    """Write the pull request's comment, with a link to the run."""
     it = job.environ
     url = f"{it['GITHUB_SERVER_URL']}/{it['GITHUB_REPOSITORY']}/actions/runs/{it['GITHUB_RUN_ID']}"
-    try:
+    with writing("comment"):
         text = f"{text}\n<sub>{about[:7]} · [run]({url})</sub>\n"
         job.github.comment(number, job.marker(), text, unless=unless)
-    except GitHubError as error:
-        annotate("warning", f"the comment was not written: {error}")
 
 
 def run(job: GithubJob, *words: str, key: bool = True, annotated: bool = True) -> int:

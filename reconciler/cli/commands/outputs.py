@@ -82,17 +82,20 @@ def pull(
     from reconciler.cli.session.session import open_run
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
+    from reconciler.model import Declared, Observed
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
+    from reconciler.runs.known_requests import with_requests
     from reconciler.runs.results import puller
 
     kind: type[Reader] = Reader if dry_run else Writer
     with interrupts(env) as interrupted, open_run(kind, common, env, without_deadline=True) as run:
         loaded = declared(run)
-        specs = loaded.specs
+        owned = own_and_adopted(run, loaded.specs)
+        every, seen = Declared(specs=loaded.specs), Observed(owned=tuple(owned))
+        specs = with_requests(run, every, seen, results=False).specs
         work = frozenset(key for spec in specs for key in spec.run_keys)
         first = unix(since, run.env.now()) or 0
-        owned = own_and_adopted(run, specs)
         named = chosen(owned, specs, names)
         jobs = [it for it in named if it.job.created_at >= first and (not current or it.tags.run_key in work)]
         over = [it for it in jobs if it.phase.ended]

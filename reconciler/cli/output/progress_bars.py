@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
 from reconciler.cli.output.streams import WrappedStream
+from reconciler.render.tables import table_text
 from reconciler.telemetry.progress import UNWATCHED, Progress, ProgressKind
 from reconciler.text.plural import pluralize, size, span
 
 if TYPE_CHECKING:
     from rich.live import Live
-    from rich.table import Table
+    from rich.text import Text
 
     from reconciler.environment import Environment, Log
 
@@ -192,18 +193,12 @@ def live_display(stream: TextIO, *, colour: bool) -> Live:
     )
 
 
-def table(rows: Iterable[Sequence[str]]) -> Table:
+def table(rows: Sequence[Sequence[str]]) -> Text:
     """Return aligned cells, for `Live.update`."""
-    from rich.table import Table
     from rich.text import Text
 
-    lines = list(rows)
-    shown = Table.grid(padding=(0, 2))
-    for _ in lines[0] if lines else ():
-        shown.add_column(no_wrap=True)
-    for line in lines:
-        shown.add_row(*map(Text, line))
-    return shown
+    lines = table_text(rows[0], rows[1:]).rstrip("\n") if rows else ""
+    return Text(lines, no_wrap=True, overflow="ellipsis")
 
 
 def bar(share: float, width: int) -> str:

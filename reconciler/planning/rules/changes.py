@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.model import InputFile, JobSpec, OwnedJob, digests, tags
+from reconciler.model import InputFile, JobSpec, KnownRequests, OwnedJob, digests, tags
 from reconciler.planning.actions import Change
 from reconciler.planning.case import Case
 from reconciler.text.plural import pluralize
@@ -23,8 +23,8 @@ MAX_NAMED: Final = 3
 """At most this many changed input files are named; above that, only their number is shown."""
 
 
-def changes(before: OwnedJob, spec: JobSpec) -> tuple[Change, ...]:
-    """Return which parts of the work differ between a job and a spec."""
+def changes(before: OwnedJob, spec: JobSpec, requests: KnownRequests) -> tuple[Change, ...]:
+    """Return which parts of the work differ between a job and a spec; `requests` is about those of the spec."""
     job = before.job
     found = [
         Change(field, old or "none", new or "none")
@@ -37,7 +37,8 @@ def changes(before: OwnedJob, spec: JobSpec) -> tuple[Change, ...]:
     ]
     known = not (before.adopted and found)  # whether the inputs of an adopted job differ is not known
     if known and before.tags.inputs != digests.inputs_v1(part.identity for part in spec.inputs):
-        found.append(Change("inputs", _count(before.tags.requests), _inputs(before, spec)))
+        change = requests.change if requests.job_id == job.id else None
+        found.append(Change("inputs", _count(before.tags.requests), _inputs(before, spec), change))
     if before.tags.run_key.rerun != spec.rerun:
         found.append(Change("rerun", before.tags.run_key.rerun or "none", spec.rerun or "none"))
     return tuple(found) or (Change("work", before.tags.run_key.work[:11], spec.run_key.work[:11]),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model import JobSpec
+from reconciler.model import JobSpec, KnownRequests
 from reconciler.planning.actions import Action, Change, Create, Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.rules.changes import changes, submitted_before
@@ -136,8 +136,10 @@ def _why(case: Case, spec: JobSpec) -> tuple[Reason, tuple[Change, ...]]:
     if before is None:
         return Reason.NEW, ()
     if case.same_work(before):
-        return Reason.RERUN, (Change("rerun", before.tags.run_key.rerun or "none", spec.rerun or "none"),)
-    return Reason.CHANGED, changes(before, spec)
+        change = Change("rerun", before.tags.run_key.rerun or "none", spec.rerun or "none")
+        return Reason.RERUN, (change,)
+    known = case.declared.requests.get(spec.run_key, KnownRequests())
+    return Reason.CHANGED, changes(before, spec, known)
 
 
 def _create(case: Case, reason: Reason, changed: tuple[Change, ...] = ()) -> tuple[Action, ...]:

@@ -14,7 +14,7 @@ import msgspec
 import reconciler
 
 _PACKAGE: Final = Path(reconciler.__file__).parent
-FOLDER: Final = next(it / "schemas" for it in (_PACKAGE, _PACKAGE.parent) if (it / "schemas").is_dir())
+FOLDER: Final = (_PACKAGE if (_PACKAGE / "schemas").is_dir() else _PACKAGE.parent) / "schemas"
 """In the installed package, or in the clone."""
 
 Schema = dict[str, Any]

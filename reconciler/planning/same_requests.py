@@ -1,0 +1,68 @@
+"""Changed work: the job before, and the earlier work that asked the same requests. Pure.
+
+The digest of the inputs differs if a line feed or the order of the lines does. The requests of a job are in its tags as
+a digest of their keys, so a job that was asked the same requests is found without its results.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from reconciler.model import Declared, JobSpec, KnownRequests, Observed, OwnedJob, RunKey, digests
+
+CASE: Final = (
+    "no job of the run key is listed, and the tags of a job of the name say that it was asked the same requests, in "
+    "any order, under the same endpoint, model or agent, and `rerun`"
+)
+OUTCOME: Final = "the job is of the wanted work, and the rules above decide: so nothing is submitted twice"
+
+
+class Changed(NamedTuple):
+    """A spec whose work has no job yet, while its name has jobs of other work."""
+
+    spec: JobSpec
+    jobs: tuple[OwnedJob, ...]
+    """The jobs of the name that no other spec wants, the oldest first."""
+
+
+def changed(declared: Declared, observed: Observed) -> Iterator[Changed]:
+    """Yield the selected specs whose inputs have changed."""
+    there = {owned.tags.run_key for owned in observed.owned}
+    specs = [
+        spec
+        for spec in declared.specs
+        if not spec.suspend
+        and (declared.selected is None or spec.name in declared.selected)
+        and there.isdisjoint(spec.run_keys)
+    ]
+    jobs: dict[str, list[OwnedJob]] = defaultdict(list)
+    wanted = {key for spec in declared.specs for key in spec.run_keys} if specs else set()
+    for owned in sorted(observed.owned, key=lambda it: it.job.age_key) if specs else ():
+        if owned.tags.run_key not in wanted:
+            jobs[owned.tags.name].append(owned)
+    for spec in specs:
+        inputs = digests.inputs_v1(part.identity for part in spec.inputs)
+        if (found := jobs.get(spec.name)) and found[-1].tags.inputs != inputs:
+            yield Changed(spec, tuple(found))
+
+
+def may_be_same(owned: OwnedJob, spec: JobSpec) -> bool:
+    """Whether a job's tags do not exclude that it was asked the requests of a spec, under the same `rerun`."""
+    it = owned.tags
+    alike = (it.recipe, it.requests, it.run_key.rerun) == (spec.recipe, spec.requests, spec.rerun)
+    return alike and bool(it.request_digest)
+
+
+def recognized(declared: Declared, found: Iterable[Changed]) -> Declared:
+    """Add to changed specs the run keys of earlier jobs that were asked the same requests."""
+    same: dict[str, dict[RunKey, None]] = {}
+    for spec, jobs in found:
+        known = declared.requests.get(spec.run_key, KnownRequests())
+        alike = (it for it in jobs if may_be_same(it, spec) and it.tags.request_digest == known.digest)
+        same[spec.name] = dict.fromkeys(it.tags.run_key for it in alike)
+    specs = (replace(it, same_as=tuple(same[it.name])) if same.get(it.name) else it for it in declared.specs)
+    return replace(declared, specs=tuple(specs)) if same else declared
