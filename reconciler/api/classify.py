@@ -17,7 +17,6 @@ from typing import Final
 import httpx
 
 from reconciler.api import error_text, errors
-from reconciler.api.calls import FILES, JOBS, Call
 from reconciler.api.errors import (
     ApiError,
     MalformedAnswerError,
@@ -27,6 +26,7 @@ from reconciler.api.errors import (
     UnreachableError,
 )
 from reconciler.api.transport import ProxyFailedError
+from reconciler.api.values import FILES, JOBS, Call
 
 _NEVER_SENT: Final = (
     httpx.ConnectError,

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
-from reconciler.api import calls, odd_rows, wire
+from reconciler.api import odd_rows, values, wire
 from reconciler.api.bodies import HashingReader
-from reconciler.api.calls import Call
 from reconciler.api.http import Exchange
-from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
+from reconciler.api.values import Call, Content, CreateJob, File, FilePage, JobPage, Upload
 
 if TYPE_CHECKING:
     from reconciler.model import Job
@@ -42,23 +41,23 @@ class Reader(Exchange):
         The order `created` puts the oldest first, so that new jobs do not shift the pages.
         """
         query = (("page", str(page)), ("page_size", str(page_size)), ("order_by", order_by))
-        call = Call(method="GET", path=calls.JOBS, query=query)
+        call = Call(method="GET", path=values.JOBS, query=query)
         return self._send_with_retry(call, odd_rows.read_job_page)
 
     def get_job(self, job_id: str) -> Job:
         """Return one job. Raises `NotFoundError` if the key's workspace does not have it."""
-        return self._send_with_retry(Call(method="GET", path=calls.job_path(job_id)), wire.read_job)
+        return self._send_with_retry(Call(method="GET", path=values.job_path(job_id)), wire.read_job)
 
     def list_uploads(self, *, page: int, page_size: int = 100) -> FilePage:
         """Return one page of the uploaded batch inputs that the key can see, counted from 0."""
         query = {"page": str(page), "page_size": str(page_size)} | _UPLOADS
         return self._send_with_retry(
-            Call(method="GET", path=calls.FILES, query=tuple(query.items())), wire.read_file_page
+            Call(method="GET", path=values.FILES, query=tuple(query.items())), wire.read_file_page
         )
 
     def get_file(self, file_id: str) -> File:
         """Return the description of a file. Raises `NotFoundError` if the key's workspace does not have it."""
-        return self._send_with_retry(Call(method="GET", path=calls.file_path(file_id)), wire.read_file)
+        return self._send_with_retry(Call(method="GET", path=values.file_path(file_id)), wire.read_file)
 
     def file_content(self, file_id: str, *, start: int = 0) -> AbstractContextManager[Content]:
         """Open a file, in constant memory: `with reader.file_content(id, start=bytes_already_here) as content: …`.
@@ -70,7 +69,7 @@ class Reader(Exchange):
             ApiError: on opening, after retries; or from the pieces if the body breaks off. A connection that closes
                 early does not always raise: compare the length with `File.size`.
         """
-        return self._streamed(Call(method="GET", path=calls.file_path(file_id, "/content"), start=start))
+        return self._streamed(Call(method="GET", path=values.file_path(file_id, "/content"), start=start))
 
 
 class Writer(Reader):
@@ -86,7 +85,7 @@ class Writer(Reader):
             OutcomeUnknownError: the job may have been created. Look for it before anything else.
         """
         body = wire.write_create(job)
-        call = Call(method="POST", path=calls.JOBS, content=body, inline=job.requests is not None)
+        call = Call(method="POST", path=values.JOBS, content=body, inline=job.requests is not None)
         return self._send_once(call, wire.read_job)
 
     def cancel_job(self, job_id: str) -> Job:
@@ -94,7 +93,7 @@ class Writer(Reader):
 
         Raises `RejectedError` perhaps, for a job that has already ended: the API's answer to that is undocumented.
         """
-        return self._send_once(Call(method="POST", path=calls.job_path(job_id, "/cancel")), wire.read_job)
+        return self._send_once(Call(method="POST", path=values.job_path(job_id, "/cancel")), wire.read_job)
 
     def upload_file(
         self,
@@ -116,7 +115,7 @@ class Writer(Reader):
         form = {"purpose": "batch", "expiry": expiry_hours and str(expiry_hours), "visibility": visibility}
         call = Call(
             method="POST",
-            path=calls.FILES,
+            path=values.FILES,
             form={name: value for name, value in form.items() if value},
             files={"file": (filename, outgoing, "application/jsonl")},
             least_seconds=UPLOAD_TIMEOUT_SECONDS,
@@ -129,4 +128,4 @@ class Writer(Reader):
 
         Raises `NotFoundError` if there is no such file.
         """
-        return self._send_with_retry(Call(method="DELETE", path=calls.file_path(file_id)), wire.read_deleted)
+        return self._send_with_retry(Call(method="DELETE", path=values.file_path(file_id)), wire.read_deleted)

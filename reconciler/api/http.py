@@ -16,11 +16,10 @@ from reconciler import __version__
 from reconciler.api import address, bodies, classify, deadline
 from reconciler.api.error_text import cut
 from reconciler.api.errors import ApiError, MalformedAnswerError
-from reconciler.api.values import Content, RequestRecord
+from reconciler.api.values import Call, Content, RequestRecord
 from reconciler.text.sanitize import clean
 
 if TYPE_CHECKING:
-    from reconciler.api.calls import Call
     from reconciler.api.deadline import Deadline
     from reconciler.api.key import ApiKey
     from reconciler.api.retry import Retrier

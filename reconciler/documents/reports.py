@@ -195,6 +195,8 @@ class DeletedFile(_Part, frozen=True, kw_only=True):
     """Why it is not kept; if it failed, also how."""
     state: str = "due"
     """`deleted` by this run or gone before, `due` with --dry-run, `failed`, or `stopped`: the next pull deletes it."""
+    tried: bool = False
+    """Whether an earlier pull was about to delete it."""
 
 
 class PullDoc(_TargetPart, frozen=True, kw_only=True):

@@ -157,11 +157,7 @@ class StoppedError(Exception):
 
 
 class LeaseLostError(Exception):
-    """Another runner has taken over.
-
-    Attributes:
-        to: the other runner.
-    """
+    """Another runner has taken over: `to`."""
 
     def __init__(self, to: Holder) -> None:
         super().__init__(to.run_id)

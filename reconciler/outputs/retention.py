@@ -111,7 +111,11 @@ class Retention:
         uploads: Collection[str] = ()  # a job that is not listed yet may use any
         if not hidden and all(memory.settles_at(it) <= now for it in memory.open_creates):
             uploads = {file.id for file in list_uploads(self.run.api)} | memory.deleted_files.keys()
-        return tuple(it for it in found(listed.jobs) if it.kind == RESULTS or it.file_id in uploads)
+        return tuple(
+            replace(it, tried=it.file_id in memory.deleted_files)
+            for it in found(listed.jobs)
+            if it.kind == RESULTS or it.file_id in uploads
+        )
 
     def verified(self) -> frozenset[str]:
         """Return our jobs with a file to delete whose results are in their place, complete and unaltered.
@@ -185,7 +189,10 @@ class Retention:
                 env.log("ledger.degraded", error=str(error))
             return replace(it, state="deleted")
 
-        if not env.ledger.claim([line(it, gone=False) for it in files]):
+        new = [it for it in files if not it.tried] or files[
+            :1
+        ]  # a file that cannot be deleted fills no ledger
+        if not env.ledger.claim([line(it, gone=False) for it in new]):
             raise KeptError("another runner wrote to the ledger at the same time")
         return tuple(env.map_concurrently(deleted, files, max_workers=self.run.limits.in_flight))
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import suppress
-from types import TracebackType
-from typing import Final, Self
+from contextlib import AbstractContextManager, suppress
+from typing import Final
 
 import msgspec
 
@@ -35,7 +34,7 @@ for line in sys.stdin.buffer:
 """The process ends itself after a search that takes too long, so it does not outlive this one either."""
 
 
-class Patterns:
+class Patterns(AbstractContextManager["Patterns"]):
     """Searches texts, each for at most `max_seconds`. Not for several threads at a time.
 
     Use it in a `with` statement, which ends the process.
@@ -46,12 +45,7 @@ class Patterns:
         self._process: subprocess.Popen[bytes] | None = None
         self._given_up: set[str] = set()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
 
     def search(self, pattern: str, text: str) -> bool | None:

@@ -1,4 +1,4 @@
-"""The sandbox as a WSGI application: routes and authentication."""
+"""The sandbox as a WSGI application: routes, authentication, and the list of the models that it knows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import math
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox import files, jobs, models
+from reconciler.catalogue import models
+from reconciler.sandbox import files, jobs
 from reconciler.sandbox.http import Json, json_response, like_fastapi, unauthorized
 from reconciler.sandbox.store import Store, World
 
@@ -23,6 +24,38 @@ if TYPE_CHECKING:
 _JOBS, _JOB = "/v1/batch/jobs", "/v1/batch/jobs/<uuid:job_id>"
 _FILES, _FILE = "/v1/files", "/v1/files/<uuid:file_id>"
 
+_CAPABILITIES: Final = {
+    "audio_transcription": "/v1/audio/transcriptions",
+    "completion_chat": "/v1/chat/completions",
+    "completion_fim": "/v1/fim/completions",
+    "moderation": "/v1/moderations",
+    "ocr": "/v1/ocr",
+}
+"""The names that the API gives to uses, and the endpoint of each. The table says nothing of other capabilities."""
+
+
+def _list_models(world: World, request: Request, workspace: str) -> Json:  # noqa: ARG001 - a handler
+    """Answer `GET /v1/models`: the models that are not retired on the sandbox's date."""
+    day = world.day()
+    listed = [_shown_model(it) for it in models.table().models if it.retired is None or it.retired > day]
+    return {"object": "list", "data": listed}
+
+
+def _shown_model(model: models.Model) -> Json:
+    """Return a model as the API returns it."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "owned_by": "mistralai",
+        "name": model.id,
+        "aliases": model.aliases,
+        "capabilities": {name: endpoint in model.endpoints for name, endpoint in _CAPABILITIES.items()},
+        "deprecation": None if model.retired is None else f"{model.retired}T00:00:00Z",
+        "deprecation_replacement_model": model.replacement,
+        "type": "base",
+    }
+
+
 _CALLS = Map(
     [
         Rule(_JOBS, methods=["GET"], endpoint=jobs.list_jobs),
@@ -30,7 +63,7 @@ _CALLS = Map(
         Rule(_JOB, methods=["GET"], endpoint=jobs.get_job),
         Rule(_JOB, methods=["DELETE"], endpoint=jobs.delete_job),
         Rule(f"{_JOB}/cancel", methods=["POST"], endpoint=jobs.cancel_job),
-        Rule("/v1/models", methods=["GET"], endpoint=models.list_models),
+        Rule("/v1/models", methods=["GET"], endpoint=_list_models),
         Rule(_FILES, methods=["GET"], endpoint=files.list_files),
         Rule(_FILES, methods=["POST"], endpoint=files.upload_file),
         Rule(_FILE, methods=["GET"], endpoint=files.get_file),

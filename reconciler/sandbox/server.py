@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING, Self
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -20,7 +21,7 @@ class _QuietHandler(WSGIRequestHandler):
         """Do nothing: stderr is for errors."""
 
 
-class Server:
+class Server(AbstractContextManager["Server"]):
     """A sandbox on a port; port 0 picks a free one. It listens at once. Call `serve_forever` and `shutdown`.
 
     Raises `OSError` if the address cannot be used.
@@ -37,9 +38,6 @@ class Server:
         self._serving = self._closed = False
         self.port: int = self._server.port
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()

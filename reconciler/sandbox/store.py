@@ -9,10 +9,9 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 import msgspec
 from msgspec import Struct
@@ -77,7 +76,7 @@ CREATE INDEX files_by_job ON files (job);
 """
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """The state of a sandbox. Close it, or use it as a context manager.
 
     The database file and its folder are created if missing. The path `:memory:` keeps the state in memory. Raises
@@ -106,9 +105,6 @@ class Store:
         except (OSError, sqlite3.Error) as error:
             hint = "delete it with `reconciler sandbox reset`, or pass another --db"
             raise ReconcilerError(f"{path}: not usable as a sandbox's state: {error}", hint=hint) from error
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -63,8 +63,9 @@ def make(
             f"no snapshot was saved: job {lost.job.id} may be of this project, and {lost.problem}",
             hint="run `reconciler plan` without a snapshot: that plan holds what the job may be",
         )
-    known = memory.jobs.keys() | adopted | observe.by_memory(memory, jobs).keys()
-    own_jobs = [job for job in jobs if job.id in known or tags.project_of(job) == target.project]
+    known = memory.jobs.keys() | observe.by_memory(memory, jobs).keys()
+    ours = known | {job.id for job in jobs if tags.project_of(job) == target.project}
+    own_jobs = [job for job in jobs if job.id in ours or job.id in adopted]
     read = (tags.read(job) for job in own_jobs)
     owned = [it for it in read if isinstance(it, OwnedJob) and it.tags.project == target.project]
     explained = _explained(owned, ledger, before=now - DAY)
@@ -83,7 +84,7 @@ def make(
         jobs=tuple(_written(job, adopted) for job in own_jobs),
         other_jobs=len(others) + len(odd),
         other_pending=observe.sort_out(others, watched, odd=odd).pending.others,
-        other_projects=tuple(_of_others(job for job in jobs if tags.project_of(job) != target.project)),
+        other_projects=tuple(_of_others(job for job in jobs if job.id not in ours)),
         ledger=tuple(map(lines.encode, _deciding(ledger, explained, past.values()))),
     )
 

@@ -381,6 +381,13 @@ def test_an_outage_fails_the_deletions_and_the_next_pull_tries_again(old: Stage)
     assert [it["state"] for it in pull(old)["files"]] == ["deleted"] * 4
 
 
+def test_a_key_that_may_not_delete_does_not_fill_the_ledger(old: Stage) -> None:
+    old.faults.append(Fault("DELETE", DELETE, 403, times=99))
+    for tried in (False, True, True):
+        assert {(it["state"], it["tried"]) for it in pull(old)["files"]} == {("failed", tried)}
+    assert len(ledger(old)) == 4 + 2
+
+
 def test_an_answer_that_says_not_deleted_is_a_failure(old: Stage) -> None:
     old.faults.append(Fault("DELETE", DELETE, 200, alter=lambda it: it | {"deleted": False}))
     result = old.run("outputs", "pull")
