@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -157,17 +157,16 @@ def _from_here(guard: str, message: str, fix: str, held: tuple[str, ...]) -> Ref
     return Refusal(guard, message, hint, held) if held else None
 
 
-GUARDS: Final[tuple[Callable[[GuardInput], Refusal | None], ...]] = (
-    empty,
-    cancels,
-    cancel_share,
-    lost_answers,
-    other_workspace,
-    created_elsewhere,
-    other_branch,
-    dirty,
-    unpushed,
-)
+_Guards: TypeAlias = tuple[Callable[[GuardInput], Refusal | None], ...]
+_OF_NAMES: Final[_Guards] = (other_workspace, created_elsewhere, other_branch, dirty, unpushed)
+"""Guards that refuse a name whatever else is planned."""
+GUARDS: Final[_Guards] = (empty, cancels, cancel_share, lost_answers, *_OF_NAMES)
+
+
+def sendable(it: GuardInput) -> set[str]:
+    """Return the names whose creates no guard refuses, unless the plan is too large."""
+    found = (refusal for guard in _OF_NAMES if (refusal := guard(it)))
+    return set(it.creating).difference(*(refusal.held for refusal in found))
 
 
 def refusals(it: GuardInput) -> tuple[Refusal, ...]:

@@ -15,6 +15,7 @@ bound, because a job shows no total until the API has validated it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from msgspec import Struct
@@ -55,17 +56,19 @@ class Quota(Struct, frozen=True, kw_only=True):
         return ""
 
 
-def apply_quota(plan: Plan, pending: Pending, quota: Quota) -> Plan:
+def apply_quota(plan: Plan, pending: Pending, quota: Quota, sent: Collection[str] | None = None) -> Plan:
     """Hold the creates that do not fit.
 
     Args:
         plan: the plan, sorted by name.
         pending: the requests that are pending now.
         quota: how many may be pending.
+        sent: the names whose creates are to be sent, None for all; no other create needs room.
     """
     decisions = []
     for decision in plan.decisions:
-        requests = sum(create.requests or 0 for create in decision.of(Create))
+        creates = decision.of(Create) if sent is None or decision.name in sent else ()
+        requests = sum(create.requests or 0 for create in creates)
         exceeded = quota.exceeded_by(pending, requests) if requests else ""
         if not exceeded:
             decisions.append(decision)

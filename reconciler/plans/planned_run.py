@@ -19,6 +19,8 @@ class Proposal:
     observed: Observed
     memory: Memory
     plan: Plan
+    unbounded: Plan
+    """What the planner decides, before the quota holds anything."""
     not_agreed: tuple[Refusal, ...] = ()
     """What an unattended run holds back, because no agreed plan contains it."""
     remarks: tuple[str, ...] = ()

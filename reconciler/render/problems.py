@@ -72,11 +72,9 @@ def _lines(problem: Problem, *, colour: bool) -> Iterator[str]:
 
 
 def excerpt(line: str, column: int) -> tuple[str, int | None]:
-    """Return the part of a line to show, and the number of columns before the caret.
+    """Return the part of a file's line to show, and the number of columns before the caret.
 
-    Args:
-        line: the whole line of the file.
-        column: 1-based, in characters; 0 for no caret.
+    The column of the caret is 1-based, in characters; 0 for no caret.
     """
     first = max(0, column - 1 - _NEAR)
     line, column = line[first : max(column, 1) + _NEAR], column - first

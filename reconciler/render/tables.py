@@ -34,16 +34,10 @@ def _wrapped(line: str, width: int, start: int) -> str:
 def fitting(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, least: int, empty: frozenset[str]
 ) -> tuple[str, int]:
-    """Return a table of at most `MAX_WIDTH` columns, without the columns that have no value or do not fit.
+    """Return a table that is at most `MAX_WIDTH` wide, and the number of columns with values that are left out.
 
-    Args:
-        head: the columns, the most important first.
-        rows: the cells.
-        least: the number of columns that are kept, although the last of them must then be wrapped.
-        empty: the cells without a value.
-
-    Returns:
-        The table, and the number of columns with values that are left out.
+    Columns without a value (all cells are in `empty`) are left out, and the last ones if they do not fit. The first
+    `least` columns are kept, although the last of them must then be wrapped.
     """
     valued = [
         column

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from msgspec import structs
@@ -31,7 +32,7 @@ from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Outcome
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
-from reconciler.runs.gather import check, propose, read_workspace
+from reconciler.runs.gather import check, narrow, propose, read_workspace
 from reconciler.runs.known_requests import identify_requests
 from reconciler.workspace.recall import recall
 
@@ -119,20 +120,8 @@ def plan_and_apply(
         fresh = propose(run, declared)
         wanted = frozenset(it.name for it in fresh.plan.decisions if it.pending)
         records.record_observations(run, fresh)
-        if first or saved or not asks:
-            shown = [it.document for it in agreed or ()] + ([saved] if saved else [])
-            fresh = replace(fresh, plan=agreement.hold_unagreed(fresh.plan, *([first] if first else shown)))
-        if first is not None:
-            # What another runner has done or begun meanwhile is left to it.
-            remaining = staleness.reconcile_saved_plan(first, fresh.plan, fresh.observed)
-            fresh = _restrict(fresh, remaining, first)
-        elif saved is not None:
-            fresh = restrict_to_saved(run, fresh, saved)
-        elif agreed is not None:
-            fresh = restrict_to_agreed(fresh, agreed)
-        if approval is not None:
-            fresh = replace(fresh, plan=approval.restrict(fresh.plan))
-        planned = check(run, fresh)
+        cut = partial(_cut, run=run, asks=asks, first=first, saved=saved, agreed=agreed, approval=approval)
+        planned = check(run, narrow(run, fresh, cut))
         if (before := first or saved) is not None:
             planned = replace(planned, document=_still_held(planned.document, before, wanted))
         approved = approved or approve(planned)
@@ -153,6 +142,31 @@ def plan_and_apply(
         f"other runners wrote to the shared ledger first, {MAX_ROUNDS} times in a row",
         hint="nothing was created; run again, or let CI run one apply at a time",
     )
+
+
+def _cut(
+    fresh: Proposal,
+    *,
+    run: RunContext[ApiT],
+    asks: bool,
+    first: PlanDoc | None,
+    saved: PlanDoc | None,
+    agreed: Sequence[AgreedPlan] | None,
+    approval: Approval | None,
+) -> Proposal:
+    """Reduce a fresh plan to what was approved in any way. Raises what `plan_and_apply` raises."""
+    if first or saved or not asks:
+        shown = [it.document for it in agreed or ()] + ([saved] if saved else [])
+        fresh = replace(fresh, plan=agreement.hold_unagreed(fresh.plan, *([first] if first else shown)))
+    if first is not None:
+        # What another runner has done or begun meanwhile is left to it.
+        remaining = staleness.reconcile_saved_plan(first, fresh.plan, fresh.observed)
+        fresh = _restrict(fresh, remaining, first)
+    elif saved is not None:
+        fresh = restrict_to_saved(run, fresh, saved)
+    elif agreed is not None:
+        fresh = restrict_to_agreed(fresh, agreed)
+    return fresh if approval is None else replace(fresh, plan=approval.restrict(fresh.plan))
 
 
 def _carry_out(

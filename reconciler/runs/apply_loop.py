@@ -21,7 +21,7 @@ from reconciler.planning.actions import Create, Plan
 from reconciler.planning.guard_input import Refusal
 from reconciler.plans.approval import Approval
 from reconciler.plans.outcomes import CREATE, Created, Failed, Outcome, Unknown
-from reconciler.plans.planned_run import PlannedRun
+from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.runs import gather
 from reconciler.runs.apply import plan_and_apply, publish
 from reconciler.settings import Guards
@@ -49,11 +49,14 @@ class ApplyLoop:
         with suppress(LockHeldError), self.locked():  # if another apply runs, the next round sees its result
             fresh = gather.propose(self.run, self.declared)
             record_observations(self.run, fresh)
-            if not self.approval.restrict(fresh.plan).pending:
+            if not gather.narrow(self.run, fresh, self._approved).plan.pending:
                 publish(self.run)
-                return gather.check(self.run, fresh)
+                return gather.check(self.run, gather.narrow(self.run, fresh, lambda it: it))
             self._act()
         return gather.gather(self.run, self.declared, unattended=True)
+
+    def _approved(self, it: Proposal) -> Proposal:
+        return replace(it, plan=self.approval.restrict(it.plan))
 
     def _act(self) -> None:
         run = replace(self.run, guards=self._guards())

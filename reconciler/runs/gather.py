@@ -26,7 +26,7 @@ from reconciler.planning.actions import Create
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
 from reconciler.planning.guard_input import GuardInput
-from reconciler.planning.guards import refusals
+from reconciler.planning.guards import refusals, sendable
 from reconciler.planning.hold_back import hold_back, hold_unread
 from reconciler.planning.planner import plan_cases
 from reconciler.planning.quota import Quota, apply_quota
@@ -85,7 +85,8 @@ def gather(
     declared = with_requests(run, declared, observed)
     observed = add_received(run, declared, observed)
     found = decide(run, declared, observed, memory, read_states=True)
-    return check(run, dataclasses.replace(found, plan=hold_unagreed(found.plan)) if unattended else found)
+    hold = hold_unagreed if unattended else (lambda plan: plan)
+    return check(run, narrow(run, found, lambda it: dataclasses.replace(it, plan=hold(it.plan))))
 
 
 def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
@@ -105,8 +106,7 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
 
         bring_answers(run, _grouped(run, declared, observed, memory).cases, declared.specs, observed.owned)
     observed = add_received(run, declared, observed)
-    found = decide(run, declared, observed, memory, read_states=True)
-    return dataclasses.replace(found, plan=hold_unread(found.plan))
+    return decide(run, declared, observed, memory, read_states=True, exact=True)
 
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
@@ -116,7 +116,7 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
     declared = with_requests(run, declared, observed, results=False)
-    return check(run, decide(run, declared, observed, memory))
+    return check(run, narrow(run, decide(run, declared, observed, memory), lambda it: it))
 
 
 def decide(
@@ -126,8 +126,9 @@ def decide(
     memory: Memory,
     *,
     read_states: bool = False,
+    exact: bool = False,
 ) -> Proposal:
-    """Plan, and apply the quota.
+    """Plan, and apply the quota to the whole plan.
 
     The time of the plan is when reading began: reading may take minutes, and a snapshot may be of yesterday. A create
     that has settled only since then may be missing from the list.
@@ -138,20 +139,22 @@ def decide(
         observed: the workspace.
         memory: what the ledger remembers.
         read_states: whether to read, in the place of results, the state of each request of work that is not complete.
+        exact: whether to hold the creates of which some results were not read, instead of planning a bound.
 
     Raises:
         ReconcilerError: the place of results, or an input, cannot be read.
     """
     it = _grouped(run, declared, observed, memory)
-    quota = Quota(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
     cases = it.cases
     if read_states and _results_may_decide(declared, observed):
         from reconciler.runs.results import states_of  # noqa: PLC0415 - few plans need it
 
         works = states_of(run, cases)
         cases = tuple(replace(case, work=works.get(case.name)) for case in cases)
-    decided = apply_quota(plan_cases(cases, it.declared), observed.pending, quota)
-    return Proposal(declared=it.declared, observed=observed, memory=it.memory, plan=decided)
+    decided = plan_cases(cases, it.declared)
+    decided = hold_unread(decided) if exact else decided
+    left = apply_quota(decided, observed.pending, _quota(run))
+    return Proposal(declared=it.declared, observed=observed, memory=it.memory, plan=left, unbounded=decided)
 
 
 class _Grouped(NamedTuple):
@@ -181,6 +184,17 @@ def _results_may_decide(declared: Declared, observed: Observed) -> bool:
     )
 
 
+def _quota(run: RunContext[ApiT]) -> Quota:
+    return Quota(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
+
+
+def narrow(run: RunContext[ApiT], fresh: Proposal, cut: Callable[[Proposal], Proposal]) -> Proposal:
+    """Reduce a plan to what `cut` leaves. What is left out, or held by a guard, takes no room of the quota."""
+    sent = sendable(_guard_input(run, cut(dataclasses.replace(fresh, plan=fresh.unbounded))))
+    bounded = apply_quota(fresh.unbounded, fresh.observed.pending, _quota(run), sent)
+    return cut(dataclasses.replace(fresh, plan=bounded))
+
+
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:
     """Return the commits from which live jobs were created, and the last job that belongs to each name."""
     wanting: dict[RunKey, list[str]] = defaultdict(list)
@@ -194,20 +208,23 @@ def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str
     return frozenset(owned.tags.source.commit for owned in (*last.values(), *live)) - {""}
 
 
-def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
-    """Hold back what guards refuse, make the plan's document, and log the plan in numbers and the guards' refusals."""
-    now = run.env.now()
-    guard_input = GuardInput(
+def _guard_input(run: RunContext[ApiT], it: Proposal) -> GuardInput:
+    return GuardInput(
         plan=it.plan,
         declared=it.declared,
         observed=it.observed,
         memory=it.memory,
         settings=run.guards,
-        now=now,
+        now=run.env.now(),
         approved=it.approved,
         apply_from=run.apply_from,
         checkout=run.checkout,
     )
+
+
+def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
+    """Hold back what guards refuse, make the plan's document, and log the plan in numbers and the guards' refusals."""
+    guard_input = _guard_input(run, it)
     found, policy = refusals(guard_input), run.project.policy
     left = hold_back(it.plan, found)
     document = plan_file.plan_document(
@@ -219,7 +236,7 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         refusals=(*it.not_agreed, *found),
         active=guard_input.active,
         policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
-        now=now,
+        now=guard_input.now,
     )
     run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
     for refusal in document.guards:

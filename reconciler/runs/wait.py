@@ -94,14 +94,9 @@ def wait_until_ended(
     show: Callable[[WaitState], object],
     held: Callable[[], frozenset[str]] = frozenset,
 ) -> WaitState:
-    """Wait until no wanted work is running.
+    """Wait until no wanted work is running; `show` is called with every state.
 
-    Args:
-        run: what to work with.
-        look: reads everything and plans; it may also act.
-        policy: how often to poll, and for how long.
-        show: called with every state.
-        held: the names that `look` will create once there is room.
+    `look` reads everything and plans; it may also act. `held` returns the names that it will create once there is room.
 
     Raises:
         ApiError: the API refuses to be read, or could not be read many times in a row.

@@ -602,3 +602,36 @@ def test_a_renamed_project_submits_nothing_that_failed_or_was_stopped_under_its_
     result = stage.run("apply", "--yes")
     assert (result.code, creates(result)) == (3, ["new"])
     assert "the work of broken and 2 more was already submitted under project shop" in result.err
+
+
+def test_a_create_that_a_guard_holds_takes_no_room_of_the_quota(shop: Stage) -> None:
+    shop.write("reconciler.yaml", ONLY_HERE + "limits: {max_pending: 10}\n")
+    shop.spec("two", requests=8)
+    shop.commit("Two")
+    pushed(shop)
+    shop.spec("one", requests=8)
+    with played(shop) as run:
+        for command in (("plan",), ("apply", "--yes")):
+            held = run(*command)
+            assert held.code == 3
+            assert "held back by dirty" in held.out
+            assert "max_pending" not in held.out
+        assert run("jobs", "list", "--all", "--format", "json").out.count('"id"') == 1
+        shop.commit("One")
+        pushed(shop)
+        assert (
+            "8 requests and 8 pending requests of this project exceed limits.max_pending" in run("plan").out
+        )
+
+
+def test_a_create_that_a_guard_holds_takes_no_room_in_later_rounds_either(shop: Stage) -> None:
+    shop.write("reconciler.yaml", ONLY_HERE + "limits: {max_pending: 10}\n")
+    for name in ("two", "three"):
+        shop.spec(name, requests=8)
+    shop.commit("Two and three")
+    pushed(shop)
+    shop.spec("one", requests=8)
+    with played(shop) as run:
+        assert run("apply", "--yes", "--wait", "--timeout", "5h").code == 3
+        listed = run("jobs", "list", "--all", "--format", "json").out
+        assert listed.count('"SUCCESS"') == 2

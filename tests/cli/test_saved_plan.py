@@ -556,3 +556,15 @@ def test_a_plan_shows_how_often_what_waits_may_be_submitted_and_an_unattended_ru
     stage.spec("b", requests=800, retry={"max_attempts": 3})
     assert stage.run("apply", "--only-agreed", "plan.json").code == 0
     assert len(stage.jobs()) == 2
+
+
+@pytest.mark.parametrize("options", [(), ("--only-agreed",)])
+def test_what_no_plan_contains_takes_no_room_of_the_quota(stage: Stage, options: tuple[str, ...]) -> None:
+    stage.write("reconciler.yaml", "project: shop\nlimits: {max_pending: 1000}\n")
+    stage.spec("small", requests=300)
+    assert stage.run("plan", "-o", "plan.json").code == 0
+    stage.spec("large", requests=900)
+    applied = stage.run("apply", *options, "plan.json")
+    assert applied.code == (3 if options else 0)
+    assert "max_pending" not in applied.out
+    assert stage.live() == ["small"]

@@ -117,6 +117,13 @@ def test_what_is_created_never_exceeds_the_quota(sizes: list[int], pending: int)
     assert len(made.of(Create)) + len(made.of(Hold)) == len(sizes)
 
 
+def test_a_create_that_is_not_sent_takes_no_room_and_stays() -> None:
+    specs = (of("a", 900), of("b", 600), of("c", 600))
+    decided = plan(declared(*specs), seen(specs), Memory(), now=NOW)
+    made = apply_quota(decided, Pending(), Quota(workspace=1000), {"b", "c"})
+    assert [create.spec.name for create in made.of(Create)] == ["a", "b"]
+
+
 def test_the_requests_of_a_day_are_counted_from_the_list() -> None:
     old, new = of("a", 600), spec("a", inputs=(file_of("other", requests=700),))
     jobs = (job(old, "j-1", phase=SUCCEEDED, age=3600),)

@@ -12,6 +12,7 @@ from msgspec import structs
 from reconciler.model import Checkout, Job, JobSpec, Target
 from reconciler.planning.actions import Cancel, Create, Hold, Plan, Reason
 from reconciler.planning.planner import plan
+from reconciler.planning.quota import Quota, apply_quota
 from reconciler.planning.standing import Standing
 from reconciler.plans.agreement import AgreedPlan, AgreedResult, hold_unagreed, restrict_to_agreed
 from reconciler.plans.approval import NamedWork
@@ -319,6 +320,16 @@ def test_another_agreed_plan_never_takes_away_what_it_does_not_mention(
     assume(all(it.name != "z" for it in now.specs))
     both, one = left(now, *plans), left(now, before)
     assert writes(both.plan) == writes(one.plan)
+
+
+@given(worlds(), worlds(), st.integers(0, 40))
+def test_what_is_held_without_a_quota_is_held_with_one_so_it_needs_no_room(
+    now: World, before: World, room: int
+) -> None:
+    kept = {it.spec.name for it in left(now, before).plan.of(Create)}
+    bounded = apply_quota(now.plan(), now.observed.pending, Quota(workspace=room), kept)
+    result = restrict_to_agreed(agreed(before), bounded, now.observed)
+    assert {it.spec.name for it in result.plan.of(Create)} <= kept
 
 
 C, OLD = spec("b", "w2"), spec("a", "w0")

@@ -12,6 +12,7 @@ from msgspec import structs
 from reconciler.errors import ExitCode, StalePlanError
 from reconciler.model import Checkout, Job, JobSpec, Phase, Target
 from reconciler.planning.actions import Cancel, Create, Plan
+from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.staleness import SavedPlanResult, check_target, reconcile_saved_plan
@@ -326,3 +327,15 @@ def test_a_plan_to_create_first_does_not_hold_if_there_is_room_for_one_alone() -
     assert reconcile_saved_plan(saved(before), ahead, before.observed).broken == (
         "cancel a: there is no room for both jobs, so it would now be cancelled before the create",
     )
+
+
+@given(worlds(), worlds(), st.integers(0, 40))
+def test_what_is_left_out_without_a_quota_is_left_out_with_one_so_it_needs_no_room(
+    now: World, before: World, room: int
+) -> None:
+    document = saved(before)
+    whole = reconcile_saved_plan(document, now.plan(), now.observed).plan
+    kept = {it.spec.name for it in whole.of(Create)}
+    bounded = apply_quota(now.plan(), now.observed.pending, Quota(workspace=room), kept)
+    left = reconcile_saved_plan(document, bounded, now.observed).plan
+    assert {it.spec.name for it in left.of(Create)} <= kept

@@ -69,7 +69,8 @@ requests is a lower bound: a job shows no total until the API has validated it, 
 A create that does not fit is Hold `quota`, and a later apply creates it; one that would not fit into an empty workspace
 needs a person. If it replaces a job and fits once that job is gone, the old job is cancelled first, and the same apply
 creates the new one once the old one has stopped. If it does not fit then either, the old job stays, and of twins the
-oldest. The standing of a name whose create is held is `no_room`.
+oldest. The standing of a name whose create is held is `no_room`. A create that is not sent for another reason needs no
+room, unless that is a guard with a number: such a guard counts only what the quota lets go.
 """
 
 _GUARDS: Final = """\

@@ -16,12 +16,8 @@ def key_from_command(environ: Mapping[str, str], top: Path, *, timeout_seconds: 
     """Return the output of the command.
 
     No shell runs it. It gets the environment without this tool's own variables, and no input. It runs in the root
-    folder of the system, so that it reads no file of the checkout.
-
-    Args:
-        environ: the environment of the process, which names the command.
-        top: the folder of the project or its repository. No program in it is run.
-        timeout_seconds: for the command.
+    folder of the system, so that it reads no file of the checkout. No program in `top`, the folder of the project or
+    its repository, is run.
 
     Raises:
         ApiKeyError: the command cannot be run, fails, or does not end in time.
