@@ -60,7 +60,8 @@ retry:
   on: [FAILED, TIMEOUT_EXCEEDED]
 on_change: replace
 on_remove: cancel
-checks: {failed: 0.01}
+checks:
+  failed: 0.01
 """
 
 

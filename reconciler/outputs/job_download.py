@@ -136,12 +136,12 @@ class JobDownloader(Struct, frozen=True, kw_only=True, dict=True):
         staging_dir = self.store.staging_dir(claim.folder)
         with self._one_at_a_time(claim.beat):
             was_asked, origin = self._asked(owned, lambda _: None, claim.beat)
-            if origin != NO_INPUTS.origin:
+            if origin != NO_INPUTS:
                 was_asked.write(
                     staging_dir / asked.NAME, asked.head_of(owned.job.id, owned.tags.inputs, origin)
                 )
         claim.check()
-        if origin != NO_INPUTS.origin:
+        if origin != NO_INPUTS:
             self.store.publish(claim.folder, [asked.NAME])
         self.store.clear(claim.folder)
 
@@ -161,13 +161,13 @@ class JobDownloader(Struct, frozen=True, kw_only=True, dict=True):
         whole = {name: fetched for name, fetched in files.items() if fetched}
         with self._one_at_a_time(heartbeat):
             there = read_asked(self.store, folder, owned)
-            was_asked, origin = there or self._asked(owned, fetch_upload, heartbeat)
+            was_asked, origin = asked.reopen(*there) if there else self._asked(owned, fetch_upload, heartbeat)
             with Patterns() as patterns:
                 answers = answered.read_answers(
                     {name: staging_dir / name for name in whole},
                     was_asked,
                     Checker(was_asked.schemas, patterns),
-                    ordered=origin != NO_INPUTS.origin,
+                    ordered=origin != NO_INPUTS,
                     longest=self.run.limits.line_bytes,
                     heartbeat=heartbeat,
                 )
@@ -190,12 +190,11 @@ class JobDownloader(Struct, frozen=True, kw_only=True, dict=True):
 
     def _asked(self, owned: OwnedJob, fetch_upload: FetchUpload, heartbeat: Heartbeat) -> tuple[Asked, str]:
         """Index the job's requests. Return the index, and where the inputs are from."""
-        root, limits = self.run.project.root, self.run.limits
-        found = find_inputs(owned, self.declared, root=root, fetch_upload=fetch_upload, heartbeat=heartbeat)
-        was_asked = asked.read_inputs(
-            found.files or (), model=self._model(owned), longest=limits.line_bytes, heartbeat=heartbeat
+        root, longest, model = self.run.project.root, self.run.limits.line_bytes, self._model(owned)
+        origin, files = find_inputs(
+            owned, self.declared, root=root, fetch_upload=fetch_upload, heartbeat=heartbeat
         )
-        return was_asked, found.origin
+        return asked.read_inputs(files, model=model, longest=longest, heartbeat=heartbeat), origin
 
     def _model(self, owned: OwnedJob) -> str | None:
         """Return the declared model: the API may show another name for it."""

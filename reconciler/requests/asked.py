@@ -173,33 +173,20 @@ def load(path: Path) -> AskedIndex | None:
     return found and AskedIndex(found[0], found[1]["ids"].splitlines(), found[1]["keys"])
 
 
-def reopen(path: Path, job_id: str, inputs: str) -> tuple[Asked, str] | None:
-    """Return what a job was asked, and where its inputs are from; None without an index of this job and its inputs.
-
-    The arguments are those of `head_of`. Raises `OSError` if the index cannot be read.
-    """
-    found = _read_of(path, job_id, inputs)
-    if found is None:
-        return None
-    head, it = found
-    places = {custom_id: at for at, custom_id in enumerate(_decode_ids(it["ids"]))}
-    schemas = [_encoder.encode(schema) for schema in head["schemas"]]
-    forms = array("I", it["forms"])
-    return Asked(places, bytearray(it["keys"]), bytearray(it["lines"]), forms, schemas), head["origin"]
-
-
-def keys_of(path: Path, job_id: str, inputs: str) -> tuple[Sequence[bytes], bytes] | None:
-    """Return the custom_ids as JSON, and the keys; as `reopen`."""
-    found = _read_of(path, job_id, inputs)
-    return found and (found[1]["ids"].splitlines(), found[1]["keys"])
-
-
-def _read_of(path: Path, job_id: str, inputs: str) -> tuple[dict[str, Any], dict[str, bytes]] | None:
-    """Read the index of a job; None unless it was made from these inputs."""
+def read_columns(path: Path, job_id: str, inputs: str) -> tuple[dict[str, Any], dict[str, bytes]] | None:
+    """Read the first line and the columns of an index; None unless it was made for a job, from these inputs."""
     found = _read(path)
     head = found[0] if found else {}
     same = head == head | head_of(job_id, inputs, head.get("origin", "none")) and head["ordered"]
     return found if same else None
+
+
+def reopen(head: Mapping[str, Any], columns: Mapping[str, bytes]) -> tuple[Asked, str]:
+    """Return what a job was asked, and the origin of its inputs, from its index."""
+    places = {custom_id: at for at, custom_id in enumerate(_decode_ids(columns["ids"]))}
+    schemas = [_encoder.encode(schema) for schema in head["schemas"]]
+    keys, lines, forms = bytearray(columns["keys"]), bytearray(columns["lines"]), array("I", columns["forms"])
+    return Asked(places, keys, lines, forms, schemas), head["origin"]
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
 from reconciler.model import Declared, InputFile, JobSpec, KnownRequests, Observed, OwnedJob
-from reconciler.outputs.inputs import asked_keys, local_inputs
+from reconciler.outputs.inputs import local_inputs, read_asked
 from reconciler.outputs.paths import job_folder
 from reconciler.outputs.place import open_place
 from reconciler.planning import same_requests
@@ -26,7 +26,8 @@ MAX_BYTES: Final = 250_000_000
 MAX_REQUESTS: Final = 1_500_000
 """Requests of a job that are compared: they are in memory."""
 
-Index = tuple[Sequence[bytes], bytes]
+
+Index: TypeAlias = tuple[dict[str, Any], dict[str, bytes]]
 
 
 def with_requests(
@@ -70,7 +71,7 @@ def _index(run: RunContext[ApiT], before: OwnedJob) -> Index | None:
         TemporaryDirectory() as staging,
     ):  # whatever the package for the scheme of a URL raises
         store = open_place(run.project, run.env.environ, staging=Path(staging))
-        return asked_keys(store, folder, before)
+        return read_asked(store, folder, before)
     return None
 
 
@@ -85,6 +86,7 @@ def _read(run: RunContext[ApiT], spec: JobSpec, index: Index | None) -> KnownReq
 
     with suppress(OSError):
         if files := local_inputs(spec, root=run.project.root):
-            change = compare(*(index or ((), b"")), pairs(files))
+            ids, before = (index[1]["ids"].splitlines(), index[1]["keys"]) if index else ((), b"")
+            change = compare(ids, before, pairs(files))
             return KnownRequests(digest=digest_of(keys), change=change if index else None)
     return KnownRequests()
