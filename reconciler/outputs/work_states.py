@@ -149,7 +149,7 @@ class StateReader:
         """Return the keys of what a job was asked, by the index of its create; none without one."""
         for folder in dict.fromkeys(job_folder(each, owned.job.id) for each in (name, owned.tags.name)):
             if (found := read_asked(self.store, folder, owned)) is not None:
-                return bytes(found[0].keys)
+                return found[1]["keys"]
         return b""
 
     def _outcomes(
