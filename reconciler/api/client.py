@@ -30,11 +30,7 @@ class Reader(Exchange):
     """Reads jobs and files. Every method raises `errors.ApiError`."""
 
     def list_jobs(
-        self,
-        *,
-        page: int,
-        page_size: int = 100,
-        order_by: Literal["created", "-created"] = "created",
+        self, *, page: int, page_size: int = 100, order_by: Literal["created", "-created"] = "created"
     ) -> JobPage:
         """Return one page of the jobs that the key can see, counted from 0; its largest size is undocumented.
 

@@ -30,6 +30,7 @@ from reconciler.text.sanitize import clean
 _MESSAGE_KEYS: Final = ("detail", "message", "error", "errors", "title")
 """Keys whose text is for people, the most precise first."""
 
+_PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
 _MAX_LISTED_ERRORS: Final = 5
 """Errors of one request that are shown; the rest is counted."""
 
@@ -54,7 +55,7 @@ def describe_error_body(body: bytes, *, status: int, content_type: str = "") -> 
         message = _extract_message(msgspec.json.decode(body))
     except (ValueError, RecursionError):  # ValueError: JSON and UTF-8 errors alike
         message = "" if body.lstrip()[:1] in {b"{", b"["} else body.decode(errors="replace")
-    return _line(message) or _name(status)
+    return _line(message) or _PHRASES.get(status, "no reason given")
 
 
 def cut(text: str, longest: int = MAX_LENGTH) -> str:
@@ -74,13 +75,6 @@ def _line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def _name(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "no reason given"
-
-
 def _extract_message(value: object, depth: int = 0) -> str:
     if depth > _MAX_DEPTH:
         return ""
@@ -89,11 +83,8 @@ def _extract_message(value: object, depth: int = 0) -> str:
             return _unwrapped(value, depth)
         case list():
             messages = [text for text in (_extract_message(item, depth + 1) for item in value) if text]
-            more = (
-                [f"and {len(messages) - _MAX_LISTED_ERRORS:,} more"]
-                if len(messages) > _MAX_LISTED_ERRORS
-                else []
-            )
+            left = len(messages) - _MAX_LISTED_ERRORS
+            more = [f"and {left:,} more"] if left > 0 else []
             return "; ".join(messages[:_MAX_LISTED_ERRORS] + more)
         case {"msg": str(message), **rest}:
             where = _where(rest.get("loc"))

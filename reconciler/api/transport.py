@@ -81,13 +81,7 @@ def offline_transport() -> Transport:
 
 
 class ProxyFailedError(httpx.ProxyError):
-    """A proxy that could not be reached, or refused the connection.
-
-    Attributes:
-        failure: the error of the connection.
-        proxy: its host and port, without credentials.
-        source: the environment variable that names it.
-    """
+    """The `failure` of a connection to a proxy: its host and port without credentials, and the variable as `source`."""
 
     def __init__(self, failure: httpx.TransportError, *, proxy: str, source: str) -> None:
         super().__init__(str(failure))

@@ -163,10 +163,10 @@ class PulledJob(_Part, frozen=True, kw_only=True):
     `refused`: the files contradict what the API says about them."""
     path: str
     """The job's folder: the place of results, name, `jobs` and job id."""
-    summary: ResultSummary | None
+    summary: ResultSummary | None = None
     """The summary of results that this run pulled; earlier ones have it in `summary.json`."""
-    message: str
-    hint: str
+    message: str = ""
+    hint: str = ""
 
 
 class NameResults(_Part, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import Final, TypeAlias
 
 import msgspec
@@ -109,14 +110,18 @@ class LeaseManager(Struct, frozen=True, kw_only=True):
         return None
 
 
-class Lease:
-    """Exclusive access to a folder."""
+class Lease(AbstractContextManager["Lease"]):
+    """Exclusive access to a folder. Use it in a `with` statement, which releases it."""
 
     def __init__(self, manager: LeaseManager, folder: str, number: int) -> None:
         self._manager = manager
         self.folder = folder
         self._number = number
         self._renewed = manager.env.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # then it expires
+            self.release()
 
     @property
     def path(self) -> str:

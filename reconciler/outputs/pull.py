@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -95,7 +94,7 @@ class Puller(Struct, frozen=True, kw_only=True):
             if old != new:
                 pulled = there.pop(
                     own, None
-                )  # otherwise the folder has the index of the requests alone, or nothing
+                )  # otherwise the index of the requests is alone, or nothing is there
                 left.add(old.partition("/")[0])
                 if store.move(old, new) and pulled:
                     there[own] = new
@@ -128,9 +127,7 @@ class Puller(Struct, frozen=True, kw_only=True):
 
     def _is_incomplete(self, owned: OwnedJob) -> bool:
         """Return whether results are of the `asked` work, and their numbers differ."""
-        if owned.tags.run_key not in self.asked:
-            return False
-        summary = self._present(owned)
+        summary = self._present(owned) if owned.tags.run_key in self.asked else None
         return bool(summary and summary.difference)
 
     def _present(self, owned: OwnedJob) -> ResultSummary | None:
@@ -147,17 +144,16 @@ class Puller(Struct, frozen=True, kw_only=True):
             if again:
                 self._forget_join(self.name_of(owned))
             try:
-                return self._end(owned, "pulled", summary=self.downloader.download(owned, claim, again=again))
+                with claim:
+                    summary = self.downloader.download(owned, claim, again=again)
+                return replace(self._end(owned, "pulled"), summary=summary)
             except NotFoundError:  # only of results that are fetched again: those that are present stay
-                return self._end(owned, "present", summary=self._present(owned))
-            finally:
-                with suppress(OSError):  # then it expires
-                    claim.release()
+                return replace(self._end(owned, "present"), summary=self._present(owned))
 
         def ended(state: str, message: str, hint: str) -> PulledJob:
             if state != "stopped":
                 self.run.env.log("results.failed", name=owned.tags.name, job_id=owned.job.id, error=message)
-            return self._end(owned, state, message=message, hint=hint)
+            return replace(self._end(owned, state), message=message, hint=hint)
 
         return self._attempt(claimed, ended)
 
@@ -174,12 +170,9 @@ class Puller(Struct, frozen=True, kw_only=True):
                 claim = self.leases.acquire(safe_name(name), again=True)
                 if not isinstance(claim, Lease):
                     return claim or UNKNOWN_HOLDER
-                try:
+                with claim:
                     before = results.join(name, folders, claim, now=self.run.env.now())
-                    state = "joined"
-                finally:
-                    with suppress(OSError):
-                        claim.release()
+                state = "joined"
             current = results.is_current(name, RunKey(before.work, before.rerun))
             if current != before.current:
                 before = replace(before, current=current)
@@ -217,24 +210,13 @@ class Puller(Struct, frozen=True, kw_only=True):
             state = "refused" if isinstance(error, ContradictionError) else "failed"
             return ended(state, clean(str(error)), clean(error.hint))
 
-    def _end(
-        self,
-        owned: OwnedJob,
-        state: str,
-        *,
-        summary: ResultSummary | None = None,
-        message: str = "",
-        hint: str = "",
-    ) -> PulledJob:
+    def _end(self, owned: OwnedJob, state: str) -> PulledJob:
         return PulledJob(
             name=self.name_of(owned),
             job_id=owned.job.id,
             status=owned.job.status,
             state=state,
             path=self.leases.store.path(self._folder_of(owned)),
-            summary=summary,
-            message=message,
-            hint=hint,
         )
 
 

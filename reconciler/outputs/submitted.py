@@ -32,10 +32,8 @@ def index_submitted(run: RunContext[Reader], specs: Sequence[JobSpec], outcomes:
         try:
             claim = leases.acquire(job_folder(owned.tags.name, owned.job.id))
             if isinstance(claim, Lease):  # otherwise another runner pulls the results, and indexes them
-                try:
+                with claim:
                     downloader.index_submitted(owned, claim)
-                finally:
-                    claim.release()
         except StoppedError:
             pass
         except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises

@@ -214,8 +214,8 @@ class AnswersIndex(Struct, frozen=True):
 
 def load(path: Path) -> AnswersIndex | None:
     """Read an index; None if there is none that this version can use."""
-    found = read_index(path)
-    if found is None or found[0].get("index") != "answers":
+    found = read_index(path, "answers")
+    if found is None:
         return None
     head, it = found
     start, length, kind = (

@@ -169,13 +169,13 @@ class AskedIndex(Struct, frozen=True):
 
 def load(path: Path) -> AskedIndex | None:
     """Read an index; None if there is none that this version can use."""
-    found = _read(path)
+    found = read_index(path, "asked")
     return found and AskedIndex(found[0], found[1]["ids"].splitlines(), found[1]["keys"])
 
 
 def read_columns(path: Path, job_id: str, inputs: str) -> tuple[dict[str, Any], dict[str, bytes]] | None:
     """Read the first line and the columns of an index; None unless it was made for a job, from these inputs."""
-    found = _read(path)
+    found = read_index(path, "asked")
     head = found[0] if found else {}
     same = head == head | head_of(job_id, inputs, head.get("origin", "none")) and head["ordered"]
     return found if same else None
@@ -187,8 +187,3 @@ def reopen(head: Mapping[str, Any], columns: Mapping[str, bytes]) -> tuple[Asked
     schemas = [_encoder.encode(schema) for schema in head["schemas"]]
     keys, lines, forms = bytearray(columns["keys"]), bytearray(columns["lines"]), array("I", columns["forms"])
     return Asked(places, keys, lines, forms, schemas), head["origin"]
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
-    found = read_index(path)
-    return found if found is not None and found[0].get("index") == "asked" else None

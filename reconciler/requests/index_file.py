@@ -53,8 +53,8 @@ def read_head(path: Path) -> dict[str, Any]:
         return {}
 
 
-def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
-    """Return an index's first line and columns; None if there is none, or it is damaged or of another form.
+def read_index(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, bytes]] | None:
+    """Return an index's first line and columns; None if there is none, or it is damaged or of another kind or form.
 
     Raises `OSError` if it cannot be read.
     """
@@ -67,7 +67,7 @@ def read_index(path: Path) -> tuple[dict[str, Any], dict[str, bytes]] | None:
             whole = file.read() == _digest((first, *columns.values()))
     except (FileNotFoundError, KeyError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    known = (head.get("v"), head.get("order")) == (VERSION, sys.byteorder)
+    known = (head.get("index"), head.get("v"), head.get("order")) == (kind, VERSION, sys.byteorder)
     return (head, columns) if known and whole else None
 
 

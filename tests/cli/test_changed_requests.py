@@ -87,6 +87,16 @@ def test_without_an_index_that_fits_the_line_is_as_before(stage: Stage, lost: st
     )
 
 
+def test_the_index_is_read_from_an_object_store(stage: Stage, bucket: Any) -> None:  # noqa: ANN401 - without types
+    stage.write("reconciler.yaml", "project: shop\nresults: s3://bucket/results\n")
+    lines = applied(stage)
+    rewrite(stage, lines[1:])
+    assert "requests 4 -> 3: 0 added, 1 removed, 0 changed" in stage.run("plan").out
+    (index,) = bucket.find("s3://bucket/results")
+    bucket.rm(index)
+    assert "inputs: 4 requests -> 3 requests" in stage.run("plan").out
+
+
 def test_a_plan_without_a_change_reads_no_index_and_writes_nothing(stage: Stage) -> None:
     applied(stage)
     (index,) = (stage.root / "outputs").glob("a/jobs/*/asked.idx")
