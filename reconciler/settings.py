@@ -70,6 +70,9 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     settle_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     """Seconds after a lost response during which the job may still appear in the list; until then its absence proves
     nothing. Tool default: the API documents no bound."""
+    late_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 3600.0
+    """Seconds after a job's end during which its results may still be incomplete; 0 in the sandbox. Tool default: the
+    API documents no bound."""
     spec_bytes: Annotated[int, up_to(10_000_000)] = 1_000_000
     """Bytes of one YAML file. Tool default: a larger file is unlikely to be a spec."""
     spec_depth: Annotated[int, up_to(200)] = 64

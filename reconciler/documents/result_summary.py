@@ -158,6 +158,10 @@ class ResultSummary(_Summary, frozen=True, kw_only=True):
 
     job_id: str
     attempt: int
+    of: int | None = None
+    """How many requests the whole work has, if the job was asked only a part of them."""
+    reused: int = 0
+    """How many of them were answered before."""
     status: str
     """The API's own status."""
     started_at: int | None

@@ -6,13 +6,17 @@ that they replace are cancelled once the new job is known.
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Sequence
+
+from msgspec import structs
 
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError
 from reconciler.context import RunContext
 from reconciler.errors import ReconcilerError
+from reconciler.execution import part_files
 from reconciler.execution.cancel import cancel_job
 from reconciler.execution.create import CreateResult, create_job_once
 from reconciler.execution.pauses import Pauses
@@ -34,13 +38,18 @@ class Applier:
         self._run = run
         self._env = run.env
         self._uploads = Uploads(run)
+        self._parts = run.folder / "parts"
         self._altered = threading.Event()
 
     def apply(self, plan: Plan) -> tuple[Outcome, ...]:
         """Carry out a plan and return one outcome for each create and cancel, in the plan's order."""
         pending = [decision for decision in plan.decisions if decision.pending]
-        self._uploads.expect(create.spec for create in plan.of(Create))
+        self._uploads.expect(create.spec for create in plan.of(Create) if create.part is None)
         self._env.progress.expect("writing", len(plan.of(Create)) + len(plan.of(Cancel)))
+        if any(create.part is not None for create in plan.of(Create)):
+            shutil.rmtree(
+                self._parts, ignore_errors=True
+            )  # an earlier run's: this one's are indexed after it
         done = self._env.map_concurrently(self._decision, pending, max_workers=self._run.limits.in_flight)
         return tuple(outcome for outcomes in done for outcome in outcomes)
 
@@ -79,7 +88,7 @@ class Applier:
         """Upload the inputs before a job is cancelled for the create; return why that failed, "" if it did not."""
         try:
             for create in creates:
-                self._uploads.ids(create.spec)
+                self._uploads.ids(self._cut(create).sent)
         except ReconcilerError as error:
             return f"its input could not be uploaded: {error}"
         return ""
@@ -116,7 +125,7 @@ class Applier:
                 op=outcome.op,
                 reason=create.reason,
                 attempt=create.attempt,
-                requests=create.spec.requests,
+                requests=create.requests,
                 elapsed_ms=round((self._env.monotonic() - began) * 1000),
             )
         elif isinstance(outcome, Failed) and outcome.job is not None:
@@ -134,13 +143,31 @@ class Applier:
     def _create_once(self, create: Create, over: tuple[str, ...]) -> CreateResult:
         """Create the job; if the API refuses it because an earlier run's upload is gone, upload that and try again."""
         try:
-            ids = self._uploads.ids(create.spec)
+            create = self._cut(create)
+            ids = self._uploads.ids(create.sent)
         except ReconcilerError as error:
             name = create.spec.name
             return Failed(name=name, action=CREATE, error=error, unsent=self._op_of(create))
         return create_job_once(
-            self._run, create, ids, over=over, renew=lambda ids: self._renewed(create.spec, ids)
+            self._run, create, ids, over=over, renew=lambda ids: self._renewed(create.sent, ids)
         )
+
+    def _cut(self, create: Create) -> Create:
+        """Return a create with the inputs that it sends.
+
+        Raises:
+            ReconcilerError: the inputs of a part cannot be made.
+        """
+        if create.part is None or create.submitted is not None:
+            return create
+        root, folder = self._run.project.root, self._parts / create.spec.name
+        try:
+            submitted = part_files.cut(create.spec.inputs, create.part, root=root, folder=folder)
+        except OSError as error:
+            raise ReconcilerError(
+                f"the requests to submit cannot be written: {error}", hint="make room, then run again"
+            ) from error
+        return structs.replace(create, submitted=submitted)
 
     def _renewed(self, spec: JobSpec, ids: FileIds) -> FileIds:
         """Upload the inputs of a spec that are gone again; the ids stay the same if that cannot be determined.

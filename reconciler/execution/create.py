@@ -164,7 +164,8 @@ def _check(
     )
     name = prepared.create.spec.name
     if altered is None:
-        return Created(name=name, job=job, op=prepared.op, recovered=recovered)
+        sent = None if prepared.create.submitted is None else prepared.create.sent
+        return Created(name=name, job=job, op=prepared.op, recovered=recovered, sent=sent)
     run.env.log("job.tags_altered", name=name, job_id=job.id, key=altered)
     error = ReconcilerError(
         f"job {job.id} was created, and the API altered its tag {altered}",

@@ -40,8 +40,9 @@ def prepare(
         source=run.source,
         over=over,
         request_digest=known.digest if known else "",
+        part=create.submitted,
     )
-    inline = [part.body for part in spec.inputs if isinstance(part, InlineRequests) and part.sent_inline]
+    inline = [it.body for it in create.sent.inputs if isinstance(it, InlineRequests) and it.sent_inline]
     return PreparedCreate(
         create=create,
         op=op,

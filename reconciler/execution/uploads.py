@@ -169,7 +169,7 @@ class Uploads:
             if (size := content.seek(0, os.SEEK_END)) != part.size:
                 content.seek(0)
                 found = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]  # has readinto
-                raise _changed(
+                raise changed_since(
                     part,
                     f"{pluralize(size, 'byte')} instead of {part.size:,}; it has sha256 {found}",
                 )
@@ -177,7 +177,7 @@ class Uploads:
         if sent.sha256 != part.sha256:
             with suppress(ReconcilerError):  # it is useless and does no harm
                 self._run.api.delete_file(sent.file.id)
-            raise _changed(part, f"it has sha256 {sent.sha256}")
+            raise changed_since(part, f"it has sha256 {sent.sha256}")
         self._env.log(
             "input.uploaded",
             path=part.path,
@@ -231,7 +231,13 @@ def _opened(root: Path, part: InputFile) -> BinaryIO:
         raise ReconcilerError(f"{part.path} cannot be read: {error.strerror}", hint=hint) from error
 
 
-def _changed(part: InputFile, found: str) -> InputChangedError:
+def changed_since(part: InputFile, found: str) -> InputChangedError:
+    """Return the error that a file changed after it was planned.
+
+    Args:
+        part: the file as planned.
+        found: its digest now.
+    """
     return InputChangedError(
         f"{part.path} changed after it was planned: it was sha256 {part.sha256}, now {found}",
         hint="plan again",

@@ -19,6 +19,7 @@ from reconciler.model.declared import (
     Position,
     Retry,
     RunKey,
+    SubmittedPart,
 )
 from reconciler.model.inputs import InlineRequests, Input, InputFile, UploadedFile, request_count
 from reconciler.model.jobs import Job, Phase
@@ -62,6 +63,7 @@ __all__ = [
     "Retry",
     "RunKey",
     "Source",
+    "SubmittedPart",
     "Tags",
     "Target",
     "Unreadable",

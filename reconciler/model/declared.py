@@ -41,17 +41,24 @@ RETRY_STATUSES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED
 """The statuses that a spec may list in `retry.on`, as the API names them."""
 
 
+RETRY_KINDS: Final = ("missing", "http_429", "http_5xx")
+"""Kinds of failures of single requests that are retried unless a spec names others."""
+
+
 class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How often failed work is submitted again automatically."""
 
     max_attempts: int = 1
     """Jobs in total, including the first."""
     on: frozenset[Phase] = frozenset(RETRY_STATUSES.values())
+    """Ends of a job after which what it did not answer is submitted again."""
+    kinds: frozenset[str] = frozenset(RETRY_KINDS)
+    """Kinds of failures of single requests after which they are: `missing`, `error`, `http_429`, `http_5xx`."""
 
     @property
-    def statuses(self) -> tuple[str, ...]:
-        """`on` in the words of the spec, sorted."""
-        return tuple(status for status, phase in RETRY_STATUSES.items() if phase in self.on)
+    def words(self) -> tuple[str, ...]:
+        """All of `on` in the words of the spec, sorted."""
+        return (*(it for it, phase in RETRY_STATUSES.items() if phase in self.on), *sorted(self.kinds))
 
 
 class Adopt(Struct, frozen=True, kw_only=True, gc=False):
@@ -142,6 +149,18 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
         """How many requests the work has; None if an input is an uploaded file."""
         counts = [request_count(part) for part in self.inputs]
         return None if None in counts else sum(count for count in counts if count is not None)
+
+
+class SubmittedPart(Struct, frozen=True, kw_only=True):
+    """What one job is asked of a work."""
+
+    inputs: tuple[Input, ...]
+    """The inputs of the work with the lines of the part alone."""
+    requests: int
+    of: int
+    """How many requests the whole work has."""
+    reused: int
+    """How many of them are answered by other jobs, whose results are here."""
 
 
 class Checkout(Struct, frozen=True, kw_only=True):

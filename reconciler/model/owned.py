@@ -62,6 +62,10 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     on_remove: Literal["cancel", "keep"]
     over: frozenset[str] = frozenset()
     """The ids of the jobs of other work that this one replaced: the tool cancelled them once this one existed."""
+    of: int | None = None
+    """How many requests the whole work has, if the job was asked only a part of them."""
+    reused: int = 0
+    """How many requests of the work were answered when the job was created."""
     request_digest: str = ""
     """Digest of the sorted keys of the requests, so that their order and form do not matter; "" if unknown."""
     recipe: str = ""
@@ -92,6 +96,23 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return completeness.submitted_requests(self.job, self.tags.requests)
 
     @property
+    def is_part(self) -> bool:
+        """Whether the job was asked only a part of its work."""
+        return self.tags.of is not None
+
+    @property
+    def reaches_the_end(self) -> bool:
+        """Whether nothing of the work is left to ask once this job has answered: a canary leaves the rest."""
+        return self.tags.of is None or self.tags.reused + (self.tags.requests or 0) >= self.tags.of
+
+    @property
+    def completes_the_work(self) -> bool:
+        """Whether the API's counts say that every request of the work is answered, here or before."""
+        of = self.requests if self.tags.of is None else self.tags.of
+        answered = self.tags.reused + completeness.fetchable_answers(self.job)
+        return self.phase is Phase.SUCCEEDED and of is not None and answered >= of
+
+    @property
     def missing(self) -> int | None:
         """How many requests have neither an answer that can be fetched nor an error; None if that is not known."""
         return completeness.missing_requests(self.job, self.tags.requests, self.received)
@@ -115,6 +136,8 @@ class OwnedJob(Struct, frozen=True, gc=False):
             "work": self.tags.run_key.work,
             "rerun": self.tags.run_key.rerun,
             "attempt": self.tags.attempt,
+            "of": self.tags.of,
+            "reused": self.tags.reused,
         }
 
 

@@ -15,7 +15,18 @@ from hashlib import sha256
 from typing import Final, Literal
 from urllib.parse import quote, unquote
 
-from reconciler.model import TAG_PREFIX, Job, JobSpec, OwnedJob, RunKey, Source, Tags, Unreadable, digests
+from reconciler.model import (
+    TAG_PREFIX,
+    Job,
+    JobSpec,
+    OwnedJob,
+    RunKey,
+    Source,
+    SubmittedPart,
+    Tags,
+    Unreadable,
+    digests,
+)
 
 VERSION: Final = 1
 """The version of the tag format. A larger one in a job was written by a newer tool."""
@@ -48,16 +59,31 @@ def tags_of(
     op: str,
     source: Source,
     over: Iterable[str] = (),
+    part: SubmittedPart | None = None,
     request_digest: str = "",
 ) -> Tags:
-    """Return the tags of a job created for `spec`; `over` has the ids of the jobs that it replaces."""
+    """Return the tags of a job created for `spec`.
+
+    Args:
+        spec: the spec.
+        project: the project.
+        attempt: the number of the job among those of its run key.
+        op: identifies the create.
+        source: where the spec comes from.
+        over: the ids of the jobs that it replaces.
+        part: what it is asked, if that is only a part of the work.
+        request_digest: of the requests of the whole work; "" if unknown.
+    """
+    inputs = spec.inputs if part is None else part.inputs
     return Tags(
         project=project,
         name=spec.name,
         run_key=spec.run_key,
-        inputs=digests.inputs_v1(part.identity for part in spec.inputs),
-        requests=spec.requests,
-        input_prefixes=frozenset(digest_prefix(part.identity) for part in spec.inputs),
+        inputs=digests.inputs_v1(each.identity for each in inputs),
+        requests=spec.requests if part is None else part.requests,
+        of=None if part is None else part.of,
+        reused=0 if part is None else part.reused,
+        input_prefixes=frozenset(digest_prefix(each.identity) for each in inputs),
         settings=spec.settings,
         attempt=attempt,
         cap=spec.retry.max_attempts,
@@ -88,6 +114,8 @@ def write(tags: Tags) -> dict[str, str]:
         "recipe": tags.recipe,
         "all": tags.request_digest,
         "on_remove": tags.on_remove,
+        "of": "" if tags.of is None else str(tags.of),
+        "reused": str(tags.reused or ""),
     }
     run["over"] = _over(tags.over, room=MAX_VALUE - len(_join(run)))
     pairs = {
@@ -202,6 +230,9 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
     if not _OP.fullmatch(run.get("op", "")):
         return None
     inputs, requests, parts = _inputs_of(pairs.get(INPUTS, ""))
+    of, reused = (_number(run.get(name, "")) for name in ("of", "reused"))
+    if (of is None) != ("of" not in run) or (of is not None and requests is None):
+        return None
     return Tags(
         project=pairs[PROJECT],
         name=name,
@@ -215,6 +246,8 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         op=run["op"],
         on_remove=on_remove,
         over=frozenset(filter(None, run.get("over", "").split(","))),
+        of=of,
+        reused=reused or 0,
         request_digest=run.get("all", ""),
         recipe=run.get("recipe", ""),
         source=_source_of(pairs.get(SOURCE, "")),
@@ -226,10 +259,12 @@ def _inputs_of(text: str) -> tuple[str, int | None, frozenset[str]]:
     """Read the digest of the inputs, the number of requests and the parts."""
     digest, _, rest = text.partition(" ")
     words = _split(rest)
-    requests = words.get("requests", "")
-    known = requests.isdecimal() and len(requests) <= PART_LENGTH * 2
     parts = frozenset(filter(None, words.get("parts", "").split(",")))
-    return digest, int(requests) if known else None, parts
+    return digest, _number(words.get("requests", "")), parts
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) <= PART_LENGTH * 2 else None
 
 
 @lru_cache(maxsize=1000)  # every job of an apply has the same

@@ -50,6 +50,8 @@ class WorkResults(Struct, frozen=True, kw_only=True):
     """The work that specs declare, by name."""
     newest: Mapping[str, RunKey]
     """The work of the newest job of each name in the workspace."""
+    order_of: Callable[[RunKey], AskedIndex | None] = lambda _: None
+    """Returns the requests of declared work in their order; None if its inputs are not on this machine."""
 
     def summary(self, name: str) -> WorkSummary | None:
         """Return the summary of a name's results, None if there is none."""
@@ -86,8 +88,8 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             (pair for pair in jobs.items() if _run_key(pair[1]) == work), key=lambda pair: _age(pair[1])
         )
         parts = [part for part in (self._part(*pair) for pair in of_work) if part]
-        order = next((part.asked for part in reversed(parts) if part.asked.head["ordered"]), None)
-        order = order or max((part.asked for part in parts), key=lambda it: len(it.ids), default=_NOTHING)
+        order = self.order_of(work) if any(summary.of is not None for _, summary in of_work) else None
+        order = order or max((part.asked for part in reversed(parts)), key=_completeness, default=_NOTHING)
         joined = Joined()
         place = self.store.staging_dir(folder) / f"{RESULTS}{PART}"
         try:
@@ -139,6 +141,10 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             f"the results in {self.store.path(folder)} are damaged",
             hint="run again: the next pull repairs them",
         )
+
+
+def _completeness(asked: AskedIndex) -> tuple[bool, int]:
+    return bool(asked.head["ordered"]), len(asked.ids)
 
 
 def seen(folders: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,7 @@ from reconciler.documents.result_summary import (
     TroubleDoc,
 )
 from reconciler.errors import ReconcilerError
-from reconciler.model import JobSpec, OwnedJob
+from reconciler.model import JobSpec, OwnedJob, RunKey
 from reconciler.outputs.digest import Fetched, read
 from reconciler.outputs.download import INCOMPLETE_HINT, ContradictionError, fetch
 from reconciler.outputs.inputs import INPUT_PREFIX, NO_INPUTS, FetchUpload, find_inputs, read_asked
@@ -50,7 +51,7 @@ LOCK_TIMEOUT_SECONDS: Final = 10.0
 """How long to wait for the index lock before the next heartbeat."""
 
 
-class JobDownloader(Struct, frozen=True, kw_only=True):
+class JobDownloader(Struct, frozen=True, kw_only=True, dict=True):
     """Downloads the results of a job."""
 
     run: RunContext[Reader]
@@ -197,9 +198,11 @@ class JobDownloader(Struct, frozen=True, kw_only=True):
 
     def _model(self, owned: OwnedJob) -> str | None:
         """Return the declared model: the API may show another name for it."""
-        spec = self.declared.get(owned.tags.inputs)
-        same = spec is not None and owned.tags.run_key in spec.run_keys
-        return spec.model if spec is not None and same else owned.job.model
+        return self._models.get(owned.tags.run_key, owned.job.model)
+
+    @cached_property
+    def _models(self) -> Mapping[RunKey, str | None]:
+        return {key: spec.model for spec in self.declared.values() for key in spec.run_keys}
 
     def _log(self, done: ResultSummary, *, elapsed_ms: int) -> None:
         about = {"name": done.name, "job_id": done.job_id}

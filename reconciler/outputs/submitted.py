@@ -22,6 +22,7 @@ def index_submitted(run: RunContext[Reader], specs: Sequence[JobSpec], outcomes:
     """
     marked = [tags.read(it.job) for it in outcomes if isinstance(it, Created)]
     created = [it for it in marked if isinstance(it, OwnedJob)]
+    parts = [it.sent for it in outcomes if isinstance(it, Created) and it.sent]
 
     def failed(error: Exception, of: Sequence[OwnedJob]) -> None:
         for owned in of:
@@ -47,5 +48,5 @@ def index_submitted(run: RunContext[Reader], specs: Sequence[JobSpec], outcomes:
         failed(error, created)
         return
     leases = LeaseManager(store=store, env=run.env)
-    downloader = JobDownloader(run=run, store=store, declared=by_inputs(specs))
+    downloader = JobDownloader(run=run, store=store, declared=by_inputs((*specs, *parts)))
     run.env.map_concurrently(index, created, max_workers=run.limits.downloads_in_flight)

@@ -12,8 +12,10 @@ from enum import StrEnum
 from typing import Self, TypeAlias, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from reconciler.model import Job, JobSpec, OwnedJob, RequestChange
+from reconciler.model import Job, JobSpec, OwnedJob, RequestChange, SubmittedPart
+from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Standing
 
 
@@ -32,6 +34,7 @@ class Reason(StrEnum):
     CHANGED = "changed", "the work differs from the last job of this name: inputs, model or endpoint"
     RERUN = "rerun", "`rerun` changed: the same work is submitted again"
     RETRY = "retry", "the last attempt failed with a status that `retry.on` lists, and attempts are left"
+    PART = "part", "some requests of the work were not submitted yet"
     RESTORED = "restored", "this tool cancelled it, and it is declared again"
     REMOVED = "removed", "no longer declared"
     SUPERSEDED = "superseded", "the spec now declares other work"
@@ -62,6 +65,11 @@ class Reason(StrEnum):
     STOPPING = "stopping", "it is being cancelled"
     CANCELLED = "cancelled", "cancelled by hand, or by a run whose record is missing"
     PARTIAL = "partial", "it ended early with some answers, which a retry would submit and pay for again"
+    INCOMPLETE = "incomplete", "some requests have no answer, and none of them may be submitted again"
+    CANARY_FAILED = "canary_failed", "the outcomes of the canary do not pass the checks of the spec"
+    ANSWERS_LATE = "answers_late", "a job has just ended, and its results may not be complete yet"
+    ANSWERS_GONE = "answers_gone", "a job answered requests that are wanted, and its results are lost"
+    RESULTS_NEEDED = "results_needed", "only the results of earlier jobs show which requests are answered"
     FAILED = "failed", "it failed, and no attempt is left"
     NOT_AGREED = "not_agreed", "no agreed plan contains it, or only the ledger says that it can be submitted"
     QUOTA = (
@@ -91,6 +99,20 @@ class Create(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     rests_on_ledger: str = ""
     """What only the ledger says, if the create rests on it: it needs an agreed plan."""
+    part: NextPart | None = None
+    """What it submits, if that is only a part of the work."""
+    submitted: SubmittedPart | None = None
+    """The inputs of that part, once they are cut."""
+
+    @property
+    def sent(self) -> JobSpec:
+        """The spec with the inputs that are sent. Its identity is not that of the work."""
+        return self.spec if self.submitted is None else replace(self.spec, inputs=self.submitted.inputs)
+
+    @property
+    def requests(self) -> int | None:
+        """How many requests it submits; None if an input is an uploaded file."""
+        return self.spec.requests if self.part is None else len(self.part.places)
 
 
 class Cancel(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from reconciler.model import JobSpec
 from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput, Refusal, above
 from reconciler.text.plural import pluralize
@@ -21,7 +20,7 @@ from reconciler.text.plural import pluralize
 def new_requests(it: GuardInput) -> Refusal | None:
     """Refuse to submit more requests than a budget; a job of unknown size exceeds it."""
     limit, guard = it.settings.max_new_requests, "max_new_requests"
-    unknown = sum(create.spec.requests is None for create in it.plan.of(Create))
+    unknown = sum(create.requests is None for create in it.plan.of(Create))
     message = f"the plan submits {pluralize(it.requests, 'request')}"
     if limit is None or not unknown:
         return above(guard, it.requests, limit, message)
@@ -59,11 +58,12 @@ def _over_budget(it: GuardInput) -> Mapping[str, list[str]]:
         "max_new_requests": given.max_new_requests,
         "max_requests_per_day": None if day is None else max(0, day - it.submitted_today),
     }
-    specs: dict[object, list[JobSpec]] = defaultdict(list)
-    for spec in (create.spec for create in it.plan.of(Create)):
-        specs[(str(spec.declared_at), spec.family) if spec.family else spec.name].append(spec)
-    for several in specs.values():
-        counts = [spec.requests for spec in several]
+    creates: dict[object, list[Create]] = defaultdict(list)
+    for create in it.plan.of(Create):
+        spec = create.spec
+        creates[(str(spec.declared_at), spec.family) if spec.family else spec.name].append(create)
+    for several in creates.values():
+        counts = [create.requests for create in several]
         requests = sum(count or 0 for count in counts)
         unknown = {"max_new_requests"} if None in counts else ()
         over = [
@@ -72,7 +72,7 @@ def _over_budget(it: GuardInput) -> Mapping[str, list[str]]:
             if left is not None and (requests > left or guard in unknown)
         ]
         for guard in over:
-            held[guard] += [spec.name for spec in several]
+            held[guard] += [create.spec.name for create in several]
         if not over:
             room = {guard: None if left is None else left - requests for guard, left in room.items()}
     return held

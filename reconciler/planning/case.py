@@ -19,6 +19,7 @@ from reconciler.ledger.memory import Remembered
 from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Reason
 from reconciler.planning.name_facts import NameFacts
+from reconciler.planning.next_part import NextPart, Verdict
 
 OUR_CANCELS: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED, Reason.SUPERSEDED})
 """Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""
@@ -52,8 +53,14 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def succeeded(self) -> bool:
-        """Whether a job of the wanted work has succeeded."""
-        return bool(self.wanted_in(Phase.SUCCEEDED))
+        """Whether the wanted work is complete, or a job of it has succeeded and nothing is left to submit."""
+        done = self.wanted_in(Phase.SUCCEEDED)
+        if self.work is not None and self.work.verdict is not Verdict.INCOMPLETE:
+            return self.work.verdict is Verdict.COMPLETE
+        if any(it.completes_the_work for it in done):
+            return True
+        asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))
+        return not asked_again and any(it.reaches_the_end for it in done)
 
     @cached_property
     def running(self) -> bool:
@@ -82,6 +89,20 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
         """Whether the wanted work has neither succeeded nor a job that still may."""
         live = self.succeeded or self.running or self.stopping or self.unsettled is not None
         return self.work_is_wanted and not live
+
+    @cached_property
+    def donors(self) -> tuple[OwnedJob, ...]:
+        """The ended jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
+
+        Whole jobs decide if the work is complete by tags and counts, live, unsettled, or not wanted, or if no job has
+        an answer.
+        """
+        if not self.work_is_wanted or self.owner or self.running or self.stopping or self.unsettled:
+            return ()
+        if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
+            return ()
+        jobs = tuple(it for it in self.of_run_key if it.phase.ended and not it.adopted)
+        return jobs if any(it.job.has_answers or it.is_part for it in jobs) else ()
 
     # What the ledger knows.
 
@@ -119,8 +140,25 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def accounted_for(self) -> bool:
-        """Whether the wanted work is at rest, and the end of every job that a spec or the ledger knows is explained."""
+        """Whether the wanted work is at rest, and the end of every job that a spec or the ledger knows is explained.
+
+        Then whole jobs decide, unless their results show the state of each request.
+        """
+        return self._explained and self.verdict is None
+
+    @cached_property
+    def _explained(self) -> bool:
         return self.at_rest and not self.not_adopted and self.success_gone is None and self.lost is None
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """What the state of each request says about work that is not complete; None if whole jobs decide."""
+        return self.work.verdict if self.work is not None and self._explained else None
+
+    @cached_property
+    def to_submit(self) -> NextPart | None:
+        """The requests that the next job submits; None if whole jobs decide, or there is nothing to submit."""
+        return self.work.part if self.work is not None and self.verdict is Verdict.SUBMIT else None
 
     @cached_property
     def failures(self) -> int:
@@ -145,6 +183,10 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     def cancelled_by_us(self, known: Remembered) -> bool:
         """Whether the ledger says that the API accepted this tool's cancel of a job, as a duplicate or otherwise."""
         return self.memory.cancels.get(known.job_id) in OUR_CANCELS | {Reason.DUPLICATE}
+
+    def cancelled_by_this_tool(self, owned: OwnedJob) -> bool:
+        """Whether this tool cancelled a job, also as a duplicate."""
+        return self._cancelled_as_duplicate(owned.job.id) or self.stopped_by_us(owned)
 
     def stopped_by_us(self, owned: OwnedJob) -> bool:
         """Whether this tool cancelled a job as removed, suspended or superseded.
@@ -197,7 +239,17 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     @cached_property
     def open_again(self) -> bool:
         """Whether all ends are explained, and no person has to decide before more is created."""
-        return self.accounted_for and self.stopped_by_a_person is None and self.partly_answered is None
+        return (
+            self.accounted_for
+            and self.stopped_by_a_person is None
+            and self.partly_answered is None
+            and not self.submitted_in_parts
+        )
+
+    @cached_property
+    def submitted_in_parts(self) -> bool:
+        """Whether a job was asked a part of the work, so that only results show what is left."""
+        return any(it.is_part for it in self.of_run_key)
 
     @cached_property
     def attempts_left(self) -> bool:
@@ -242,7 +294,7 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
     @property
     def to_create(self) -> bool:
         """Whether the wanted work would be created, unless something is in the way."""
-        return self.restorable or self.retryable or self.not_submitted
+        return self.restorable or self.retryable or self.not_submitted or self.to_submit is not None
 
 
 def rank(owned: OwnedJob) -> tuple[int, int, str]:

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, JobSpec, Observed, OwnedJob, RunKey, Unreadable
 from reconciler.planning import sharing
 from reconciler.planning.adoption import adoptions
 from reconciler.planning.case import Case
+from reconciler.planning.next_part import Work
+
+NO_WORKS: Final[Mapping[str, Work]] = {}
 
 
-def group_by_name(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Iterator[Case]:
+def group_by_name(
+    declared: Declared,
+    observed: Observed,
+    memory: Memory,
+    *,
+    works: Mapping[str, Work] = NO_WORKS,
+    now: float,
+) -> Iterator[Case]:
     """Group jobs by spec name and yield one case per name, sorted by name."""
     specs = {spec.name: spec for spec in declared.specs}
     adopted = adoptions(specs, observed)
@@ -60,6 +71,7 @@ def group_by_name(declared: Declared, observed: Observed, memory: Memory, *, now
             declared=declared,
             seen_ops=seen_ops,
             replaced=replaced,
+            work=works.get(name),
             now=now,
         )
 

@@ -92,7 +92,7 @@ class GuardInput(Struct, frozen=True, kw_only=True):
     @property
     def requests(self) -> int:
         """The number of requests that the plan submits, as far as it is known."""
-        return sum(create.spec.requests or 0 for create in self.plan.of(Create))
+        return sum(create.requests or 0 for create in self.plan.of(Create))
 
     @property
     def submitted_today(self) -> int:

@@ -28,6 +28,23 @@ def hold_back(plan: Plan, refusals: Iterable[Refusal]) -> Plan:
     return replace(plan, decisions=tuple(decisions))
 
 
+def hold_unread(plan: Plan) -> Plan:
+    """Hold the creates of which it is not known which requests are answered: only a plan may show them, as a bound."""
+    hold = Hold(
+        reason=Reason.RESULTS_NEEDED,
+        detail="the results of earlier jobs could not be read",
+        hint="fetch them: reconciler outputs pull",
+        attention=True,
+    )
+    decisions = (
+        hold_create(it, hold, Standing.RESULTS_NEEDED, "is not created")
+        if any(create.part is not None and create.part.at_most for create in it.of(Create))
+        else it
+        for it in plan.decisions
+    )
+    return replace(plan, decisions=tuple(decisions))
+
+
 def _held(decision: Decision, guards: Sequence[str]) -> Decision:
     everything = OTHER_WORKSPACE in guards
     creates = bool(decision.of(Create))
@@ -64,7 +81,8 @@ def _held(decision: Decision, guards: Sequence[str]) -> Decision:
 def _words(create: Create) -> str:
     """Return `inputs changed, 501 requests of mistral-small-2603`."""
     spec, fields = create.spec, ", ".join(change.field for change in create.changes)
-    number = "an unknown number of requests" if spec.requests is None else pluralize(spec.requests, "request")
+    count = create.requests
+    number = "an unknown number of requests" if count is None else pluralize(count, "request")
     why = f"{fields} changed" if fields else str(create.reason)
     return f"{why}, {number} of {spec.model or spec.agent_id}"
 

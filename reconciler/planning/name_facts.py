@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Job, JobSpec, OwnedJob, Phase, RunKey, Unreadable
+from reconciler.planning.next_part import Work
 
 
 class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
@@ -37,6 +38,8 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     """The ops of every job in the workspace."""
     replaced: frozenset[str] = frozenset()
     """The ids of the jobs that other jobs' tags name as replaced."""
+    work: Work | None = None
+    """What is wanted, request by request; None if no results were read."""
     now: float
 
     @cached_property
@@ -165,7 +168,8 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 def original(owned: OwnedJob, among: Iterable[OwnedJob], keys: Collection[RunKey]) -> Job | None:
     """Return which of some jobs a live job duplicates: one that has succeeded, or that runs and is older; or None.
 
-    So two runners that see the same jobs agree which one stays. An adopted job is never cancelled, so it is none.
+    A job that was asked only a part of the work is no duplicate of one that succeeded without completing it. So two
+    runners that see the same jobs agree which one stays. An adopted job is never cancelled, so it is none.
 
     Args:
         owned: the live job.
@@ -173,7 +177,9 @@ def original(owned: OwnedJob, among: Iterable[OwnedJob], keys: Collection[RunKey
         keys: the run keys of its work.
     """
     twins = [it for it in among if it.tags.run_key in keys]
-    done = [it for it in twins if it.phase is Phase.SUCCEEDED]
+    done = [
+        it for it in twins if it.phase is Phase.SUCCEEDED and (it.completes_the_work or not owned.is_part)
+    ]
     live = [it.job for it in twins if it.phase is Phase.ACTIVE]
     best = min(done, key=lambda it: it.success_key, default=None)
     stays = best.job if best else min(live, key=lambda job: job.age_key)

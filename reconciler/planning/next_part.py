@@ -39,10 +39,38 @@ class NextPart(Struct, frozen=True, kw_only=True):
     kind: PartKind
     places: Sequence[int]
     """Their places in the work, in its order; empty if nothing is to be submitted."""
+    of: int
+    """How many requests the work has."""
+    reused: int = 0
+    """How many of them are answered."""
+    at_most: bool = False
+    """True if results were not read, so that some of the requests may be answered."""
     held: int = 0
     """How many requests wait for the canary, or for the next part."""
     failed_check: str = ""
     """The check that stops the canary, in words; "" if none does."""
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """What a name wants, request by request."""
+
+    coverage: Coverage
+    part: NextPart
+    late_until: float | None = None
+    """Unix seconds: when the last late donor is believed; None if none is late."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the coverage says."""
+        return verdict(self.coverage, self.part)
+
+    @property
+    def unanswered(self) -> str:
+        """How many requests have no answer, and why: `25 of 1,000 requests have no answer: 20 http_400, 5 missing`."""
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.coverage.failures().most_common())
+        left = self.part.of - self.part.reused
+        words = f"{left:,} of {self.part.of:,} requests have no answer"
+        return f"{words}: {kinds}" if kinds else words
 
 
 class Verdict(StrEnum):
@@ -58,6 +86,8 @@ class Verdict(StrEnum):
     """There is something to submit."""
     CANARY_FAILED = "canary_failed"
     """There is something to submit, and the checks of the canary do not hold."""
+    UNREAD = "unread"
+    """Results were not read that may have answers to all that is left."""
     STOPPED = "stopped"
     """A person stopped what has no answer."""
     INCOMPLETE = "incomplete"
@@ -76,8 +106,9 @@ def verdict(coverage: Coverage, part: NextPart) -> Verdict:
         (count[State.ANSWERED] == len(coverage.states), Verdict.COMPLETE),
         (count[State.LATE], Verdict.LATE),
         (count[State.GONE], Verdict.GONE),
-        (part.places or count[State.UNREAD], Verdict.SUBMIT),
+        (part.places, Verdict.SUBMIT),
         (part.failed_check, Verdict.CANARY_FAILED),
+        (count[State.UNREAD], Verdict.UNREAD),
         (count[State.STOPPED], Verdict.STOPPED),
     )
     return next((word for holds, word in table if holds), Verdict.INCOMPLETE)
@@ -105,6 +136,14 @@ def next_part(coverage: Coverage, rules: Rules, sizes: Sequence[int] | None = No
     retry_kinds = {at for at, kind in enumerate(coverage.kinds) if retried(kind, rules.retry_on)}
     states, attempts, kinds = coverage.states, coverage.attempts, coverage.kind
     fresh = array("Q", (at for at, state in enumerate(states) if state == State.NEW))
+    unread = array(
+        "Q",
+        (
+            at
+            for at, state in enumerate(states)
+            if state == State.UNREAD and attempts[at] + 1 < rules.max_attempts
+        ),
+    )
     again = array(
         "Q",
         (
@@ -123,10 +162,18 @@ def next_part(coverage: Coverage, rules: Rules, sizes: Sequence[int] | None = No
             held = max(0, len(fresh) - room)
             fresh, kind = fresh[:room], "canary"
             failed_check = "" if again else failed_check
-    places = array("Q", sorted((*again, *fresh)))
+    places = array("Q", sorted((*again, *fresh, *unread)))
     bounded = _bounded(places, rules, sizes)
     held += len(places) - len(bounded)
-    return NextPart(kind=kind, places=bounded, held=held, failed_check=failed_check)
+    return NextPart(
+        kind=kind,
+        places=bounded,
+        of=len(states),
+        reused=states.count(State.ANSWERED),
+        at_most=bool(unread),
+        held=held,
+        failed_check=failed_check,
+    )
 
 
 def _bounded(places: Sequence[int], rules: Rules, sizes: Sequence[int] | None) -> Sequence[int]:

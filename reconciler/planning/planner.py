@@ -11,6 +11,7 @@ without our project's tag are ignored, except adopted ones. The order of the inp
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from reconciler.ledger.memory import Memory
@@ -18,9 +19,10 @@ from reconciler.model import Declared, Observed
 from reconciler.planning import ledger_word, sharing
 from reconciler.planning.actions import Decision, Plan
 from reconciler.planning.case import Case
-from reconciler.planning.group_by_name import group_by_name
+from reconciler.planning.group_by_name import NO_WORKS, group_by_name
+from reconciler.planning.next_part import Work
 from reconciler.planning.notes import notes
-from reconciler.planning.rules import blocked, create, existing, held, other_work, unwanted
+from reconciler.planning.rules import blocked, by_request, create, existing, held, other_work, unwanted
 from reconciler.planning.rules.rule import Rule
 
 BLOCKED: Final = (
@@ -40,7 +42,17 @@ EXISTING: Final = (
     existing.success_gone,
     existing.record_gone,
 )
-HELD: Final = (held.cancelled, held.partial, held.failed, held.original_gone)
+HELD: Final = (
+    held.cancelled,
+    held.partial,
+    held.failed,
+    held.original_gone,
+    by_request.incomplete,
+    by_request.canary_failed,
+    by_request.answers_late,
+    by_request.answers_gone,
+    by_request.results_needed,
+)
 CREATED: Final = (
     create.checkout_behind,
     create.waiting,
@@ -48,6 +60,7 @@ CREATED: Final = (
     create.restored,
     create.retry,
     create.not_submitted,
+    create.part,
 )
 WANTED: Final = (EXISTING, HELD, CREATED)
 TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNWANTED, *WANTED)
@@ -57,17 +70,30 @@ WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in
 RULES: Final = tuple(rule for part in TABLE for rule in part)
 
 
-def plan(declared: Declared, observed: Observed, memory: Memory, *, now: float) -> Plan:
+def plan(
+    declared: Declared,
+    observed: Observed,
+    memory: Memory,
+    *,
+    works: Mapping[str, Work] = NO_WORKS,
+    now: float,
+) -> Plan:
     """Decide about every name.
 
     Args:
         declared: the specs of the project, and the checkout.
         observed: the whole workspace, sorted by owner.
         memory: what the ledger remembers; `Memory()` without one.
+        works: the state of each request, by name: of the names whose results were read.
         now: wall clock, Unix seconds.
     """
+    return plan_cases(group_by_name(declared, observed, memory, works=works, now=now), declared)
+
+
+def plan_cases(several: Iterable[Case], declared: Declared) -> Plan:
+    """Decide about every case, in their order."""
     decisions, not_considered = [], 0
-    cases = {case.name: case for case in group_by_name(declared, observed, memory, now=now)}
+    cases = {case.name: case for case in several}
     for case in cases.values():
         if not _considered(case, declared):
             not_considered += len(case.own_jobs)

@@ -68,7 +68,7 @@ def apply_quota(plan: Plan, pending: Pending, quota: Quota, sent: Collection[str
     decisions = []
     for decision in plan.decisions:
         creates = decision.of(Create) if sent is None or decision.name in sent else ()
-        requests = sum(create.spec.requests or 0 for create in creates)
+        requests = sum(create.requests or 0 for create in creates)
         exceeded = quota.exceeded_by(pending, requests) if requests else ""
         if not exceeded:
             decisions.append(decision)

@@ -55,6 +55,11 @@ class Standing(StrEnum):
     CANCELLED = "cancelled", Readiness.ATTENTION
     PARTIAL = "partial", Readiness.ATTENTION
     FAILED = "failed", Readiness.ATTENTION
+    INCOMPLETE = "incomplete", Readiness.ATTENTION
+    CANARY_FAILED = "canary_failed", Readiness.ATTENTION
+    ANSWERS_LATE = "answers_late", Readiness.RUNNING
+    ANSWERS_GONE = "answers_gone", Readiness.ATTENTION
+    RESULTS_NEEDED = "results_needed", Readiness.ATTENTION
     ORIGINAL_GONE = "original_gone", Readiness.ATTENTION
     # The wanted work is to be created, and something is in the way.
     CHECKOUT_BEHIND = "checkout_behind", Readiness.PENDING
@@ -66,6 +71,7 @@ class Standing(StrEnum):
     # The wanted work is created.
     RESTORED = "restored", Readiness.PENDING
     RETRY = "retry", Readiness.PENDING
+    PART = "part", Readiness.PENDING
     NOT_SUBMITTED = "not_submitted", Readiness.PENDING
 
 

@@ -45,7 +45,7 @@ class RetryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
 
     max_attempts: int = 1
     """Jobs in total, including the first."""
-    statuses: tuple[str, ...] = msgspec.field(default=Retry().statuses, name="on")
+    words: tuple[str, ...] = msgspec.field(default=Retry().words, name="on")
     """The API's statuses after which it is."""
 
 
@@ -100,7 +100,13 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     agent_id: str | None = None
     settings: SettingsDoc
     requests: int | None = None
-    """None if it is not known, because an input is an uploaded file."""
+    """How many requests the job is asked; None if an input is an uploaded file."""
+    of: int | None = None
+    """How many requests the whole work has, if the job is asked only a part of them."""
+    reused: int = 0
+    """How many of them are answered by earlier jobs."""
+    at_most: bool = False
+    """True if `requests` is a bound, because results were not read."""
     uploads: tuple[UploadDoc, ...] = ()
     changes: tuple[Change, ...] = ()
     rests_on_ledger: str = ""

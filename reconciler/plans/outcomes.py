@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.model import Job, Phase
+from reconciler.model import Job, JobSpec, Phase
 
 CREATE: Final = "create"
 CANCEL: Final = "cancel"
@@ -21,6 +21,8 @@ class Created(Struct, frozen=True, kw_only=True):
     job: Job
     op: str
     recovered: bool
+    sent: JobSpec | None = None
+    """The spec with the inputs that were sent, if they are only a part of its work."""
 
 
 class Cancelled(Struct, frozen=True, kw_only=True):

@@ -74,8 +74,9 @@ def plan_document(
 def _summary(plan: Plan) -> SummaryDoc:
     creates, cancels = plan.of(Create), plan.of(Cancel)
     replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
-    requests = [create.spec.requests for create in creates]
-    files = {file.sha256: file.size for create in creates for file in create.spec.uploads}
+    requests = [create.requests for create in creates]
+    whole = [create for create in creates if create.part is None]
+    files = {file.sha256: file.size for create in whole for file in create.spec.uploads}
     return SummaryDoc(
         create=len(creates) - len(replaced),
         replace=len(replaced),
@@ -123,10 +124,14 @@ def _action(action: Action) -> ActionDoc:
                 model=action.spec.model,
                 agent_id=action.spec.agent_id,
                 settings=SettingsDoc.of(action.spec),
-                requests=action.spec.requests,
+                requests=action.requests,
+                of=None if action.part is None else action.part.of,
+                reused=0 if action.part is None else action.part.reused,
+                at_most=action.part is not None and action.part.at_most,
                 uploads=tuple(
                     UploadDoc(path=file.path, sha256=file.sha256, bytes=file.size)
                     for file in sorted(action.spec.uploads, key=lambda file: file.path)
+                    if action.part is None  # of a part, only `apply` makes the file
                 ),
                 changes=action.changes,
                 rests_on_ledger=action.rests_on_ledger,

@@ -178,7 +178,13 @@ def _create(create: CreateDoc) -> list[str]:
 
 
 def _requests(create: CreateDoc) -> str:
-    return "unknown number of requests" if create.requests is None else pluralize(create.requests, "request")
+    if create.requests is None:
+        return "unknown number of requests"
+    if create.of is None:
+        return pluralize(create.requests, "request")
+    bound = "at most " if create.at_most else ""
+    reused = f", reuses {create.reused:,}" if create.reused else ""
+    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{reused}"
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:

@@ -98,7 +98,7 @@ def _requests(
     inputs: Sequence[Path | bytes], model: str | None, longest: int, heartbeat: Callable[[], None]
 ) -> Iterator[tuple[bytes, str, bytes, dict[str, Any] | None]]:
     """Yield line, custom_id, key and body of each request; the body is None if its bytes identify the line."""
-    for line in _lines(inputs, longest, heartbeat):
+    for line in lines(inputs, longest, heartbeat):
         row, key = identify(line, model)
         if row is not None:
             yield line, row["custom_id"], key, row["body"]
@@ -106,14 +106,24 @@ def _requests(
             yield line, custom_id, key, None
 
 
-def _lines(inputs: Sequence[Path | bytes], longest: int, heartbeat: Callable[[], None]) -> Iterator[bytes]:
+def lines(inputs: Sequence[Path | bytes], longest: int, heartbeat: Callable[[], None]) -> Iterator[bytes]:
+    """Yield the lines of some inputs, without their line feeds.
+
+    Args:
+        inputs: files, or their content.
+        longest: maximum bytes of a line.
+        heartbeat: called regularly; raises to stop.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     for part in inputs:
         stream: BinaryIO
         stream = io.BytesIO(part) if isinstance(part, bytes) else file_access.open_to_read(part, buffering=0)
         with stream:
-            for _, lines in blocks(stream, longest=longest):
+            for _, several in blocks(stream, longest=longest):
                 heartbeat()
-                yield from lines
+                yield from several
 
 
 def _custom_id(line: bytes) -> str | None:
@@ -148,12 +158,19 @@ class AskedIndex(Struct, frozen=True):
     head: Mapping[str, Any]
     ids: Sequence[bytes]
     """The custom_ids as JSON."""
+    keys: bytes = b""
+    """`KEY_BYTES` of each request; empty if the inputs were not available."""
+
+    @property
+    def key_list(self) -> Sequence[bytes]:
+        """The key of each request."""
+        return [self.keys[at : at + KEY_BYTES] for at in range(0, len(self.keys), KEY_BYTES)]
 
 
 def load(path: Path) -> AskedIndex | None:
     """Read an index; None if there is none that this version can use."""
     found = read_index(path, "asked")
-    return found and AskedIndex(found[0], found[1]["ids"].splitlines())
+    return found and AskedIndex(found[0], found[1]["ids"].splitlines(), found[1]["keys"])
 
 
 def read_columns(path: Path, job_id: str, inputs: str) -> tuple[dict[str, Any], dict[str, bytes]] | None:

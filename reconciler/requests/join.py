@@ -102,6 +102,13 @@ def _best(sources: Sequence[_Source], at: int) -> tuple[_Source | None, int]:
     return best, best_place
 
 
+def _names(one: AskedIndex, other: AskedIndex) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Return what requests are compared by: their keys if both indexes have them, else their custom_ids."""
+    if one is other or not (one.keys and other.keys):
+        return one.ids, other.ids
+    return one.key_list, other.key_list
+
+
 class _Source:
     """One job, with its files open."""
 
@@ -112,13 +119,13 @@ class _Source:
             number: stack.enter_context(file_access.open_to_read(path, buffering=0))
             for number, path in part.files.items()
         }
-        same = part.asked is order or part.asked.ids == order.ids
-        self._places = None if same else {name: at for at, name in enumerate(part.asked.ids)}
-        self._order = order
+        own, wanted = _names(part.asked, order)
+        self._places = None if own == wanted else {name: at for at, name in enumerate(own)}
+        self._order = wanted
 
     def place(self, at: int) -> int | None:
         """Return a request's place in this job; None if the job was not asked it."""
-        return at if self._places is None else self._places.get(self._order.ids[at])
+        return at if self._places is None else self._places.get(self._order[at])
 
     def line(self, custom_id: bytes, place: int, joined: Joined) -> bytes:
         """Return a request's line in the joined results."""

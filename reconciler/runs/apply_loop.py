@@ -84,4 +84,4 @@ def requests_submitted(plan: Plan, outcomes: Iterable[Outcome]) -> int:
         or (isinstance(it, Unknown) and it.action == CREATE)
         or (isinstance(it, Failed) and it.job is not None)
     }
-    return sum(create.spec.requests or 0 for create in plan.of(Create) if create.spec.name in sent)
+    return sum(create.requests or 0 for create in plan.of(Create) if create.spec.name in sent)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -22,10 +23,12 @@ from reconciler.outputs.place import local_folder
 from reconciler.outputs.summaries import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
+from reconciler.planning.case import Case
+from reconciler.planning.group_by_name import group_by_name
 from reconciler.planning.guard_input import GuardInput
 from reconciler.planning.guards import refusals, sendable
-from reconciler.planning.hold_back import hold_back
-from reconciler.planning.planner import plan
+from reconciler.planning.hold_back import hold_back, hold_unread
+from reconciler.planning.planner import plan_cases
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
@@ -81,7 +84,7 @@ def gather(
     observed = read_workspace(run, declared, memory, listed)
     declared = with_requests(run, declared, observed)
     observed = add_received(run, declared, observed)
-    found = decide(run, declared, observed, memory)
+    found = decide(run, declared, observed, memory, read_states=True)
     hold = hold_unagreed if unattended else (lambda plan: plan)
     return check(run, narrow(run, found, lambda it: dataclasses.replace(it, plan=hold(it.plan))))
 
@@ -94,10 +97,16 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     """
     memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory)
-    if observed.pages > 1 and decide(run, declared, observed, memory).plan.of(Create):
+    undecided = _results_may_decide(declared, observed)
+    if observed.pages > 1 and (undecided or decide(run, declared, observed, memory).plan.of(Create)):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)
     declared = with_requests(run, declared, observed)
-    return decide(run, declared, add_received(run, declared, observed), memory)
+    if undecided:
+        from reconciler.runs.results import bring_answers  # noqa: PLC0415 - few plans need it
+
+        bring_answers(run, _grouped(run, declared, observed, memory).cases, declared.specs, observed.owned)
+    observed = add_received(run, declared, observed)
+    return decide(run, declared, observed, memory, read_states=True, exact=True)
 
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
@@ -110,17 +119,69 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     return check(run, narrow(run, decide(run, declared, observed, memory), lambda it: it))
 
 
-def decide(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Proposal:
+def decide(
+    run: RunContext[ApiT],
+    declared: Declared,
+    observed: Observed,
+    memory: Memory,
+    *,
+    read_states: bool = False,
+    exact: bool = False,
+) -> Proposal:
     """Plan, and apply the quota to the whole plan.
 
     The time of the plan is when reading began: reading may take minutes, and a snapshot may be of yesterday. A create
     that has settled only since then may be missing from the list.
+
+    Args:
+        run: what to work with.
+        declared: what git says.
+        observed: the workspace.
+        memory: what the ledger remembers.
+        read_states: whether to read, in the place of results, the state of each request of work that is not complete.
+        exact: whether to hold the creates of which some results were not read, instead of planning a bound.
+
+    Raises:
+        ReconcilerError: the place of results, or an input, cannot be read.
     """
-    memory = memory.reopened(observed.missing_ids, now=observed.read_started_at)
-    declared = replace(declared, ancestry=run.ancestry(commits_in_question(declared, observed)))
-    decided = plan(declared, observed, memory, now=observed.read_started_at)
+    it = _grouped(run, declared, observed, memory)
+    cases = it.cases
+    if read_states and _results_may_decide(declared, observed):
+        from reconciler.runs.results import states_of  # noqa: PLC0415 - few plans need it
+
+        works = states_of(run, cases)
+        cases = tuple(replace(case, work=works.get(case.name)) for case in cases)
+    decided = plan_cases(cases, it.declared)
+    decided = hold_unread(decided) if exact else decided
     left = apply_quota(decided, observed.pending, _quota(run))
-    return Proposal(declared=declared, observed=observed, memory=memory, plan=left, unbounded=decided)
+    return Proposal(declared=it.declared, observed=observed, memory=it.memory, plan=left, unbounded=decided)
+
+
+class _Grouped(NamedTuple):
+    declared: Declared
+    """With the ancestry of the commits that jobs name."""
+    memory: Memory
+    """With the creates that may still appear."""
+    cases: tuple[Case, ...]
+
+
+def _grouped(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> _Grouped:
+    now = observed.read_started_at
+    memory = memory.reopened(observed.missing_ids, now=now)
+    declared = replace(declared, ancestry=run.ancestry(commits_in_question(declared, observed)))
+    return _Grouped(declared, memory, tuple(group_by_name(declared, observed, memory, now=now)))
+
+
+def _results_may_decide(declared: Declared, observed: Observed) -> bool:
+    """Return whether a job has ended and answered only some of the requests of wanted work."""
+    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
+    return any(
+        it.tags.run_key in wanted
+        and it.phase.ended
+        and (it.job.has_answers or it.is_part)
+        and not it.completes_the_work
+        for it in observed.owned
+    )
 
 
 def _quota(run: RunContext[ApiT]) -> Quota:

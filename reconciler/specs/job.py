@@ -172,7 +172,7 @@ def _spec(
 ) -> JobSpec:
     family = families.family_pattern(fields)
     texts = document.texts(("metadata",))
-    adopt, retried = fields.adopt, [RETRY_STATUSES[status] for status in fields.retry.on]
+    adopt, retried = fields.adopt, frozenset(fields.retry.on)
     if fields.for_each is not UNSET and "on_remove" not in document.value:
         fields = replace(fields, on_remove="keep")
     if member.values:
@@ -189,7 +189,11 @@ def _spec(
         rerun=member.words["rerun"] if "rerun" in member.values else rerun,
         period=fields.rerun.every if isinstance(fields.rerun, PeriodFields) else "",
         suspend=fields.suspend,
-        retry=Retry(max_attempts=fields.retry.max_attempts, on=frozenset(retried)),
+        retry=Retry(
+            max_attempts=fields.retry.max_attempts,
+            on=frozenset(phase for word, phase in RETRY_STATUSES.items() if word in retried),
+            kinds=retried - RETRY_STATUSES.keys(),
+        ),
         on_change=fields.on_change,
         on_remove=fields.on_remove,
         checks=Checks(**asdict(fields.checks)),

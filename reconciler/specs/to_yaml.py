@@ -48,7 +48,7 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
     if spec.checks != Checks():
         yield "checks", structs.asdict(spec.checks)
     if spec.retry != Retry():
-        yield "retry", {"max_attempts": spec.retry.max_attempts, "on": list(spec.retry.statuses)}
+        yield "retry", {"max_attempts": spec.retry.max_attempts, "on": list(spec.retry.words)}
 
 
 def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:

@@ -39,6 +39,7 @@ from reconciler.model import (
     Position,
     Retry,
     Source,
+    SubmittedPart,
     UploadedFile,
     tags,
 )
@@ -161,6 +162,7 @@ def job(
     on_remove: Literal["cancel", "keep"] | None = None,
     op: str | None = None,
     over: Iterable[str] = (),
+    part: tuple[int, int, int] | None = None,
     altered: Mapping[str, object | None] = NOTHING,
     **more: Unpack[JobFacts],
 ) -> Job:
@@ -178,6 +180,7 @@ def job(
         on_remove: in its tags; the spec's own where None.
         op: in its tags.
         over: in its tags: the jobs that it replaced.
+        part: how many requests it was asked, of how many, and how many were answered before; None for all.
         altered: metadata that a person changed afterwards; None deletes a key.
         more: other fields of the job.
     """
@@ -188,6 +191,9 @@ def job(
         op=op or op_of(job_id),
         source=Source(commit=commit, root=root),
         over=over,
+        part=None
+        if part is None
+        else SubmittedPart(inputs=of.inputs, requests=part[0], of=part[1], reused=part[2]),
     )
     pairs: dict[str, object] = dict(tags.write(replace(written, on_remove=on_remove or of.on_remove)))
     pairs |= {key: value for key, value in altered.items() if value is not None}
@@ -198,7 +204,7 @@ def job(
         endpoint=of.endpoint,
         model=of.model,
         agent_id=of.agent_id,
-        total_requests=of.requests or 0,
+        total_requests=(of.requests if part is None else part[0]) or 0,
         created_at=int(NOW) - age,
         metadata={key: value for key, value in pairs.items() if altered.get(key, value) is not None},
     )
@@ -321,7 +327,8 @@ def said(action: Action) -> str:
     """An action in a few words; `!` if it needs a person's attention, `?` if it rests on the ledger alone."""
     match action:
         case Create():
-            return f"create {action.reason} {action.attempt}{'?' * bool(action.rests_on_ledger)}"
+            part = f" {len(action.part.places)}/{action.part.of}" if action.part else ""
+            return f"create {action.reason} {action.attempt}{'?' * bool(action.rests_on_ledger)}{part}"
         case Cancel():
             return f"cancel {action.owned.job.id} {action.reason}"
         case Keep():

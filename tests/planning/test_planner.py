@@ -26,9 +26,13 @@ from reconciler.model import (
 )
 from reconciler.planning.actions import Change, Create, Hold, Plan, Reason
 from reconciler.planning.case import Case
+from reconciler.planning.coverage import Account
 from reconciler.planning.group_by_name import group_by_name
+from reconciler.planning.next_part import Work
 from reconciler.planning.planner import RULES, plan, rule_for
 from reconciler.planning.standing import Standing
+from tests.helpers.donors import ended as donor
+from tests.helpers.donors import known, letters, person, us, work
 from tests.helpers.make import (
     CANCELLED,
     ELSEWHERE,
@@ -86,6 +90,7 @@ class Row:
     contained_commits: tuple[str, ...] | None = (HEAD,)
     later: tuple[str, ...] = ()
     roots: tuple[str, ...] = ("",)
+    works: Mapping[str, Work] = field(default_factory=dict)
     expected: Mapping[str, tuple[str, ...]]
 
     def asked(self) -> Declared:
@@ -104,11 +109,11 @@ class Row:
         )
 
     def plan(self, *, now: float = NOW) -> Plan:
-        return plan(self.asked(), self.seen(), self.memory, now=now)
+        return plan(self.asked(), self.seen(), self.memory, works=self.works, now=now)
 
     def cases(self) -> list[Case]:
         """The case of each name."""
-        return list(group_by_name(self.asked(), self.seen(), self.memory, now=NOW))
+        return list(group_by_name(self.asked(), self.seen(), self.memory, works=self.works, now=NOW))
 
 
 def test_nothing_to_do() -> None:
@@ -1290,8 +1295,158 @@ FORGED = {
     ),
 }
 
+WHOLE = letters(abc="")
+SOME = letters(ab="", c="missing")
+PART = (1, 3, 2)
+"""One request of three, of which two were answered before."""
+CANARY_PART = (1, 3, 0)
+BY_REQUEST = {
+    "a success with failed requests that may be retried submits them alone": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", SUCCEEDED, failed_requests=1),),
+        works={"a": work("abc", donor("j1", SOME))},
+        expected={"a": ("create retry 2 1/3",)},
+    ),
+    "a job that timed out with some answers submits the others": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", TIMED_OUT, succeeded_requests=2, output_file="o"),),
+        works={"a": work("abc", donor("j1", letters(ab="", c="TIMEOUT_EXCEEDED")))},
+        expected={"a": ("create retry 2 1/3",)},
+    ),
+    "without results it is held, because they show what is answered": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", TIMED_OUT, succeeded_requests=2, output_file="o"),),
+        expected={"a": ("hold j1 partial!",)},
+    ),
+    "a part that answers the rest completes the work": Row(
+        specs=(TWICE,),
+        jobs=(
+            job(TWICE, "j1", TIMED_OUT, age=900, succeeded_requests=2, output_file="o"),
+            job(TWICE, "j2", SUCCEEDED, attempt=2, part=PART),
+        ),
+        expected={"a": ("keep j2 succeeded",)},
+    ),
+    "a part that runs is no duplicate of a success that is not complete": Row(
+        specs=(TWICE,),
+        jobs=(
+            job(TWICE, "j1", SUCCEEDED, age=900, failed_requests=1, succeeded_requests=2),
+            job(TWICE, "j2", attempt=2, part=PART),
+        ),
+        expected={"a": ("keep j2 running",)},
+    ),
+    "a part that runs beside a complete work is one": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", SUCCEEDED, age=900), job(TWICE, "j2", attempt=2, part=PART)),
+        expected={"a": ("keep j1 succeeded", "cancel j2 duplicate")},
+    ),
+    "of two parts that run the oldest stays": Row(
+        specs=(TWICE,),
+        jobs=(
+            job(TWICE, "j1", TIMED_OUT, age=900, succeeded_requests=2, output_file="o"),
+            job(TWICE, "j2", attempt=2, age=300, part=PART),
+            job(TWICE, "j3", attempt=2, age=200, part=PART),
+        ),
+        expected={"a": ("keep j2 running", "cancel j3 duplicate")},
+    ),
+    "a part that failed without results is held": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j2", FAILED, attempt=2, part=PART),),
+        expected={"a": ("hold - results_needed!",)},
+    ),
+    "results that were not read are a bound": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", TIMED_OUT, succeeded_requests=2, output_file="o"),),
+        works={"a": work("abc", known("j1", "abc", Account.UNREAD))},
+        expected={"a": ("create retry 2 3/3",)},
+    ),
+    "results that were not read of the last attempt are needed": Row(
+        jobs=(job(A, "j1", TIMED_OUT, succeeded_requests=2, output_file="o"),),
+        works={"a": work("abc", known("j1", "abc", Account.UNREAD), cap=1)},
+        expected={"a": ("hold - results_needed!",)},
+    ),
+    "a part whose create may still take effect is waited for": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", SUCCEEDED, failed_requests=1, succeeded_requests=2),),
+        memory=memory(created(TWICE, "j1", at=NOW - 600), intended(TWICE, "0000000j2", attempt=2)),
+        works={"a": work("abc", donor("j1", SOME))},
+        expected={"a": ("hold - unsettled",)},
+    ),
+    "a success whose failures are not retried is kept": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", SUCCEEDED, failed_requests=1, succeeded_requests=2),),
+        works={"a": work("abc", donor("j1", letters(ab="", c="http_400")))},
+        expected={"a": ("keep j1 succeeded!",)},
+    ),
+    "a failure that is not retried is incomplete": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", TIMED_OUT, succeeded_requests=2, output_file="o"),),
+        works={"a": work("abc", donor("j1", letters(ab="", c="http_400")))},
+        expected={"a": ("hold - incomplete!",)},
+    ),
+    "answers of several jobs complete the work, whatever their counts say": Row(
+        specs=(TWICE,),
+        jobs=(
+            job(TWICE, "j1", TIMED_OUT, age=900, succeeded_requests=2, output_file="o"),
+            job(TWICE, "j2", TIMED_OUT, attempt=2, part=PART, succeeded_requests=1, output_file="o"),
+        ),
+        works={"a": work("abc", donor("j1", SOME), donor("j2", letters(c="")))},
+        expected={"a": ("keep j2 succeeded",)},
+    ),
+    "a canary goes on with the rest": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", SUCCEEDED, part=CANARY_PART),),
+        works={"a": work("abc", donor("j1", letters(a="")), canary=1)},
+        expected={"a": ("create part 2 2/3",)},
+    ),
+    "a canary that failed holds the rest": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", SUCCEEDED, part=CANARY_PART, failed_requests=1),),
+        works={"a": work("abc", donor("j1", letters(a="http_400")), canary=1)},
+        expected={"a": ("hold - canary_failed!",)},
+    ),
+    "a canary without results is held": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", SUCCEEDED, part=CANARY_PART),),
+        expected={"a": ("hold - results_needed!",)},
+    ),
+    "results that may not be complete are waited for": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", TIMED_OUT, succeeded_requests=2, output_file="o"),),
+        works={"a": work("abc", known("j1", "abc", Account.LATE))},
+        expected={"a": ("hold - answers_late",)},
+    ),
+    "lost answers are not submitted again": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", SUCCEEDED, failed_requests=1, succeeded_requests=2),),
+        works={"a": work("abc", known("j1", "abc", Account.GONE))},
+        expected={"a": ("hold - answers_gone!",)},
+    ),
+    "what a person cancelled stays cancelled, and its answers are kept": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", CANCELLED, succeeded_requests=2, output_file="o"),),
+        works={"a": work("abc", person("j1", letters(ab="", c="cancelled")))},
+        expected={"a": ("hold j1 cancelled!",)},
+    ),
+    "what this tool cancelled goes on without what is answered": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", CANCELLED, succeeded_requests=2, output_file="o"),),
+        memory=memory(created(TWICE, "j1", at=NOW - 600), *stopped("j1", "suspended")),
+        works={"a": work("abc", us("j1", letters(ab="", c="cancelled")))},
+        expected={"a": ("create part 2 1/3",)},
+    ),
+    "a record that is gone is held first": Row(
+        specs=(TWICE,),
+        jobs=(job(TWICE, "j1", TIMED_OUT, succeeded_requests=2, output_file="o"),),
+        memory=memory(created(TWICE, "j2", at=NOW - 600, attempt=2)),
+        gone=("j2",),
+        works={"a": work("abc", donor("j1", SOME))},
+        expected={"a": ("hold - record_gone!",)},
+    ),
+}
+
 TABLE = (
     FORGED
+    | BY_REQUEST
     | ADOPTED
     | UNTOUCHABLE
     | PERHAPS

@@ -33,6 +33,11 @@ STATES = {
     Standing.CANCELLED: (HELD, JOB),
     Standing.PARTIAL: (HELD, JOB),
     Standing.FAILED: ("FAILED", JOB),
+    Standing.INCOMPLETE: (HELD, JOB),
+    Standing.CANARY_FAILED: (HELD, JOB),
+    Standing.ANSWERS_LATE: (HELD, JOB),
+    Standing.ANSWERS_GONE: (HELD, JOB),
+    Standing.RESULTS_NEEDED: (HELD, JOB),
     Standing.ORIGINAL_GONE: (HELD, JOB),
     Standing.CHECKOUT_BEHIND: (HELD, HELD),
     Standing.WAITING: (HELD, HELD),
@@ -43,6 +48,7 @@ STATES = {
     Standing.RESTORED: (HELD, JOB),
     Standing.RETRY: (HELD, JOB),
     Standing.NOT_SUBMITTED: (HELD, JOB),
+    Standing.PART: (HELD, JOB),
 }
 """The state that `status` shows for a hold without a job, and for a hold because of a running job.
 
@@ -78,6 +84,12 @@ WORDS = {
     Reason.STOPPING: "it is being cancelled",
     Reason.CANCELLED: "",
     Reason.PARTIAL: "",
+    Reason.INCOMPLETE: "incomplete",
+    Reason.CANARY_FAILED: "canary failed",
+    Reason.ANSWERS_LATE: "answers late",
+    Reason.ANSWERS_GONE: "answers gone",
+    Reason.RESULTS_NEEDED: "results needed",
+    Reason.PART: "part",
     Reason.FAILED: "",
     Reason.HELD_BACK: "held back",
     Reason.QUOTA: "quota",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -36,7 +37,8 @@ from tests.simulation.server import KEY
 from tests.simulation.twins import Applied, at_most_one_live_after_the_next_apply
 from tests.simulation.wire import Wire
 
-NOWHERE: Final = Path("nowhere")
+NOWHERE: Final = Path(os.devnull, "nowhere")
+"""A folder that cannot be made, so that no results are brought: whole jobs decide."""
 A_PROJECT: Final = Project(
     root=NOWHERE,
     config_path=NOWHERE / "reconciler.yaml",

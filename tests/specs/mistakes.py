@@ -77,7 +77,12 @@ MISTAKES: Final = (
     field_wrong(5, 8, "rerun: not plain ASCII on one line", rerun="été"),
     field_wrong(6, 10, "suspend: must be true or false, not text", suspend="yes"),
     field_wrong(6, 23, "retry.max_attempts: must be 1 to 10", retry="{max_attempts: 11}"),
-    field_wrong(6, 14, "retry.on[0]: must be `FAILED` or `TIMEOUT_EXCEEDED`", retry="{on: [CANCELLED]}"),
+    field_wrong(
+        6,
+        14,
+        "retry.on[0]: must be `FAILED`, `TIMEOUT_EXCEEDED`, `missing`, `error` or a status such as `http_5xx`",
+        retry="{on: [CANCELLED]}",
+    ),
     field_wrong(6, 13, "retry.on: an empty list", retry="{on: []}"),
     field_wrong(6, 8, "retry: must be a mapping, not a whole number", retry="3"),
     field_wrong(6, 12, "on_change: must be `finish` or `replace`", on_change="restart"),

@@ -71,7 +71,7 @@ checks: {{failed: 1, truncated: 0.25}}
         "quoted": "7",
     }
     assert (found.timeout_hours, found.rerun, found.suspend) == (48, "012", True)
-    assert found.retry == Retry(max_attempts=3, on=frozenset({Phase.TIMED_OUT}))
+    assert found.retry == Retry(max_attempts=3, on=frozenset({Phase.TIMED_OUT}), kinds=frozenset())
     assert (found.on_change, found.on_remove, found.checks) == (
         "finish",
         "keep",

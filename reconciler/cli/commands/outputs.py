@@ -78,7 +78,7 @@ def pull(
     from msgspec import structs
 
     from reconciler.api.client import Reader, Writer
-    from reconciler.cli.session.pulling import chosen, declared, delete_files, own_and_adopted, puller
+    from reconciler.cli.session.pulling import chosen, declared, delete_files, own_and_adopted
     from reconciler.cli.session.session import open_run
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
@@ -86,6 +86,7 @@ def pull(
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
     from reconciler.runs.known_requests import with_requests
+    from reconciler.runs.results import puller
 
     kind: type[Reader] = Reader if dry_run else Writer
     with interrupts(env) as interrupted, open_run(kind, common, env, without_deadline=True) as run:

@@ -17,13 +17,7 @@ from reconciler.documents.reports import DeletedFile
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.ledger.lock import LockHeldError
 from reconciler.model import JobSpec, OwnedJob, RunKey, UploadedFile
-from reconciler.outputs.current import WorkResults
-from reconciler.outputs.inputs import by_inputs
-from reconciler.outputs.job_download import JobDownloader
-from reconciler.outputs.leases import LeaseManager
-from reconciler.outputs.paths import naming
 from reconciler.outputs.place import local_folder
-from reconciler.outputs.pull import Puller
 from reconciler.outputs.retention import KeptError, Retention
 from reconciler.outputs.store import ResultStore
 from reconciler.planning import adoption, sharing
@@ -121,23 +115,3 @@ def chosen(owned: Sequence[OwnedJob], specs: Sequence[JobSpec], names: Sequence[
         (it for it in owned if any(map(asked_for, {it.tags.name, *now[it.tags.run_key]}))),
         key=lambda each: (each.tags.name, each.job.age_key),
     )
-
-
-def puller(
-    run: RunContext[Reader],
-    store: ResultStore,
-    specs: Sequence[JobSpec],
-    owned: Sequence[OwnedJob],
-    work: frozenset[RunKey],
-    *,
-    incomplete: bool,
-) -> Puller:
-    """Return the object that fetches results."""
-    declared = by_inputs(specs)
-    downloader = JobDownloader(run=run, store=store, declared=declared, accept_incomplete=incomplete)
-    leases = LeaseManager(store=store, env=run.env)
-    name_of = naming(specs, owned)
-    newest = {name_of(it): it.tags.run_key for it in sorted(owned, key=lambda it: it.job.age_key)}
-    wanted = {spec.name: spec.run_keys for spec in specs}
-    results = WorkResults(store=store, wanted=wanted, newest=newest)
-    return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)

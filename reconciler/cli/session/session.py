@@ -69,8 +69,8 @@ def open_run(
         if project.policy:
             project.policy.check_overrides(overrides or {})
         limits = project.settings.limits
-        if target.sandbox:  # its list shows a new job at once
-            limits = msgspec.structs.replace(limits, settle_seconds=0.0)
+        if target.sandbox:  # its list shows a new job at once, and results are complete
+            limits = msgspec.structs.replace(limits, settle_seconds=0.0, late_seconds=0.0)
         if (target.sandbox and not offline) or kind is Writer:
             with suppress(OSError):  # the code that needs the folder reports the error
                 make_own(project.root / STATE)

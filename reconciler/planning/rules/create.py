@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model import KnownRequests
+from reconciler.model import JobSpec, KnownRequests
 from reconciler.planning.actions import Action, Change, Create, Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.rules.changes import changes, submitted_before
@@ -100,17 +100,49 @@ def retry(case: Case) -> Actions:
 )
 def not_submitted(case: Case) -> Actions:
     """This work was never submitted under any name, or under another `rerun`."""
+    return _create(case, *_why(case, case.spec)) if case.spec else ()
+
+
+@rule(
+    Standing.PART,
+    "results show that some requests were never answered, and they are new or may be retried",
+    "Create `retry`, `new`, `changed` or `rerun` for these requests alone, or for the canary's",
+    applies=lambda case: case.to_submit is not None and free(case),
+)
+def part(case: Case) -> Actions:
+    """What is answered is not submitted again."""
+    part = case.to_submit
+    if part is None or case.spec is None:
+        return ()
+    reason, changed = _why(case, case.spec)
+    if case.of_run_key:
+        reason, changed = Reason.RETRY if part.kind == "retry" else Reason.PART, ()
+    known = (*(it.tags.attempt for it in case.of_run_key), *(it.attempt for it in case.remembered))
+    whole = len(part.places) == part.of and not part.at_most
+    return (
+        Create(
+            spec=case.spec,
+            attempt=max(known, default=0) + 1,
+            reason=reason,
+            changes=changed,
+            part=None if whole else part,
+        ),
+    )
+
+
+def _why(case: Case, spec: JobSpec) -> tuple[Reason, tuple[Change, ...]]:
+    """Return why work that was never submitted is submitted now."""
     before = submitted_before(case)
-    if before is None or case.spec is None:
-        return _create(case, Reason.NEW)
+    if before is None:
+        return Reason.NEW, ()
     if case.same_work(before):
-        change = Change("rerun", before.tags.run_key.rerun or "none", case.spec.rerun or "none")
-        return _create(case, Reason.RERUN, change)
-    known = case.declared.requests.get(case.spec.run_key, KnownRequests())
-    return _create(case, Reason.CHANGED, *changes(before, case.spec, known))
+        change = Change("rerun", before.tags.run_key.rerun or "none", spec.rerun or "none")
+        return Reason.RERUN, (change,)
+    known = case.declared.requests.get(spec.run_key, KnownRequests())
+    return Reason.CHANGED, changes(before, spec, known)
 
 
-def _create(case: Case, reason: Reason, *changed: Change) -> tuple[Action, ...]:
+def _create(case: Case, reason: Reason, changed: tuple[Change, ...] = ()) -> tuple[Action, ...]:
     if case.spec is None:
         return ()
     return (Create(spec=case.spec, attempt=case.failures + 1, reason=reason, changes=changed),)

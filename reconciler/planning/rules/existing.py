@@ -5,9 +5,11 @@ from __future__ import annotations
 from reconciler.model import Checks, Job, Phase
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
+from reconciler.planning.next_part import Verdict, Work
 from reconciler.planning.rules.other_work import duplicate
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
+from reconciler.text.plural import pluralize
 
 
 @rule(
@@ -24,25 +26,41 @@ def unsettled(case: Case) -> Actions:
 
 @rule(
     Standing.SUCCEEDED,
-    "a job of the wanted work SUCCEEDED",
+    "a job of the wanted work SUCCEEDED and nothing is left to submit, or results answer every request",
     "Keep `succeeded`, or `adopted` (attention if one of its `checks` does not hold, or if answers are "
     "missing); ACTIVE twins: Cancel `duplicate`",
     applies=lambda case: case.work_is_wanted and case.succeeded,
 )
 def succeeded(case: Case) -> Actions:
     """The answers exist, so another job of the same work is waste."""
+    if case.work is not None and case.work.verdict is Verdict.COMPLETE:
+        return (_complete(case, case.work), *_duplicates(case))
     owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
     job, total, checked = owned.job, owned.requests or 0, owned.checked
     counts = {"failed": (job.failed_requests, total)}
+    if case.work is not None:
+        counts["failed"] = (case.work.part.of - case.work.part.reused, case.work.part.of)
     if checked:
         counts |= {name: (getattr(checked, name), checked.answers) for name in ("invalid", "truncated")}
     broken = (case.spec.checks if case.spec else Checks()).broken(counts)
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
+    if case.work is not None:
+        failed = "" if owned.difference else case.work.unanswered
     words = (failed, owned.difference, checked.words if checked else "", *broken.values())
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
     attention = bool(broken or owned.difference)
     kept = Keep(job=job, reason=reason, detail="; ".join(filter(None, words)), attention=attention)
     return (kept, *_duplicates(case))
+
+
+def _complete(case: Case, work: Work) -> Keep:
+    """Keep the newest job that has an answer to a wanted request."""
+    by_id = {it.job.id: it.job for it in case.jobs}
+    reused = work.coverage.reused()
+    jobs = [by_id[job_id] for job_id in work.coverage.donors if job_id in by_id and reused[job_id]]
+    detail = f"{pluralize(len(jobs), 'job')} answered all {work.part.of:,} requests" if len(jobs) > 1 else ""
+    job = jobs[-1] if jobs else None
+    return Keep(job=job, reason=_unless_adopted(Reason.SUCCEEDED, case, job), detail=detail)
 
 
 @rule(
@@ -57,8 +75,8 @@ def running(case: Case) -> Actions:
     return (Keep(job=job, reason=_unless_adopted(Reason.RUNNING, case, job)), *_duplicates(case))
 
 
-def _unless_adopted(reason: Reason, case: Case, job: Job) -> Reason:
-    return Reason.ADOPTED if any(it.adopted for it in case.wanted if it.job.id == job.id) else reason
+def _unless_adopted(reason: Reason, case: Case, job: Job | None) -> Reason:
+    return Reason.ADOPTED if job and any(it.adopted for it in case.wanted if it.job.id == job.id) else reason
 
 
 def _duplicates(case: Case) -> tuple[Cancel, ...]:

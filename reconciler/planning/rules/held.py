@@ -6,15 +6,19 @@ from reconciler.ledger.lines import BY_HAND
 from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
+from reconciler.planning.next_part import Verdict
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
 
 
 @rule(
     Standing.CANCELLED,
-    "every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED, but not by us",
+    "every job is accounted for, and the newest attempt, or one that the ledger knows, was CANCELLED, but not by us; "
+    "with results, if only requests are left that were last asked in such a job",
     "Hold `cancelled` (attention): cancelled by hand, or by a run whose record is missing",
-    applies=lambda case: case.accounted_for and case.stopped_by_a_person is not None,
+    applies=lambda case: (
+        case.verdict is Verdict.STOPPED or (case.accounted_for and case.stopped_by_a_person is not None)
+    ),
 )
 def cancelled(case: Case) -> Actions:
     """A job cancelled by a person stays cancelled."""

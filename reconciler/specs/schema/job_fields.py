@@ -9,14 +9,14 @@ value.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import fields
 
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
-from reconciler.constraints import such_as
-from reconciler.model import Checks
+from reconciler.constraints import matching, such_as
+from reconciler.model import Checks, Retry
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
@@ -38,7 +38,15 @@ from reconciler.specs.schema.types import (
     optional_fields,
 )
 
-_RetryStatus = Literal["FAILED", "TIMEOUT_EXCEEDED"]
+RetryWord: TypeAlias = Annotated[
+    str,
+    matching(
+        r"^(FAILED|TIMEOUT_EXCEEDED|missing|error|http_[45]([0-9][0-9]|xx))",
+        "must be `FAILED`, `TIMEOUT_EXCEEDED`, `missing`, `error` or a status such as `http_5xx`",
+        "what a person cancelled is never submitted again by itself",
+    ),
+]
+_RETRIED: Final = [*Retry().words]
 
 _OWN: Final = frozenset({"name", "input_files", "requests", "for_each", "matrix", "adopt"})
 """Fields that `_defaults.yaml` cannot give."""
@@ -57,11 +65,13 @@ class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """When failed work is submitted again automatically."""
 
     max_attempts: Annotated[int, Meta(ge=1, le=10)] = 1
-    """Maximum number of jobs for the work, including the first."""
-    on: Annotated[
-        list[_RetryStatus], Meta(min_length=1, extra_json_schema={"default": ["FAILED", "TIMEOUT_EXCEEDED"]})
-    ] = field(default_factory=lambda: ["FAILED", "TIMEOUT_EXCEEDED"])
-    """Statuses of the API after which another attempt is made."""
+    """How often one request may be submitted, including the first time. Answered requests are not submitted again."""
+    on: Annotated[list[RetryWord], Meta(min_length=1, extra_json_schema={"default": _RETRIED})] = field(
+        default_factory=lambda: [*_RETRIED]
+    )
+    """What is submitted again: everything that a job did not answer, by the job's status (`FAILED`,
+    `TIMEOUT_EXCEEDED`), and single requests: `missing` has no line in the results of a success, `error` is an error
+    without a status, `http_429` a status, `http_4xx` and `http_5xx` a hundred of them."""
 
 
 class ChecksFields(Checks, frozen=True, kw_only=True, forbid_unknown_fields=True):

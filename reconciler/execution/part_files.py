@@ -1,0 +1,95 @@
+"""Make the inputs of a job that is asked only a part of its work: the chosen lines, byte by byte.
+
+A file of which every line is submitted is sent as it is. The others are cut into files of this run's folder, which
+are deleted when the run ends its uploads. Files are read again, so a change since the plan is found by their digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from reconciler import file_access
+from reconciler.errors import ReconcilerError
+from reconciler.execution.uploads import changed_since
+from reconciler.model import InlineRequests, Input, InputFile, SubmittedPart, request_count
+from reconciler.planning.next_part import NextPart
+
+NEW_LINE: Final = b"\n"
+
+
+def cut(inputs: Sequence[Input], part: NextPart, *, root: Path, folder: Path) -> SubmittedPart:
+    """Return what a job is asked.
+
+    Args:
+        inputs: of the work.
+        part: which requests of it.
+        root: the project root, to which the inputs are relative.
+        folder: receives the files, named by their digests.
+
+    Raises:
+        InputChangedError: a file is not the one that was planned.
+        ReconcilerError: a file cannot be read, or the work has an input that is not in this clone.
+        OSError: a file cannot be written.
+    """
+    chosen = set(part.places)
+    found: list[Input] = []
+    first = 0
+    for each in inputs:
+        count = request_count(each)
+        if count is None:
+            raise ReconcilerError(
+                "a part of the work cannot be submitted: an input is not in this clone",
+                hint="fetch the content of Git LFS pointers, then plan again",
+            )
+        places = chosen.intersection(range(first, first + count))
+        if len(places) == count:
+            found.append(each)
+        elif places:
+            found.append(_cut(each, places, first, root=root, folder=folder))
+        first += count
+    return SubmittedPart(inputs=tuple(found), requests=len(chosen), of=part.of, reused=part.reused)
+
+
+def _cut(each: Input, places: set[int], first: int, *, root: Path, folder: Path) -> InputFile:
+    digest, whole = hashlib.sha256(), hashlib.sha256()
+    file_access.make_folder(folder)
+    temporary = folder / f"cutting-{first}.jsonl"
+    size = 0
+    with _opened(each, root) as source, file_access.recreate(temporary) as target:
+        for place, line in enumerate(source, start=first):
+            whole.update(line)
+            if place in places:
+                line = line if line.endswith(NEW_LINE) else line + NEW_LINE  # noqa: PLW2901
+                target.write(line)
+                digest.update(line)
+                size += len(line)
+    if isinstance(each, InputFile) and whole.hexdigest() != each.sha256:
+        temporary.unlink()
+        raise changed_since(each, whole.hexdigest())
+    final = folder / f"{digest.hexdigest()}.jsonl"
+    temporary.replace(final)
+    path = os.path.relpath(final, root).replace(os.sep, "/")
+    return InputFile(path=path, sha256=digest.hexdigest(), size=size, requests=len(places))
+
+
+@contextmanager
+def _opened(each: Input, root: Path) -> Iterator[BinaryIO]:
+    if isinstance(each, InlineRequests):
+        yield BytesIO(each.lines)
+    elif isinstance(each, InputFile):
+        if each.content is not None:
+            yield BytesIO(each.content)
+            return
+        try:
+            stream = file_access.open_to_read(root / each.path)
+        except OSError as error:
+            hint = file_access.hint_of(error, "make it readable, then plan again")
+            raise ReconcilerError(f"{each.path} cannot be read: {error.strerror}", hint=hint) from error
+        with stream:
+            yield stream

@@ -1,0 +1,245 @@
+"""Read the state of each wanted request from the place of results: for names that are not complete, and only for them.
+
+The index files are enough; no result is read. A job whose results are not there is a bound: its requests count as
+unread until `apply` has brought them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from reconciler.documents.result_summary import NAME, ResultSummary, decode
+from reconciler.model import InlineRequests, InputFile, JobSpec, OwnedJob, Phase
+from reconciler.outputs.inputs import read_asked
+from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
+from reconciler.outputs.store import ResultStore
+from reconciler.planning.case import Case
+from reconciler.planning.coverage import (
+    ANSWERED_INVALID,
+    ANSWERED_TRUNCATED,
+    ANSWERED_VALID,
+    KEY_BYTES,
+    Account,
+    Donor,
+    Outcomes,
+    cover,
+)
+from reconciler.planning.donors import Count, Results, account, kind_without_line
+from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.requests import answered, asked
+from reconciler.requests.answers import OK
+from reconciler.requests.checks import INVALID, TRUNCATED
+from reconciler.requests.keys import identify
+from reconciler.settings import Limits
+
+_ANSWER: Final = {INVALID: ANSWERED_INVALID, TRUNCATED: ANSWERED_TRUNCATED}
+
+
+class Wanted(Struct, frozen=True):
+    """The requests of a work, in order."""
+
+    keys: bytes
+    """`KEY_BYTES` for each."""
+    sizes: array[int]
+    """Bytes of each line, with its line feed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateReader:
+    """Reads the state of each request of a name."""
+
+    store: ResultStore
+    root: Path
+    """The project root, to which inputs are relative."""
+    limits: Limits
+    late_seconds: float
+    """How long after a job's end its results may still be incomplete."""
+    now: float
+    """Unix seconds."""
+
+    def works(self, cases: Sequence[Case]) -> Mapping[str, Work]:
+        """Return what each name wants, request by request, as far as results show it.
+
+        Raises:
+            OSError: an input or the place of results cannot be read.
+        """
+        needing = [(case, case.donors) for case in cases if case.donors]
+        there = self.store.jobs() if needing else {}
+        found = {}
+        for case, jobs in needing:
+            summaries = {it.job.id: self._summary(it, there) for it in jobs}
+            if case.spec is not None and any(summaries.values()):
+                wanted = read_wanted(case.spec, self.root, self.limits)
+                if wanted is not None:
+                    found[case.name] = self._work(case, case.spec, wanted, jobs, summaries)
+        return found
+
+    def _summary(self, owned: OwnedJob, there: Mapping[str, str]) -> tuple[str, ResultSummary] | None:
+        """Return a job's folder of results and their summary."""
+        folder = there.get(safe_name(owned.job.id))
+        summary = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary) if folder else None
+        return (folder, summary) if folder and summary else None
+
+    def _work(
+        self,
+        case: Case,
+        spec: JobSpec,
+        wanted: Wanted,
+        jobs: Sequence[OwnedJob],
+        summaries: Mapping[str, tuple[str, ResultSummary] | None],
+    ) -> Work:
+        pairs = [(it, self._donor(case, it, wanted, summaries[it.job.id])) for it in jobs]
+        donors = [donor for _, donor in pairs if donor]
+        coverage = cover(wanted.keys, donors, cap=spec.retry.max_attempts)
+        rules = Rules(
+            retry_on=spec.retry.words,
+            max_attempts=spec.retry.max_attempts,
+            max_requests=self.limits.requests_per_job,
+            max_bytes=self.limits.file_bytes,
+        )
+        late = [
+            ended_at(it) + self.late_seconds for it, donor in pairs if donor and donor.account is Account.LATE
+        ]
+        part = next_part(coverage, rules, wanted.sizes)
+        return Work(coverage=coverage, part=part, late_until=max(late, default=None))
+
+    def _donor(
+        self, case: Case, owned: OwnedJob, wanted: Wanted, there: tuple[str, ResultSummary] | None
+    ) -> Donor | None:
+        """Return a job with what it was asked and answered; None if what it was asked is not known.
+
+        A job of the whole work was asked what is wanted. Of a part whose index is not here, any wanted request may be.
+        """
+        of_work = owned.tags.run_key in case.run_keys
+        keys, outcomes, read = b"", None, 0
+        results = Results.UNREAD
+        if there is not None:
+            folder, summary = there
+            keys, outcomes, read = self._outcomes(owned, folder, summary)
+            gone = any(file.state == "gone" for file in summary.files if file.path in (OUTPUT, ERRORS))
+            results = Results.LOST if gone else Results.READ if outcomes else Results.UNREAD
+        if there is None:
+            keys = self._submitted(owned, case.name)
+        if not keys and not of_work:
+            return None
+        keys = keys or wanted.keys
+        count = Count(asked=owned.requests or 0, read=read)
+        how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
+        if how is Account.READ and outcomes is None:
+            none = kind_without_line(owned.job)
+            outcomes = Outcomes(kinds=(none,), kind=bytes(len(keys) // KEY_BYTES))
+        return Donor(
+            job_id=owned.job.id,
+            asked=keys,
+            account=how,
+            outcomes=outcomes if how is Account.READ else None,
+            cancelled=owned.phase is Phase.CANCELLED,
+            by_us=case.cancelled_by_this_tool(owned),
+            cap=owned.tags.cap,
+        )
+
+    def _submitted(self, owned: OwnedJob, name: str) -> bytes:
+        """Return the keys of what a job was asked, by the index of its create; none without one."""
+        for folder in dict.fromkeys(job_folder(each, owned.job.id) for each in (name, owned.tags.name)):
+            if (found := read_asked(self.store, folder, owned)) is not None:
+                return found[1]["keys"]
+        return b""
+
+    def _outcomes(
+        self, owned: OwnedJob, folder: str, summary: ResultSummary
+    ) -> tuple[bytes, Outcomes | None, int]:
+        """Return the keys of what a job was asked, the outcomes, and the number of answers.
+
+        No keys if its inputs were not available when its results were pulled.
+        """
+        docs = {doc.path: doc for doc in summary.files if doc.state == "whole"}
+        if asked.NAME not in docs or answered.NAME not in docs:
+            return b"", None, 0
+        paths = {
+            name: self.store.fetch(f"{folder}/{name}", docs[name].bytes)
+            for name in (asked.NAME, answered.NAME)
+        }
+        was_asked, came = asked.load(paths[asked.NAME]), answered.load(paths[answered.NAME])
+        if was_asked is None or came is None or not was_asked.head["ordered"]:
+            return b"", None, 0
+        if {was_asked.head["job"], came.head["job"]} != {owned.job.id}:
+            return b"", None, 0
+        return was_asked.keys, outcomes_of(came, kind_without_line(owned.job)), summary.requests.ok
+
+
+def ended_at(owned: OwnedJob) -> int:
+    """Return when a job ended, Unix seconds."""
+    return owned.job.completed_at if owned.job.completed_at is not None else owned.job.created_at
+
+
+def outcomes_of(came: answered.AnswersIndex, none: str) -> Outcomes:
+    """Return the outcome of each request; `none` is the kind of one without a line."""
+    known: dict[tuple[bool, int, int], int] = {}
+    kinds: list[str] = []
+    column = array("H", bytes(2 * len(came.file)))
+    for at, triple in enumerate(zip(map(bool, came.file), came.kind, came.verdict, strict=True)):
+        if triple not in known:
+            there, kind, verdict = triple
+            name = came.kinds[kind]
+            answer = _ANSWER.get(verdict, ANSWERED_VALID) if name == OK else name
+            known[triple] = len(kinds)
+            kinds.append(answer if there else none)
+        column[at] = known[triple]
+    return Outcomes(kinds=tuple(kinds), kind=column)
+
+
+def read_wanted(spec: JobSpec, root: Path, limits: Limits) -> Wanted | None:
+    """Return the requests that a spec wants; None if an input is not in this clone.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    contents = contents_of(spec, root)
+    if contents is None:
+        return None
+    keys, sizes = bytearray(), array("L")
+    for line in asked.lines(contents, limits.line_bytes, _no_heartbeat):
+        keys += identify(line, spec.model)[1]
+        sizes.append(len(line) + 1)
+    return Wanted(bytes(keys), sizes)
+
+
+def read_order(spec: JobSpec, root: Path, limits: Limits) -> asked.AskedIndex | None:
+    """Return the requests that a spec wants, as an index; None if an input is not in this clone.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    contents = contents_of(spec, root)
+    if contents is None:
+        return None
+    found = asked.read_inputs(contents, model=spec.model, longest=limits.line_bytes, heartbeat=_no_heartbeat)
+    return asked.AskedIndex(
+        {"ordered": True}, [msgspec.json.encode(it) for it in found.places], bytes(found.keys)
+    )
+
+
+def contents_of(spec: JobSpec, root: Path) -> list[Path | bytes] | None:
+    """Return the files of a spec's requests, or their contents; None if one of them is not in this clone."""
+    contents: list[Path | bytes] = []
+    for part in spec.inputs:
+        if isinstance(part, InlineRequests):
+            contents.append(part.lines)
+        elif isinstance(part, InputFile) and part.content is not None:
+            contents.append(part.content)
+        elif isinstance(part, InputFile) and not part.pointer and (root / part.path).exists():
+            contents.append(root / part.path)
+        else:
+            return None
+    return contents
+
+
+def _no_heartbeat() -> None:
+    """Do nothing: a plan holds no lease."""

@@ -1,0 +1,114 @@
+"""Bring results to their place, and read there the state of each request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reconciler.api.client import Reader
+from reconciler.context import ApiT, RunContext
+from reconciler.errors import ReconcilerError
+from reconciler.file_access import hint_of
+from reconciler.model import JobSpec, OwnedJob, RunKey
+from reconciler.outputs.current import WorkResults
+from reconciler.outputs.inputs import by_inputs
+from reconciler.outputs.job_download import JobDownloader
+from reconciler.outputs.leases import LeaseManager
+from reconciler.outputs.paths import naming, safe_name
+from reconciler.outputs.place import make_place, open_place
+from reconciler.outputs.pull import Puller
+from reconciler.outputs.store import ResultStore
+from reconciler.outputs.work_states import StateReader, contents_of, read_order
+from reconciler.planning.case import Case
+from reconciler.planning.next_part import Work
+from reconciler.requests.asked import AskedIndex
+
+
+def states_of(run: RunContext[ApiT], cases: Sequence[Case]) -> Mapping[str, Work]:
+    """Return the state of each request of the names whose results decide, as far as they are in the place of results.
+
+    Raises:
+        ReconcilerError: an input or the place of results cannot be read.
+    """
+    reader = StateReader(
+        store=open_place(run.project, run.env.environ, staging=run.folder / "reading"),
+        root=run.project.root,
+        limits=run.limits,
+        late_seconds=run.limits.late_seconds,
+        now=run.env.now(),
+    )
+    try:
+        return reader.works(cases)
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def bring_answers(
+    run: RunContext[ApiT], cases: Sequence[Case], specs: Sequence[JobSpec], owned: Sequence[OwnedJob]
+) -> None:
+    """Bring the results of the jobs that decide which requests are submitted, if they are missing.
+
+    A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted. The
+    other names go on.
+
+    Args:
+        run: what to work with.
+        cases: the case of each name.
+        specs: the declared specs.
+        owned: the jobs of the project.
+
+    Raises:
+        ReconcilerError: the place of results is invalid, or needs a package that is not installed.
+    """
+    several = [
+        case
+        for case in cases
+        if case.spec
+        and (case.spec.retry.max_attempts > 1 or case.submitted_in_parts)
+        and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
+    ]
+    donors = [it for case in several for it in case.donors if it.job.output_file or it.job.error_file]
+    if not donors:
+        return
+    try:
+        make_place(run.project, run.env.environ)
+        store = open_place(run.project, run.env.environ, staging=run.folder / "pulling")
+        there = store.jobs()
+        missing = [it for it in donors if safe_name(it.job.id) not in there]
+        if missing:
+            puller(run, store, specs, owned, frozenset()).pull(missing)
+    except OSError as error:
+        for it in donors:
+            run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))
+
+
+def _unreadable(error: OSError) -> ReconcilerError:
+    return ReconcilerError(
+        f"the state of requests cannot be read: {error}",
+        hint=hint_of(error, "make the place of results readable, then run again"),
+    )
+
+
+def puller(
+    run: RunContext[Reader],
+    store: ResultStore,
+    specs: Sequence[JobSpec],
+    owned: Sequence[OwnedJob],
+    work: frozenset[RunKey],
+    *,
+    incomplete: bool = False,
+) -> Puller:
+    """Return the object that fetches results."""
+    declared = by_inputs(specs)
+    downloader = JobDownloader(run=run, store=store, declared=declared, accept_incomplete=incomplete)
+    leases = LeaseManager(store=store, env=run.env)
+    name_of = naming(specs, owned)
+    newest = {name_of(it): it.tags.run_key for it in sorted(owned, key=lambda it: it.job.age_key)}
+    wanted = {spec.name: spec.run_keys for spec in specs}
+    by_key = {key: spec for spec in specs for key in spec.run_keys}
+
+    def order_of(work: RunKey) -> AskedIndex | None:
+        spec = by_key.get(work)
+        return None if spec is None else read_order(spec, run.project.root, run.limits)
+
+    results = WorkResults(store=store, wanted=wanted, newest=newest, order_of=order_of)
+    return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)

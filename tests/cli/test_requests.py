@@ -1,0 +1,192 @@
+"""A job submits only requests that were never answered, and that are new or may be retried."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.stage import Fault, Result, Stage
+
+STUCK = "sandbox-stuck-1"
+"""A model that answers half of the requests of a job and then nothing, until its timeout."""
+TIMEOUT = 25 * 3600
+
+
+def mixed(stage: Stage, count: int = 10, *, attempts: int = 3) -> None:
+    """Write a spec of requests of which two fail with 429 and one with 400, however often they are submitted."""
+    stage.spec("a", requests=count, retry={"max_attempts": attempts})
+    ends = {2: "!fail-429", 5: "!fail-400", 7: "!fail-429"}
+    file = stage.root / "specs/data/a.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for at, end in ends.items():
+        rows[at]["custom_id"] += end
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def asked(stage: Stage) -> list[list[str]]:
+    """Return the custom_ids that each job was asked, the oldest first, from the uploads of the workspace."""
+    found = []
+    with stage.console() as client:
+        for job in sorted(stage.jobs(), key=lambda job: job["created_at"]):
+            detail = client.get(f"/v1/batch/jobs/{job['id']}").json()
+            texts = [client.get(f"/v1/files/{file}/content").text for file in detail["input_files"]]
+            found.append([json.loads(line)["custom_id"] for line in "".join(texts).splitlines()])
+    return found
+
+
+def answered(stage: Stage) -> set[str]:
+    """Return the custom_ids with an answer in the provider's files."""
+    found = set()
+    with stage.console() as client:
+        for job in stage.jobs():
+            detail = client.get(f"/v1/batch/jobs/{job['id']}").json()
+            if detail["output_file"]:
+                text = client.get(f"/v1/files/{detail['output_file']}/content").text
+                found |= {json.loads(line)["custom_id"] for line in text.splitlines()}
+    return found
+
+
+def results(stage: Stage) -> list[dict[str, Any]]:
+    """Return the joined results."""
+    stage.run("outputs", "pull")
+    lines = (stage.root / "outputs/a/results.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def apply(stage: Stage, *, after: float = 60) -> Result:
+    """Apply, and let the jobs end."""
+    result = stage.run("apply", "--yes")
+    stage.advance(after)
+    return result
+
+
+def test_what_failed_is_submitted_again_alone_and_as_often_as_the_spec_allows(
+    stage: Stage, golden: Callable[..., None]
+) -> None:
+    mixed(stage)
+    shown = [apply(stage) for _ in range(5)]
+    golden(*shown[1:4])
+    whole, *retries = asked(stage)
+    assert len(whole) == 10
+    assert retries == [["r2!fail-429", "r7!fail-429"]] * 2, "429 is retried twice, 400 never"
+    rows = results(stage)
+    assert [row["custom_id"] for row in rows] == whole, "one result, in the order of the input"
+    assert [row["custom_id"] for row in rows if not row["ok"]] == [
+        "r2!fail-429",
+        "r5!fail-400",
+        "r7!fail-429",
+    ]
+    status = stage.run("status")
+    assert "3 of 10 requests have no answer: 2 http_429, 1 http_400" in status.out
+
+
+def test_a_job_that_timed_out_is_continued_until_everything_is_answered(stage: Stage) -> None:
+    stage.spec("a", requests=16, model=STUCK, timeout_hours=24, retry={"max_attempts": 6})
+    for _ in range(6):
+        done = answered(stage)
+        before = len(asked(stage))
+        apply(stage, after=TIMEOUT)
+        for part in asked(stage)[before:]:
+            assert not done & set(part), "what is answered is never submitted again"
+    counts = Counter(custom_id for part in asked(stage) for custom_id in part)
+    assert max(counts.values()) <= 6
+    assert [len(part) for part in asked(stage)][:4] == [16, 8, 4, 2]
+
+
+def test_plan_and_apply_say_how_many_requests_are_submitted_and_reused(stage: Stage) -> None:
+    mixed(stage)
+    apply(stage)
+    bound = stage.run("plan", "--format", "json")
+    assert "3 of 10 requests failed" in stage.run("plan").out, (
+        "without results, a plan shows what the job counts"
+    )
+    stage.run("outputs", "pull")
+    document = json.loads(stage.run("plan", "--format", "json").out)["plan"]
+    (create,) = [action for decision in document["decisions"] for action in decision["actions"]]
+    assert (create["requests"], create["of"], create["reused"]) == (2, 10, 7)
+    assert json.loads(bound.out)["plan"]["summary"]["requests"] == 0
+    assert "submits 2 of 10 requests, reuses 7" in stage.run("plan").out
+    assert "submits 2 of 10 requests, reuses 7" in stage.run("plan", "--format", "markdown").out
+
+
+def test_the_tags_of_a_part_say_what_it_is_of(stage: Stage) -> None:
+    mixed(stage, attempts=2)
+    apply(stage)
+    apply(stage)
+    newest = max(stage.jobs(), key=lambda job: job["created_at"])
+    with stage.console() as client:
+        tags = client.get(f"/v1/batch/jobs/{newest['id']}").json()["metadata"]
+    words = dict(word.split("=", 1) for word in tags["reconciler.run"].split())
+    assert (words["of"], words["reused"], words["attempt"]) == ("10", "7", "2")
+    assert "requests=2" in tags["reconciler.inputs"]
+
+
+def test_a_part_whose_create_is_lost_is_not_submitted_twice(stage: Stage) -> None:
+    mixed(stage, attempts=2)
+    apply(stage)
+    stage.faults.append(Fault("POST", "/v1/batch/jobs", "timeout", "after"))
+    stage.run("apply", "--yes")
+    stage.faults.clear()
+    for _ in range(3):
+        apply(stage, after=120)
+    assert len(asked(stage)) == 2
+
+
+def test_without_the_results_of_a_part_nothing_is_submitted(stage: Stage) -> None:
+    mixed(stage, attempts=3)
+    apply(stage)
+    apply(stage)
+    for folder in (stage.root / "outputs").glob("a/jobs/*"):
+        for file in folder.iterdir():
+            file.unlink()
+    stage.faults.append(Fault("GET", "/v1/files/.*/content", 500, times=1000))
+    held = apply(stage)
+    assert not [sent for sent in held.writes if sent.path == "/v1/batch/jobs"]
+    assert len(asked(stage)) == 2
+    stage.faults.clear()
+    apply(stage)
+    assert len(asked(stage)) == 3, "once the results can be read, it goes on"
+
+
+def test_a_file_that_changes_between_plan_and_create_submits_nothing(stage: Stage) -> None:
+    mixed(stage, attempts=2)
+    apply(stage)
+    stage.run("outputs", "pull")
+    saved = stage.run("plan", "-o", "plan.json")
+    assert saved.code == 0
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace("a 2", "other"))
+    assert stage.run("apply", "plan.json").code == 4
+    assert len(asked(stage)) == 1
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_requests_in_the_spec_itself_are_retried_alone_too(stage: Stage, *, inline: bool) -> None:
+    rows = [
+        {"custom_id": f"r{at}{'!fail-500' * (at == 1)}", "body": {"input": [f"text {at}"]}} for at in range(3)
+    ]
+    fields = {"requests": rows} if inline else {"input_files": ["data/b.jsonl", "data/c.jsonl"]}
+    if not inline:
+        stage.write("specs/data/b.jsonl", "".join(json.dumps(row) + "\n" for row in rows[:2]))
+        stage.write("specs/data/c.jsonl", json.dumps(rows[2]))
+    body = {"name": "a", "endpoint": "/v1/embeddings", "model": "mistral-embed", "retry": {"max_attempts": 2}}
+    stage.write("specs/a.yaml", json.dumps(body | fields))
+    apply(stage)
+    apply(stage)
+    assert asked(stage)[-1] == ["r1!fail-500"]
+    assert [row["custom_id"] for row in results(stage)] == [row["custom_id"] for row in rows]
+
+
+def test_no_file_of_a_part_is_left_behind_but_those_of_the_last_apply(stage: Stage) -> None:
+    mixed(stage)
+    for _ in range(4):
+        apply(stage)
+    left = [path for path in (stage.root / ".reconciler").rglob("*.jsonl") if "parts" in path.parts]
+    assert len(left) <= 1
+    assert all(re.fullmatch(r"[0-9a-f]{64}", Path(path).stem) for path in left)
