@@ -4,6 +4,7 @@
 a later round creates only that work, and of it only
 
     a further attempt, as the spec's `retry` allows              Create `retry`
+    what results show to be left of it, by the same `retry`      Create of a part
     work that the quota held in the approved plan                any Create of that run key
 
 A later round never cancels, never does only a part of a replacement, and never sends again what this run has sent
@@ -63,7 +64,7 @@ class Approval(Struct, frozen=True, kw_only=True):
         work = NamedWork(create.spec.name, create.spec.run_key)
         if Attempt(work, create.attempt) in self.tried:
             return False
-        return work in self.held or (work in self.works and standing is Standing.RETRY)
+        return work in self.held or (work in self.works and standing in (Standing.RETRY, Standing.PART))
 
     def restrict(self, plan: Plan) -> Plan:
         """Return a plan without everything that was not approved."""

@@ -99,6 +99,21 @@ def test_a_job_that_timed_out_is_continued_until_everything_is_answered(stage: S
     assert [len(part) for part in asked(stage)][:4] == [16, 8, 4, 2]
 
 
+def test_apply_waits_and_retries_what_failed_within_one_run(stage: Stage) -> None:
+    mixed(stage)
+    waited = stage.run("apply", "--yes", "--wait")
+    assert waited.code == 6
+    assert [len(part) for part in asked(stage)] == [10, 2, 2]
+    assert "3 of 10 requests have no answer" in waited.out
+    assert not stage.run("plan", "--detailed-exitcode").code
+
+
+def test_apply_waits_until_everything_is_answered(stage: Stage) -> None:
+    stage.spec("a", requests=4, model=STUCK, timeout_hours=1, retry={"max_attempts": 5})
+    assert stage.run("apply", "--yes", "--wait").code == 6, "this model never answers the last request"
+    assert [len(part) for part in asked(stage)][:3] == [4, 2, 1]
+
+
 def test_plan_and_apply_say_how_many_requests_are_submitted_and_reused(stage: Stage) -> None:
     mixed(stage)
     apply(stage)
