@@ -17,7 +17,8 @@ from reconciler.outputs.paths import naming, safe_name
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
 from reconciler.outputs.store import ResultStore
-from reconciler.outputs.work_states import StateReader, contents_of, read_order
+from reconciler.outputs.wanted import contents_of, read_order
+from reconciler.outputs.work_states import StateReader
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Work
 from reconciler.requests.asked import AskedIndex

@@ -205,3 +205,50 @@ def test_no_file_of_a_part_is_left_behind_but_those_of_the_last_apply(stage: Sta
     left = [path for path in (stage.root / ".reconciler").rglob("*.jsonl") if "parts" in path.parts]
     assert len(left) <= 1
     assert all(re.fullmatch(r"[0-9a-f]{64}", Path(path).stem) for path in left)
+
+
+def parts_of_half_each(stage: Stage, count: int) -> list[dict[str, Any]]:
+    """Submit 16 requests, and what is left again: each job answers half. Return the jobs, the oldest first."""
+    stage.spec("a", requests=16, model=STUCK, timeout_hours=24, retry={"max_attempts": 6})
+    for _ in range(count):
+        apply(stage, after=TIMEOUT)
+    stage.run("outputs", "pull")
+    return sorted(stage.jobs(), key=lambda job: job["created_at"])
+
+
+@pytest.mark.parametrize("pulled", [True, False])
+@pytest.mark.parametrize("ledger", [True, False])
+@pytest.mark.parametrize("gone", [0, 1])
+def test_what_a_deleted_job_has_answered_is_not_submitted_again(
+    stage: Stage, gone: int, *, pulled: bool, ledger: bool
+) -> None:
+    jobs = parts_of_half_each(stage, 3)
+    left = set(asked(stage)[2]) - answered(stage)
+    with stage.console() as client:
+        client.delete(f"/v1/batch/jobs/{jobs[gone]['id']}").raise_for_status()
+    if not ledger:
+        stage.forget()
+    if not pulled:
+        for file in (stage.root / "outputs/a/jobs" / jobs[gone]["id"]).iterdir():
+            file.unlink()
+    held = apply(stage)
+    if pulled:
+        assert set(asked(stage)[-1]) == left
+    else:
+        assert len(asked(stage)) == 2
+        assert "record" in held.out
+        assert "is gone" in held.out
+
+
+def test_what_failed_in_a_job_that_a_person_cancelled_is_not_retried(stage: Stage) -> None:
+    mixed(stage, 400)
+    stage.run("apply", "--yes")
+    for _ in range(40):
+        stage.advance(0.3)
+        (job,) = stage.jobs()
+        if job["failed_requests"] == 3:
+            break
+    stage.cancel_in_console(job["id"])
+    stage.advance(60)
+    assert "cancelled by hand" in apply(stage).out
+    assert len(asked(stage)) == 1
