@@ -70,12 +70,12 @@ class StateReader:
         Raises:
             OSError: an input or the place of results cannot be read.
         """
-        needing = [(case, case.donors) for case in cases if case.donors]
+        needing = [(case, case.donors) for case in cases if case.decided_by_request]
         there = self.store.jobs() if needing else {}
         found = {}
         for case, jobs in needing:
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            if case.spec is not None and any(summaries.values()):
+            if case.spec is not None and (any(summaries.values()) or case.spec.canary):
                 wanted = read_wanted(case.spec, self.root, self.limits)
                 if wanted is not None:
                     found[case.name] = self._work(case, case.spec, wanted, jobs, summaries)
@@ -101,6 +101,8 @@ class StateReader:
         rules = Rules(
             retry_on=spec.retry.words,
             max_attempts=spec.retry.max_attempts,
+            canary=spec.canary,
+            checks=spec.checks,
             max_requests=self.limits.requests_per_job,
             max_bytes=self.limits.file_bytes,
         )

@@ -102,7 +102,15 @@ class Case(NameFacts, frozen=True, kw_only=True, dict=True):
         if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
         jobs = tuple(it for it in self.of_run_key if it.phase.ended and not it.adopted)
-        return jobs if any(it.job.has_answers or it.is_part for it in jobs) else ()
+        canary = self.spec is not None and self.spec.canary > 0
+        return jobs if canary or any(it.job.has_answers or it.is_part for it in jobs) else ()
+
+    @cached_property
+    def decided_by_request(self) -> bool:
+        """Whether the state of each request decides: of work with a canary that was never submitted, too."""
+        canary = self.spec is not None and self.spec.canary > 0
+        free = self.work_is_wanted and not self.owner and self.unsettled is None
+        return bool(self.donors) or (canary and free and not self.of_run_key)
 
     # What the ledger knows.
 

@@ -59,6 +59,7 @@ class SettingsDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     on_change: str = "replace"
     on_remove: str = "cancel"
     checks: Checks = Checks()
+    canary: int = 0
 
     @classmethod
     def of(cls, spec: JobSpec) -> SettingsDoc:
@@ -105,6 +106,8 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """How many requests the whole work has, if the job is asked only a part of them."""
     reused: int = 0
     """How many of them are answered by earlier jobs."""
+    waiting: int = 0
+    """How many requests wait for their outcome: those of the canary, or the first of several parts."""
     at_most: bool = False
     """True if `requests` is a bound, because results were not read."""
     uploads: tuple[UploadDoc, ...] = ()

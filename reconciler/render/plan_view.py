@@ -184,7 +184,8 @@ def _requests(create: CreateDoc) -> str:
         return pluralize(create.requests, "request")
     bound = "at most " if create.at_most else ""
     reused = f", reuses {create.reused:,}" if create.reused else ""
-    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{reused}"
+    waiting = f", {create.waiting:,} wait" if create.waiting else ""
+    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{reused}{waiting}"
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:
