@@ -30,10 +30,10 @@ from reconciler.plans.document import (
     KeepDoc,
     PlanDoc,
     PolicyDoc,
-    SettingsDoc,
     SummaryDoc,
     UploadDoc,
 )
+from reconciler.plans.settings_document import SettingsDoc
 from reconciler.text.timestamps import rfc3339
 
 

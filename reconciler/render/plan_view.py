@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from reconciler.planning.actions import Change
 from reconciler.planning.notes import SAME_REQUESTS
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, SettingsDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
 from reconciler.plans.name_status import known_total
+from reconciler.plans.settings_document import SettingsDoc
 from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
 
