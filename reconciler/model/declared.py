@@ -90,6 +90,8 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     on_change: Literal["replace", "finish"] = "replace"
     on_remove: Literal["cancel", "keep"] = "cancel"
     checks: Checks = Checks()
+    canary: int = 0
+    """How many requests need an outcome before the others are submitted; 0 without a canary."""
     adopt: Adopt | None = None
     declared_at: Position
     family: str = ""

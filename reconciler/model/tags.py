@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from reconciler.model import (
     TAG_PREFIX,
@@ -26,18 +26,16 @@ from reconciler.model import (
     Tags,
     Unreadable,
     digests,
+    source_tag,
 )
+from reconciler.model.source_tag import MAX_VALUE, join, split
 
 VERSION: Final = 1
 """The version of the tag format. A larger one in a job was written by a newer tool."""
 
-MAX_VALUE: Final = 512
 MAX_ROOT: Final = 300
 """Characters of a root, which must fit beside the commit."""
 PART_LENGTH: Final = 8
-DROP_ORDER: Final = ("repo", "plan", "branch", "event", "approver", "run", "pull", "actor")
-"""The parts of a source to drop, in this order, if they do not fit: the run's URL names the repository too."""
-
 PROJECT: Final = TAG_PREFIX + "project"
 NAME: Final = TAG_PREFIX + "name"
 WORK: Final = TAG_PREFIX + "work"
@@ -117,15 +115,15 @@ def write(tags: Tags) -> dict[str, str]:
         "of": "" if tags.of is None else str(tags.of),
         "reused": str(tags.reused or ""),
     }
-    run["over"] = _over(tags.over, room=MAX_VALUE - len(_join(run)))
+    run["over"] = _over(tags.over, room=MAX_VALUE - len(join(run)))
     pairs = {
         PROJECT: tags.project,
         NAME: tags.name,
         WORK: tags.run_key.work,
         INPUTS: inputs if len(inputs) + len(parts) + 7 > MAX_VALUE else f"{inputs} parts={parts}",
         SETTINGS: tags.settings,
-        RUN: _join(run),
-        SOURCE: _join(_source(tags.source)),
+        RUN: join(run),
+        SOURCE: source_tag.write(tags.source),
     }
     return {key: value for key, value in pairs.items() if value}
 
@@ -135,41 +133,9 @@ def _over(ids: Iterable[str], *, room: int) -> str:
     text = ""
     for job_id in sorted(ids):
         longer = f"{text},{job_id}" if text else job_id
-        if len(_join({"over": longer})) + 1 <= room:
+        if len(join({"over": longer})) + 1 <= room:
             text = longer
     return text
-
-
-def _source(source: Source) -> dict[str, str]:
-    """Fit the source into one value: drop parts in the order of `DROP_ORDER`; commit and root stay."""
-    words = {
-        "commit": source.commit,
-        "root": source.root,
-        "dirty": "yes" if source.dirty else "",
-        "branch": source.branch,
-        "actor": source.actor,
-        "repo": source.repository,
-        "run": source.run_url,
-        "pull": source.pull,
-        "plan": source.plan,
-        "event": source.event,
-        "approver": source.approver,
-    }
-    for leave_out in DROP_ORDER:
-        if len(_join(words)) > MAX_VALUE:
-            words[leave_out] = ""
-    return words
-
-
-def _join(words: Mapping[str, str]) -> str:
-    return " ".join(f"{key}={quote(value, safe=':/@+,')}" for key, value in words.items() if value)
-
-
-def _split(text: str) -> dict[str, str]:
-    words = [word.partition("=") for word in text.split(" ") if "=" in word]
-    if "%" not in text:
-        return {key: value for key, _, value in words}
-    return {key: unquote(value) for key, _, value in words}
 
 
 def root_of(folder: str) -> str:
@@ -199,7 +165,7 @@ def read(job: Job) -> OwnedJob | Unreadable:
     """Parse the tags of a job."""
     pairs = {key: value for key, value in job.metadata.items() if isinstance(value, str)}
     name, work = pairs.get(NAME, ""), pairs.get(WORK, "")
-    run = _split(pairs.get(RUN, ""))
+    run = split(pairs.get(RUN, ""))
     known_name = name if _NAME.fullmatch(name) else None
     known_work = _DIGEST.fullmatch(work)
     known_key = RunKey(work, run.get("rerun", "")) if known_work else None
@@ -250,7 +216,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         reused=reused or 0,
         request_digest=run.get("all", ""),
         recipe=run.get("recipe", ""),
-        source=_source_of(pairs.get(SOURCE, "")),
+        source=source_tag.read(pairs.get(SOURCE, "")),
     )
 
 
@@ -258,31 +224,13 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
 def _inputs_of(text: str) -> tuple[str, int | None, frozenset[str]]:
     """Read the digest of the inputs, the number of requests and the parts."""
     digest, _, rest = text.partition(" ")
-    words = _split(rest)
+    words = split(rest)
     parts = frozenset(filter(None, words.get("parts", "").split(",")))
     return digest, _number(words.get("requests", "")), parts
 
 
 def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= PART_LENGTH * 2 else None
-
-
-@lru_cache(maxsize=1000)  # every job of an apply has the same
-def _source_of(text: str) -> Source:
-    source = _split(text)
-    return Source(
-        commit=source.get("commit", ""),
-        dirty=source.get("dirty") == "yes",
-        branch=source.get("branch", ""),
-        actor=source.get("actor", ""),
-        repository=source.get("repo", ""),
-        run_url=source.get("run", ""),
-        root=source.get("root", ""),
-        pull=source.get("pull", ""),
-        plan=source.get("plan", ""),
-        event=source.get("event", ""),
-        approver=source.get("approver", ""),
-    )
 
 
 def _cap(word: str) -> int:

@@ -46,6 +46,7 @@ class StateReader:
     """Reads the state of each request of a name."""
 
     store: ResultStore
+    project: str
     root: Path
     """The project root, to which inputs are relative."""
     limits: Limits
@@ -60,12 +61,12 @@ class StateReader:
         Raises:
             OSError: an input or the place of results cannot be read.
         """
-        needing = [(case, case.donors) for case in cases if case.donors]
+        needing = [(case, case.donors) for case in cases if case.decided_by_request]
         there = self.store.jobs() if needing else {}
         found = {}
         for case, jobs in needing:
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            if case.spec is not None and any(summaries.values()):
+            if case.spec is not None and (any(summaries.values()) or case.spec.canary):
                 wanted = read_wanted(case.spec, self.root, self.limits)
                 if wanted is not None:
                     found[case.name] = self._work(case, case.spec, wanted, summaries, there)
@@ -92,6 +93,8 @@ class StateReader:
         rules = Rules(
             retry_on=spec.retry.words,
             max_attempts=spec.retry.max_attempts,
+            canary=spec.canary,
+            checks=spec.checks,
             max_requests=self.limits.requests_per_job,
             max_bytes=self.limits.file_bytes,
         )
@@ -110,7 +113,7 @@ class StateReader:
             if own in listed or not folder.startswith(f"{safe_name(case.name)}/"):
                 continue
             it = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
-            if it is None or it.project != case.jobs[0].tags.project:
+            if it is None or it.project != self.project:
                 continue
             keys, outcomes, _ = self._outcomes(it.job_id, it.status, folder, it)
             if RunKey(it.work, it.rerun) in case.run_keys and outcomes is not None:
@@ -190,12 +193,12 @@ class StateReader:
 
 def _lost(case: Case, coverage: Coverage) -> str:
     """Return which job had answers that no result shows, because its record is gone; "" if there is none."""
-    for known in case.remembered_gone:
-        if known.has_answers and known.job_id not in coverage.donors:
-            return f"job {known.job_id} had answers; its record is gone, and its results were not pulled"
-    newest = max(case.donors, key=lambda it: it.tags.reused)
-    fewer = sum(coverage.states.count(state) for state in State if state <= State.GONE)
-    if newest.tags.reused <= fewer:
+    for gone in case.remembered_gone:
+        if gone.has_answers and gone.job_id not in coverage.donors:
+            return f"job {gone.job_id} had answers; its record is gone, and its results were not pulled"
+    newest = max(case.donors, key=lambda it: it.tags.reused, default=None)
+    known = sum(coverage.states.count(state) for state in State if state <= State.GONE)
+    if newest is None or newest.tags.reused <= known:
         return ""
     reused = f"job {newest.job.short_id} was created when {newest.tags.reused:,} requests were answered"
     return f"{reused}, and results show {coverage.count()[State.ANSWERED]:,}: the record of a job is gone"

@@ -29,7 +29,10 @@ def hold_back(plan: Plan, refusals: Iterable[Refusal]) -> Plan:
 
 
 def hold_unread(plan: Plan) -> Plan:
-    """Hold the creates of which it is not known which requests are answered: only a plan may show them, as a bound."""
+    """Hold the creates of which it is not known which requests are answered: only a plan may show them, as a bound.
+
+    The same for a canary whose requests could not be chosen, because an input is not in this clone.
+    """
     hold = Hold(
         reason=Reason.RESULTS_NEEDED,
         detail="the results of earlier jobs could not be read",
@@ -38,11 +41,15 @@ def hold_unread(plan: Plan) -> Plan:
     )
     decisions = (
         hold_create(it, hold, Standing.RESULTS_NEEDED, "is not created")
-        if any(create.part is not None and create.part.at_most for create in it.of(Create))
+        if any(map(_unread, it.of(Create)))
         else it
         for it in plan.decisions
     )
     return replace(plan, decisions=tuple(decisions))
+
+
+def _unread(create: Create) -> bool:
+    return bool(create.spec.canary) if create.part is None else create.part.at_most
 
 
 def _held(decision: Decision, guards: Sequence[str]) -> Decision:

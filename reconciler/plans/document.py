@@ -9,9 +9,10 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from reconciler.model import Checks, JobSpec, Retry, Target
+from reconciler.model import Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guard_input import Approved, Refusal
+from reconciler.plans.settings_document import SettingsDoc
 
 FORMAT_VERSION: Final = "1.0"
 """Readers ignore unknown fields within a major version, and refuse another major version."""
@@ -40,52 +41,6 @@ class JobDoc(_Part, frozen=True, kw_only=True):
     created_at: int = 0
 
 
-class RetryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
-    """How often failed work is submitted again automatically."""
-
-    max_attempts: int = 1
-    """Jobs in total, including the first."""
-    words: tuple[str, ...] = msgspec.field(default=Retry().words, name="on")
-    """The API's statuses after which it is."""
-
-
-class SettingsDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
-    """The settings of a new job. Its work does not depend on them, and a saved plan holds only with exactly these."""
-
-    timeout_hours: int = 24
-    metadata: dict[str, str] = {}
-    """The user's metadata, without the tags of this tool."""
-    retry: RetryDoc = RetryDoc()
-    on_change: str = "replace"
-    on_remove: str = "cancel"
-    checks: Checks = Checks()
-
-    @classmethod
-    def of(cls, spec: JobSpec) -> SettingsDoc:
-        """Return the settings of a spec."""
-        return msgspec.convert(spec, cls, from_attributes=True)
-
-    def differences(self, before: SettingsDoc) -> list[Change]:
-        """Return the fields that differ from other settings, nested ones by path (`retry.max_attempts`)."""
-        old, new = before._flat(), self._flat()
-        return [
-            Change(key, old.get(key, "none"), new.get(key, "none"))
-            for key in new | old
-            if old.get(key) != new.get(key)
-        ]
-
-    def _flat(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for name, value in msgspec.to_builtins(self).items():
-            parts = (
-                {f"{name}.{key}": it for key, it in value.items()}
-                if isinstance(value, dict)
-                else {name: value}
-            )
-            found |= {key: ", ".join(it) if isinstance(it, tuple) else str(it) for key, it in parts.items()}
-        return found
-
-
 class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="create"):
     """Create a job. Valid while no job has this run key."""
 
@@ -105,6 +60,8 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """How many requests the whole work has, if the job is asked only a part of them."""
     reused: int = 0
     """How many of them are answered by earlier jobs."""
+    waiting: int = 0
+    """How many requests wait for their outcome: those of the canary, or the first of several parts."""
     at_most: bool = False
     """True if `requests` is a bound, because results were not read."""
     uploads: tuple[UploadDoc, ...] = ()

@@ -30,10 +30,10 @@ from reconciler.plans.document import (
     KeepDoc,
     PlanDoc,
     PolicyDoc,
-    SettingsDoc,
     SummaryDoc,
     UploadDoc,
 )
+from reconciler.plans.settings_document import SettingsDoc
 from reconciler.text.timestamps import rfc3339
 
 
@@ -127,6 +127,7 @@ def _action(action: Action) -> ActionDoc:
                 requests=action.requests,
                 of=None if action.part is None else action.part.of,
                 reused=0 if action.part is None else action.part.reused,
+                waiting=0 if action.part is None else action.part.held,
                 at_most=action.part is not None and action.part.at_most,
                 uploads=tuple(
                     UploadDoc(path=file.path, sha256=file.sha256, bytes=file.size)

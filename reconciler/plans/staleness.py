@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from reconciler.errors import StalePlanError
 from reconciler.model import Observed, Phase, RunKey, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, PlanDoc, SettingsDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, PlanDoc
+from reconciler.plans.settings_document import SettingsDoc
 
 ActionKey: TypeAlias = "tuple[str, ...]"
 

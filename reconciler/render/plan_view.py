@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from reconciler.planning.actions import Change
 from reconciler.planning.notes import SAME_REQUESTS
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, SettingsDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
 from reconciler.plans.name_status import known_total
+from reconciler.plans.settings_document import SettingsDoc
 from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
 
@@ -184,7 +185,8 @@ def _requests(create: CreateDoc) -> str:
         return pluralize(create.requests, "request")
     bound = "at most " if create.at_most else ""
     reused = f", reuses {create.reused:,}" if create.reused else ""
-    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{reused}"
+    waiting = f", {create.waiting:,} wait" if create.waiting else ""
+    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{reused}{waiting}"
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:

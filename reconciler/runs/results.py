@@ -32,6 +32,7 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case]) -> Mapping[str, Work
     """
     reader = StateReader(
         store=open_place(run.project, run.env.environ, staging=run.folder / "reading"),
+        project=run.target.project,
         root=run.project.root,
         limits=run.limits,
         late_seconds=run.limits.late_seconds,

@@ -26,6 +26,7 @@ from reconciler.ledger.lines import (
     NotificationLine,
 )
 from reconciler.model import TAG_PREFIX, Job, JobSpec, OwnedJob, Phase, RunKey, Target, tags
+from reconciler.model.source_tag import MAX_VALUE
 from reconciler.planning import adoption
 from reconciler.text.plural import DAY
 from reconciler.text.sanitize import clean
@@ -168,7 +169,7 @@ def _tags(metadata: Mapping[str, object]) -> dict[str, str]:
     """
     found = {key: str(value) for key, value in metadata.items() if key.startswith(TAG_PREFIX)}
     texts = {key: value if clean(value) == value else f"\ufffd{clean(value)}" for key, value in found.items()}
-    shown = {clean(key): value[: tags.MAX_VALUE] for key, value in texts.items()}
+    shown = {clean(key): value[:MAX_VALUE] for key, value in texts.items()}
     words = shown.pop(tags.SOURCE, "").split(" ")
     place = " ".join(word for word in words if word.startswith(("commit=", "root=")))
     return shown | ({tags.SOURCE: place} if place else {})

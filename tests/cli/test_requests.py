@@ -252,3 +252,78 @@ def test_what_failed_in_a_job_that_a_person_cancelled_is_not_retried(stage: Stag
     stage.advance(60)
     assert "cancelled by hand" in apply(stage).out
     assert len(asked(stage)) == 1
+
+
+# A canary.
+
+
+def canary(stage: Stage, *, bad: int = 0, count: int = 12, requests: int = 4) -> None:
+    """Write a spec with a canary; the first `bad` requests fail with a status that is not retried."""
+    stage.spec("a", requests=count, canary={"requests": requests})
+    file = stage.root / "specs/data/a.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for row in rows[:bad]:
+        row["custom_id"] += "!fail-400"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_a_canary_is_submitted_first_and_then_the_rest(stage: Stage, golden: Callable[..., None]) -> None:
+    canary(stage)
+    shown = [stage.run("plan"), apply(stage), apply(stage), apply(stage)]
+    golden(*shown)
+    assert [len(part) for part in asked(stage)] == [4, 8]
+    assert [row["custom_id"] for row in results(stage)] == [f"r{at}" for at in range(12)]
+    assert all(row["ok"] for row in results(stage))
+    assert stage.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_canary_that_fails_holds_the_rest_and_says_why(stage: Stage) -> None:
+    canary(stage, bad=1)
+    for _ in range(3):
+        apply(stage)
+    assert [len(part) for part in asked(stage)] == [4]
+    held = stage.run("plan", "--fail-on-attention")
+    assert held.code == 6
+    assert "canary: 1 of 4 requests have no answer (checks.failed: at most 0); 8 not submitted" in held.out
+    stage.write("specs/a.yaml", (stage.root / "specs/a.yaml").read_text() + "checks: {failed: 0.25}\n")
+    apply(stage)
+    assert [len(part) for part in asked(stage)] == [4, 8], "a person may allow it"
+
+
+def test_a_waiting_apply_goes_on_after_its_canary(stage: Stage) -> None:
+    canary(stage)
+    assert stage.run("apply", "--yes", "--wait").code == 0
+    assert [len(part) for part in asked(stage)] == [4, 8]
+
+
+def test_a_canary_of_more_requests_than_there_are_is_everything(stage: Stage) -> None:
+    canary(stage, count=3, requests=20)
+    apply(stage)
+    assert [len(part) for part in asked(stage)] == [3]
+    assert "succeeded" in stage.run("status").out or stage.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_canary_is_no_part_of_the_work(stage: Stage) -> None:
+    stage.spec("a", requests=12)
+    apply(stage)
+    canary(stage)
+    stage.spec("a", requests=12, canary={"requests": 4})
+    assert stage.run("plan", "--detailed-exitcode").code == 0
+
+
+@pytest.mark.parametrize("kill", [1, 2, 3, 4])
+def test_a_canary_that_is_killed_submits_no_request_twice(stage: Stage, kill: int) -> None:
+    canary(stage)
+    stage.faults.append(Fault("POST", ".*", "reset", "after", skip=kill - 1))
+    for _ in range(5):
+        apply(stage, after=200)
+    counts = Counter(custom_id for part in asked(stage) for custom_id in part)
+    assert set(counts.values()) == {1}
+    assert len(counts) == 12
+
+
+def test_a_canary_whose_input_is_not_in_this_clone_submits_nothing(stage: Stage) -> None:
+    stage.spec("a", input_files=["0f9d1b6e-0000-4000-8000-000000000001"], canary={"requests": 4})
+    held = apply(stage)
+    assert not [sent for sent in held.writes if sent.path == "/v1/batch/jobs"]
+    assert "results needed" in held.out

@@ -17,9 +17,9 @@ from reconciler.plans.document import (
     CreateDoc,
     DecisionDoc,
     PlanDoc,
-    SettingsDoc,
     SummaryDoc,
 )
+from reconciler.plans.settings_document import SettingsDoc
 from tools.generate import GENERATED, ROOT, Generated, difference, markdown, planner_pages, write
 
 

@@ -24,9 +24,9 @@ from reconciler.plans.document import (
     HoldDoc,
     JobDoc,
     KeepDoc,
-    SettingsDoc,
 )
 from reconciler.plans.name_status import readiness
+from reconciler.plans.settings_document import SettingsDoc
 from reconciler.runs.wait import PollPolicy
 from tests.helpers.make import ACTIVE, NOW, job, spec
 

@@ -21,10 +21,10 @@ from reconciler.plans.document import (
     JobDoc,
     KeepDoc,
     PlanDoc,
-    SettingsDoc,
     SummaryDoc,
     UploadDoc,
 )
+from reconciler.plans.settings_document import SettingsDoc
 from reconciler.render.github import plan_github
 from reconciler.render.markdown import error_markdown, plan_markdown
 

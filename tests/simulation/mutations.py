@@ -219,7 +219,7 @@ MUTATIONS: Final = (
     Mutation(
         "a later round creates whatever the plan says",
         "plans/approval.py",
-        "return work in self.held or (work in self.works and standing is Standing.RETRY)",
+        "return work in self.held or (work in self.works and standing in (Standing.RETRY, Standing.PART))",
         "return True",
     ),
     Mutation(

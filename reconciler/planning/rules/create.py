@@ -118,7 +118,7 @@ def part(case: Case) -> Actions:
     if case.of_run_key:
         reason, changed = Reason.RETRY if part.kind == "retry" else Reason.PART, ()
     known = (*(it.tags.attempt for it in case.of_run_key), *(it.attempt for it in case.remembered))
-    whole = len(part.places) == part.of and not part.at_most
+    whole = len(part.places) == part.of and not part.at_most and not case.spec.canary
     return (
         Create(
             spec=case.spec,

@@ -16,6 +16,7 @@ _PERCENT: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
 NO_VARIABLES: Final = "specs have no variables: write the value, or a `matrix` of values"
 _AS_MAPPING: Final = {
     "adopt": "{job: ID}",
+    "canary": "{requests: 20}",
     "checks": "{failed: 0.02}",
     "for_each": "{files: [data/*.jsonl]}",
     "matrix": "{model: [mistral-small-2603, mistral-large-2512]}",

@@ -74,6 +74,13 @@ class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     without a status, `http_429` a status, `http_4xx` and `http_5xx` a hundred of them."""
 
 
+class CanaryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A small first part of the work, whose outcomes decide whether the rest is submitted."""
+
+    requests: Annotated[int, Meta(ge=1)]
+    """How many requests need an outcome first. An answer or a failure counts, also of an earlier job of the work."""
+
+
 class ChecksFields(Checks, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Shares above which a succeeded job needs attention."""
 
@@ -148,6 +155,9 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     on_remove: OnRemove = "cancel"
     """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
     cancels nothing."""
+    canary: Annotated[CanaryFields | None, such_as({"requests": 20})] = None
+    """Submit only so many requests first. A later apply, or a round of `apply --wait`, submits the rest if the outcomes
+    pass `checks`, and holds it otherwise."""
     checks: ChecksFields = ChecksFields()
     """Shares above which a succeeded job needs attention. A change submits nothing."""
     adopt: AdoptFields | UnsetType = UNSET

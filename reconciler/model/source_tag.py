@@ -1,0 +1,68 @@
+"""The tag with the source of a job: commit, branch, actor and CI run, in words that fit into one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote, unquote
+
+from reconciler.model.owned import Source
+
+MAX_VALUE: Final = 512
+"""Characters of one value (OpenAPI description, CreateBatchJobRequest.metadata)."""
+DROP_ORDER: Final = ("repo", "plan", "branch", "event", "approver", "run", "pull", "actor")
+"""The parts of a source to drop, in this order, if they do not fit: the run's URL names the repository too."""
+
+
+def write(source: Source) -> str:
+    """Fit the source into one value: drop parts in the order of `DROP_ORDER`; commit and root stay."""
+    words = {
+        "commit": source.commit,
+        "root": source.root,
+        "dirty": "yes" if source.dirty else "",
+        "branch": source.branch,
+        "actor": source.actor,
+        "repo": source.repository,
+        "run": source.run_url,
+        "pull": source.pull,
+        "plan": source.plan,
+        "event": source.event,
+        "approver": source.approver,
+    }
+    for leave_out in DROP_ORDER:
+        if len(join(words)) > MAX_VALUE:
+            words[leave_out] = ""
+    return join(words)
+
+
+@lru_cache(maxsize=1000)  # every job of an apply has the same
+def read(text: str) -> Source:
+    """Parse the value of the tag."""
+    source = split(text)
+    return Source(
+        commit=source.get("commit", ""),
+        dirty=source.get("dirty") == "yes",
+        branch=source.get("branch", ""),
+        actor=source.get("actor", ""),
+        repository=source.get("repo", ""),
+        run_url=source.get("run", ""),
+        root=source.get("root", ""),
+        pull=source.get("pull", ""),
+        plan=source.get("plan", ""),
+        event=source.get("event", ""),
+        approver=source.get("approver", ""),
+    )
+
+
+def join(words: Mapping[str, str]) -> str:
+    """Return `key=value` words; those without a value are left out."""
+    return " ".join(f"{key}={quote(value, safe=':/@+,')}" for key, value in words.items() if value)
+
+
+def split(text: str) -> dict[str, str]:
+    """Parse what `join` returns."""
+    words = [word.partition("=") for word in text.split(" ") if "=" in word]
+    if "%" not in text:
+        return {key: value for key, _, value in words}
+    return {key: unquote(value) for key, _, value in words}
