@@ -8,7 +8,7 @@ from reconciler.api.client import Reader
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.file_access import hint_of
-from reconciler.model import JobSpec, OwnedJob, RunKey
+from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
 from reconciler.outputs.current import WorkResults
 from reconciler.outputs.inputs import by_inputs
 from reconciler.outputs.job_download import JobDownloader
@@ -65,7 +65,7 @@ def bring_answers(
         case
         for case in cases
         if case.spec
-        and (case.spec.retry.max_attempts > 1 or case.submitted_in_parts)
+        and (case.spec.retry.max_attempts > 1 or case.submitted_in_parts or case.wanted_in(Phase.CANCELLED))
         and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
     ]
     donors = [it for case in several for it in case.donors if it.job.output_file or it.job.error_file]

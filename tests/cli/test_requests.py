@@ -251,6 +251,36 @@ def test_what_failed_in_a_job_that_a_person_cancelled_is_not_retried(stage: Stag
     assert len(asked(stage)) == 1
 
 
+@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize("back", ["suspend", "remove", "edit"])
+def test_what_a_job_answered_before_we_cancelled_it_is_not_submitted_again(
+    stage: Stage, back: str, attempts: int
+) -> None:
+    fields: dict[str, Any] = {"model": STUCK, "timeout_hours": 24, "retry": {"max_attempts": attempts}}
+    spec = stage.spec("a", requests=16, **fields)
+    stage.spec("b")
+    apply(stage, after=600)
+    if back == "remove":
+        spec.unlink()
+    else:
+        stage.spec("a", requests=16 + (back == "edit"), suspend=back == "suspend", **fields)
+    apply(stage)
+    stage.spec("a", requests=16, **fields)
+    stage.faults.append(Fault("GET", "/v1/files/.*/content", 500, times=1000))
+    before = len(stage.jobs())
+    assert "CANCELLED with 8 of 16 answered" in apply(stage).out
+    assert len(stage.jobs()) == before, "while the answers cannot be read, nothing is submitted"
+    stage.faults.clear()
+    held = apply(stage)
+    assert ("only by the ledger: cancelled by ada" in held.out) is (back != "edit"), (
+        "a tag shows the replacement"
+    )
+    stage.run("plan", "-o", "plan.json")
+    stage.run("apply", "plan.json")
+    whole, *_, last = (part for part in asked(stage) if len(part) > 3)
+    assert last == whole[8:]
+
+
 # A canary.
 
 
