@@ -112,6 +112,14 @@ class OwnedJob(Struct, frozen=True, gc=False):
         answered = self.tags.reused + completeness.fetchable_answers(self.job)
         return self.phase is Phase.SUCCEEDED and of is not None and answered >= of
 
+    def is_twin_of(self, other: OwnedJob) -> bool:
+        """Whether an equal, older job had not ended yet when this one was created: another runner's."""
+        alike = (self.tags.run_key, self.tags.inputs, self.tags.attempt)
+        same = alike == (other.tags.run_key, other.tags.inputs, other.tags.attempt)
+        ended = other.job.completed_at
+        live = ended is None or ended >= self.job.created_at
+        return same and live and other.job.age_key < self.job.age_key
+
     @property
     def missing(self) -> int | None:
         """How many requests have neither an answer that can be fetched nor an error; None if that is not known."""

@@ -18,6 +18,7 @@ from reconciler.outputs.inputs import read_asked
 from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import ResultStore
 from reconciler.outputs.wanted import Wanted, read_wanted
+from reconciler.planning.actions import Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import (
     ANSWERED_INVALID,
@@ -88,7 +89,11 @@ class StateReader:
     ) -> Work:
         pairs = [(it, self._donor(case, it, wanted, summaries[it.job.id])) for it in case.donors]
         donors = self._unlisted(case, there) | {it.job.age_key: donor for it, donor in pairs if donor}
-        oldest_first = [donors[age] for age in sorted(donors)]
+        duplicates = {job_id for job_id, why in case.memory.cancels.items() if why == Reason.DUPLICATE}
+        # A duplicate comes first: what happened to its original counts.
+        oldest_first = [
+            donors[age] for age in sorted(donors, key=lambda age: (age[1] not in duplicates, age))
+        ]
         coverage = cover(wanted.keys, oldest_first, cap=spec.retry.max_attempts)
         rules = Rules(
             retry_on=spec.retry.words,

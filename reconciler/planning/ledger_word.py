@@ -25,8 +25,12 @@ def _says(case: Case) -> str:
         if doubt.name == case.name or doubt.work in works or not (doubt.name or doubt.work):
             return doubt.says
     doubted = replace(case, memory=memory.doubted)
-    ours = (case.cancelled_by_this_tool(it) == doubted.cancelled_by_this_tool(it) for it in case.donors)
-    if doubted.to_create and (case.to_submit is None or all(ours)):
+    in_doubt = (
+        case.cancelled_by_this_tool(it) != doubted.cancelled_by_this_tool(it)
+        and not any(map(it.is_twin_of, case.donors))
+        for it in case.donors
+    )
+    if doubted.to_create and (case.to_submit is None or not any(in_doubt)):
         return ""
     known = (*(owned.job.id for owned in case.of_run_key), *(it.job_id for it in case.remembered))
     cancelled = dict.fromkeys(f"cancelled by {by}" for it in known if (by := memory.cancelled_by.get(it)))

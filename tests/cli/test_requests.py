@@ -281,6 +281,28 @@ def test_what_a_job_answered_before_we_cancelled_it_is_not_submitted_again(
     assert last == whole[8:]
 
 
+@pytest.mark.parametrize("person", [True, False])
+def test_a_duplicate_of_a_part_changes_nothing_about_what_is_left(stage: Stage, *, person: bool) -> None:
+    parts_of_half_each(stage, 1)
+    with stage.console() as client:
+        before = client.get("/v1/batch/jobs?page=0&page_size=100&order_by=created").content
+    apply(stage, after=5)
+    stage.forget()
+    stage.faults.append(Fault("GET", "/v1/batch/jobs", 200, body=before, times=9))
+    stage.run("apply", "--yes")
+    stage.faults.clear()
+    assert "another job does the same work" in apply(stage).out
+    if person:
+        stage.cancel_in_console(sorted(stage.jobs(), key=lambda job: job["created_at"])[1]["id"])
+    stage.advance(TIMEOUT)
+    went_on = apply(stage)
+    if person:
+        assert "cancelled by hand" in went_on.out
+    else:
+        assert "submits 4 of 16 requests, reuses 12" in went_on.out
+        assert [len(part) for part in asked(stage)] == [16, 8, 8, 4]
+
+
 # A canary.
 
 
