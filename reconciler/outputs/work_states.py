@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
-from msgspec import Struct
-
 from reconciler.documents.result_summary import NAME, ResultSummary, decode
-from reconciler.model import InlineRequests, InputFile, JobSpec, OwnedJob, Phase
+from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
 from reconciler.outputs.inputs import read_asked
 from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import ResultStore
+from reconciler.outputs.wanted import Wanted, read_wanted
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import (
     ANSWERED_INVALID,
@@ -27,8 +25,10 @@ from reconciler.planning.coverage import (
     ANSWERED_VALID,
     KEY_BYTES,
     Account,
+    Coverage,
     Donor,
     Outcomes,
+    State,
     cover,
 )
 from reconciler.planning.donors import Count, Results, account, kind_without_line
@@ -36,19 +36,9 @@ from reconciler.planning.next_part import Rules, Work, next_part
 from reconciler.requests import answered, asked
 from reconciler.requests.answers import OK
 from reconciler.requests.checks import INVALID, TRUNCATED
-from reconciler.requests.keys import identify
 from reconciler.settings import Limits
 
 _ANSWER: Final = {INVALID: ANSWERED_INVALID, TRUNCATED: ANSWERED_TRUNCATED}
-
-
-class Wanted(Struct, frozen=True):
-    """The requests of a work, in order."""
-
-    keys: bytes
-    """`KEY_BYTES` for each."""
-    sizes: array[int]
-    """Bytes of each line, with its line feed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +46,7 @@ class StateReader:
     """Reads the state of each request of a name."""
 
     store: ResultStore
+    project: str
     root: Path
     """The project root, to which inputs are relative."""
     limits: Limits
@@ -80,7 +71,7 @@ class StateReader:
             if case.spec is not None and (any(summaries.values()) or case.spec.canary or case.spec.reuse):
                 wanted = read_wanted(case.spec, self.root, self.limits)
                 if wanted is not None:
-                    found[case.name] = self._work(case, case.spec, wanted, jobs, summaries)
+                    found[case.name] = self._work(case, case.spec, wanted, summaries, there)
         return found
 
     def _summary(self, owned: OwnedJob, there: Mapping[str, str]) -> tuple[str, ResultSummary] | None:
@@ -94,12 +85,13 @@ class StateReader:
         case: Case,
         spec: JobSpec,
         wanted: Wanted,
-        jobs: Sequence[OwnedJob],
         summaries: Mapping[str, tuple[str, ResultSummary] | None],
+        there: Mapping[str, str],
     ) -> Work:
-        pairs = [(it, self._donor(case, it, wanted, summaries[it.job.id])) for it in jobs]
-        donors = [donor for _, donor in pairs if donor]
-        coverage = cover(wanted.keys, donors, cap=spec.retry.max_attempts)
+        pairs = [(it, self._donor(case, it, wanted, summaries[it.job.id])) for it in case.donors]
+        donors = self._unlisted(case, there) | {it.job.age_key: donor for it, donor in pairs if donor}
+        oldest_first = [donors[age] for age in sorted(donors)]
+        coverage = cover(wanted.keys, oldest_first, cap=spec.retry.max_attempts)
         rules = Rules(
             retry_on=spec.retry.words,
             max_attempts=spec.retry.max_attempts,
@@ -112,7 +104,30 @@ class StateReader:
             ended_at(it) + self.late_seconds for it, donor in pairs if donor and donor.account is Account.LATE
         ]
         part = next_part(coverage, rules, wanted.sizes)
-        return Work(coverage=coverage, part=part, late_until=max(late, default=None))
+        lost = _lost(case, coverage)
+        return Work(coverage=coverage, part=part, late_until=max(late, default=None), lost=lost)
+
+    def _unlisted(self, case: Case, there: Mapping[str, str]) -> dict[tuple[int, str], Donor]:
+        """Return the jobs of the wanted work whose records are gone and whose results are here, by age."""
+        listed = {safe_name(it.job.id) for it in case.jobs}
+        found: dict[tuple[int, str], Donor] = {}
+        for own, folder in there.items():
+            if own in listed or not folder.startswith(f"{safe_name(case.name)}/"):
+                continue
+            it = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
+            if it is None or it.project != self.project:
+                continue
+            keys, outcomes, _ = self._outcomes(it.job_id, it.status, folder, it)
+            if RunKey(it.work, it.rerun) in case.run_keys and outcomes is not None:
+                found[it.created_at, it.job_id] = Donor(
+                    job_id=it.job_id,
+                    asked=keys,
+                    account=Account.READ,
+                    outcomes=outcomes,
+                    cancelled=it.status == "CANCELLED",
+                    by_us=it.job_id in case.memory.cancels,
+                )
+        return found
 
     def _donor(
         self, case: Case, owned: OwnedJob, wanted: Wanted, there: tuple[str, ResultSummary] | None
@@ -126,7 +141,7 @@ class StateReader:
         results = Results.UNREAD
         if there is not None:
             folder, summary = there
-            keys, outcomes, read = self._outcomes(owned, folder, summary)
+            keys, outcomes, read = self._outcomes(owned.job.id, owned.job.status, folder, summary)
             gone = any(file.state == "gone" for file in summary.files if file.path in (OUTPUT, ERRORS))
             results = Results.LOST if gone else Results.READ if outcomes else Results.UNREAD
         if there is None:
@@ -138,13 +153,11 @@ class StateReader:
         count = Count(asked=owned.requests or 0, read=read)
         how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
         if assumed and how is Account.ANSWERED:
-            how = (
-                Account.UNREAD
-            )  # it answered all that it was asked, and which requests these were is not known
+            how = Account.UNREAD  # it answered all that it was asked: which requests, is not known
         if how is Account.READ and outcomes is None:
-            if not of_work:
+            if assumed and not of_work:
                 return None  # it has no results, so it answered nothing
-            none = kind_without_line(owned.job)
+            none = kind_without_line(owned.job.status)
             outcomes = Outcomes(kinds=(none,), kind=bytes(len(keys) // KEY_BYTES))
         return Donor(
             job_id=owned.job.id,
@@ -164,7 +177,7 @@ class StateReader:
         return b""
 
     def _outcomes(
-        self, owned: OwnedJob, folder: str, summary: ResultSummary
+        self, job_id: str, status: str, folder: str, summary: ResultSummary
     ) -> tuple[bytes, Outcomes | None, int]:
         """Return the keys of what a job was asked, the outcomes, and the number of answers.
 
@@ -180,9 +193,23 @@ class StateReader:
         was_asked, came = asked.load(paths[asked.NAME]), answered.load(paths[answered.NAME])
         if was_asked is None or came is None or not was_asked.head["ordered"]:
             return b"", None, 0
-        if {was_asked.head["job"], came.head["job"]} != {owned.job.id}:
+        same = {was_asked.head["job"], came.head["job"]} == {job_id}
+        if not same or len(came.file) * KEY_BYTES != len(was_asked.keys):
             return b"", None, 0
-        return was_asked.keys, outcomes_of(came, kind_without_line(owned.job)), summary.requests.ok
+        return was_asked.keys, outcomes_of(came, kind_without_line(status)), summary.requests.ok
+
+
+def _lost(case: Case, coverage: Coverage) -> str:
+    """Return which job had answers that no result shows, because its record is gone; "" if there is none."""
+    for gone in case.remembered_gone:
+        if gone.has_answers and gone.job_id not in coverage.donors:
+            return f"job {gone.job_id} had answers; its record is gone, and its results were not pulled"
+    newest = max(case.donors, key=lambda it: it.tags.reused, default=None)
+    known = sum(coverage.states.count(state) for state in State if state <= State.GONE)
+    if newest is None or newest.tags.reused <= known:
+        return ""
+    reused = f"job {newest.job.short_id} was created when {newest.tags.reused:,} requests were answered"
+    return f"{reused}, and results show {coverage.count()[State.ANSWERED]:,}: the record of a job is gone"
 
 
 def ended_at(owned: OwnedJob) -> int:
@@ -204,53 +231,3 @@ def outcomes_of(came: answered.AnswersIndex, none: str) -> Outcomes:
             kinds.append(answer if there else none)
         column[at] = known[triple]
     return Outcomes(kinds=tuple(kinds), kind=column)
-
-
-def read_wanted(spec: JobSpec, root: Path, limits: Limits) -> Wanted | None:
-    """Return the requests that a spec wants; None if an input is not in this clone.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
-    contents = contents_of(spec, root)
-    if contents is None:
-        return None
-    keys, sizes = bytearray(), array("L")
-    for line in asked.lines(contents, limits.line_bytes, _no_heartbeat):
-        keys += identify(line, spec.model)[1]
-        sizes.append(len(line) + 1)
-    return Wanted(bytes(keys), sizes)
-
-
-def read_order(spec: JobSpec, root: Path, limits: Limits) -> asked.AskedIndex | None:
-    """Return the requests that a spec wants, as an index; None if an input is not in this clone.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
-    contents = contents_of(spec, root)
-    if contents is None:
-        return None
-    found = asked.read_inputs(contents, model=spec.model, longest=limits.line_bytes, heartbeat=_no_heartbeat)
-    return asked.AskedIndex(
-        {"ordered": True}, [msgspec.json.encode(it) for it in found.places], bytes(found.keys)
-    )
-
-
-def contents_of(spec: JobSpec, root: Path) -> list[Path | bytes] | None:
-    """Return the files of a spec's requests, or their contents; None if one of them is not in this clone."""
-    contents: list[Path | bytes] = []
-    for part in spec.inputs:
-        if isinstance(part, InlineRequests):
-            contents.append(part.lines)
-        elif isinstance(part, InputFile) and part.content is not None:
-            contents.append(part.content)
-        elif isinstance(part, InputFile) and not part.pointer and (root / part.path).exists():
-            contents.append(root / part.path)
-        else:
-            return None
-    return contents
-
-
-def _no_heartbeat() -> None:
-    """Do nothing: a plan holds no lease."""

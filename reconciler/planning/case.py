@@ -24,6 +24,8 @@ OUR_CANCELS: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED, Reason.SUPERSE
 """Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""
 BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
 """Phases of a job that ended by itself and has not succeeded."""
+ENDED_EARLY: Final = (*BROKEN, Phase.CANCELLED)
+"""Phases of an ended job that has not succeeded."""
 
 
 class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
@@ -154,9 +156,13 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def partly_answered(self) -> OwnedJob | Remembered | None:
-        """A job that failed or timed out with some answers, now or when the ledger saw its end."""
-        listed = (owned for owned in self.wanted_in(*BROKEN) if owned.job.has_answers)
-        known = (it for it in self.remembered if it.phase in BROKEN and it.has_answers)
+        """A job that failed, timed out or was cancelled with some answers, now or when the ledger saw its end."""
+        listed = (owned for owned in self.wanted_in(*ENDED_EARLY) if owned.job.has_answers)
+        known = (
+            it
+            for it in self.remembered
+            if it.phase in ENDED_EARLY and it.has_answers and not self._cancelled_as_duplicate(it.job_id)
+        )
         return next(listed, None) or next(known, None)
 
     # What may be created.

@@ -181,7 +181,7 @@ class _Fold:
         for place, kind in found:
             worth = WORTH.get(kind, 0)
             unasked = donor.cancelled and kind == UNASKED
-            self._stopped[place] = stopped and unasked
+            self._stopped[place] = stopped and not worth
             if unasked:
                 continue
             self._attempts[place] = min(self._attempts[place] + 1, MAX_ATTEMPTS)

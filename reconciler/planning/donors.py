@@ -62,9 +62,9 @@ def account(job: Job, results: Results, count: Count, *, now: float, late_second
     return Account.READ if results is Results.READ else Account.UNREAD
 
 
-_WITHOUT_LINE: Final = {Phase.SUCCEEDED: MISSING, Phase.CANCELLED: UNASKED}
+_WITHOUT_LINE: Final = {"SUCCESS": MISSING, "CANCELLED": UNASKED}
 
 
-def kind_without_line(job: Job) -> str:
+def kind_without_line(status: str) -> str:
     """Return the kind of a request that has no line in the results of an ended job: the status, unless it says more."""
-    return _WITHOUT_LINE.get(job.phase, job.status)
+    return _WITHOUT_LINE.get(status, status)

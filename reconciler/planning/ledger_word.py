@@ -24,7 +24,9 @@ def _says(case: Case) -> str:
     for doubt in memory.doubts:
         if doubt.name == case.name or doubt.work in works or not (doubt.name or doubt.work):
             return doubt.says
-    if replace(case, memory=memory.doubted).to_create:
+    doubted = replace(case, memory=memory.doubted)
+    ours = (case.cancelled_by_this_tool(it) == doubted.cancelled_by_this_tool(it) for it in case.donors)
+    if doubted.to_create and (case.to_submit is None or all(ours)):
         return ""
     known = (*(owned.job.id for owned in case.of_run_key), *(it.job_id for it in case.remembered))
     cancelled = dict.fromkeys(f"cancelled by {by}" for it in known if (by := memory.cancelled_by.get(it)))

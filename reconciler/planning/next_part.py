@@ -58,11 +58,14 @@ class Work(Struct, frozen=True, kw_only=True):
     part: NextPart
     late_until: float | None = None
     """Unix seconds: when the last late donor is believed; None if none is late."""
+    lost: str = ""
+    """Which job had answers that no result shows, because its record is gone; "" if there is none."""
 
     @property
     def verdict(self) -> Verdict:
         """What the coverage says."""
-        return verdict(self.coverage, self.part)
+        found = verdict(self.coverage, self.part)
+        return Verdict.GONE if self.lost and found not in (Verdict.COMPLETE, Verdict.LATE) else found
 
     @property
     def unanswered(self) -> str:

@@ -43,9 +43,6 @@ def _notes_on_create(case: Case, create: Create) -> Iterator[str]:
     spec, before = create.spec, submitted_before(case)
     for path in not_committed(spec.files, case.declared.uncommitted):
         yield f"{path} has uncommitted changes; other machines will not see them"
-    lost = sum(owned.job.answers for owned in case.wanted_in(Phase.CANCELLED))
-    if lost and create.reason is Reason.RESTORED:
-        yield f"{pluralize(lost, 'answer')} came before the cancel: these requests are submitted again"
     for change in create.changes:
         if at := spec.defaults.get(change.field):
             yield f"{change.field} is set in {at.path}:{at.line}"

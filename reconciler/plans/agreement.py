@@ -6,7 +6,7 @@ A team agrees to a plan by merging the pull request that shows it, or by confirm
 of each name, the plan that was agreed to last counts. A plan that no longer holds is refused as a whole, and the others
 go on. Without another review, a run may also
 
-    create a further attempt of submitted work                   standing RETRY
+    create a further attempt of submitted work, or its rest      standing RETRY or PART
     create the work of the next period of `rerun: {every: …}`    if a job of the name did it in an earlier period
     create what an agreed plan held until there is room          or until another job has ended
     cancel a duplicate                                           it loses nothing
@@ -109,7 +109,7 @@ def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Obser
         """Return the largest `max_attempts` that was agreed to for the work of a create, 0 if none was."""
         work = NamedWork(create.spec.name, create.spec.run_key)
         promised = allowed.get(staleness.action_key(decision.name, create))
-        retried = submitted.get(work, 0) if decision.standing is Standing.RETRY else 0
+        retried = submitted.get(work, 0) if decision.standing in (Standing.RETRY, Standing.PART) else 0
         return max(
             promised.settings.retry.max_attempts if isinstance(promised, CreateDoc) else 0,
             waiting.get(work, 0),

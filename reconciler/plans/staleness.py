@@ -98,6 +98,8 @@ def compare(
         if isinstance(action, CreateDoc) and isinstance(planned, Create):
             different = SettingsDoc.of(planned.spec).differences(action.settings)
             broken += [f"create {key[1]}: {it.field} was {it.before}, now {it.after}" for it in different]
+            if action.requests is not None and (planned.requests or 0) > action.requests:
+                broken.append(f"create {key[1]}: requests were {action.requests:,}, now {planned.requests:,}")
         elif isinstance(action, CancelDoc) and not action.cancel_before_create and action.job.id in ahead:
             broken.append(
                 f"cancel {key[1]}: there is no room for both jobs, so it would now be cancelled before the create"

@@ -9,7 +9,7 @@ from reconciler.context import ApiT, RunContext
 from reconciler.documents.result_summary import ResultSummary
 from reconciler.errors import ReconcilerError
 from reconciler.file_access import hint_of
-from reconciler.model import JobSpec, OwnedJob, RunKey
+from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
 from reconciler.outputs.current import WorkResults
 from reconciler.outputs.inputs import by_inputs
 from reconciler.outputs.job_download import JobDownloader
@@ -18,7 +18,8 @@ from reconciler.outputs.paths import naming, safe_name
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
 from reconciler.outputs.store import ResultStore
-from reconciler.outputs.work_states import StateReader, contents_of, read_order
+from reconciler.outputs.wanted import contents_of, read_order
+from reconciler.outputs.work_states import StateReader
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Work
 from reconciler.requests.asked import AskedIndex
@@ -32,6 +33,7 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> M
     """
     reader = StateReader(
         store=open_place(run.project, run.env.environ, staging=run.folder / "reading"),
+        project=run.target.project,
         root=run.project.root,
         limits=run.limits,
         late_seconds=run.limits.late_seconds,
@@ -65,7 +67,12 @@ def bring_answers(
         case
         for case in cases
         if case.spec
-        and (case.spec.retry.max_attempts > 1 or case.spec.reuse or case.submitted_in_parts)
+        and (
+            case.spec.retry.max_attempts > 1
+            or case.spec.reuse
+            or case.submitted_in_parts
+            or case.wanted_in(Phase.CANCELLED)
+        )
         and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
     ]
     donors = [it for case in several for it in case.donors if it.job.output_file or it.job.error_file]

@@ -144,7 +144,7 @@ def test_what_the_ledger_knew_is_in_the_snapshot(seen: Stage) -> None:
         "plan"
     ]
     (staying,) = (it["actions"] for it in plan["decisions"] if it["name"] == "staying")
-    assert [(it["action"], it["reason"]) for it in staying] == [("create", "restored")]
+    assert [(it["action"], it["reason"]) for it in staying] == [("hold", "partial")]
 
 
 @pytest.mark.parametrize("how", [(), ("--only-agreed",)])

@@ -42,14 +42,14 @@ def test_a_job_with_an_output_file_is_not_retried_whatever_its_counters_say(
     shown(stage, early)
     plan = stage.run("plan")
     assert f"{status} with an output file" in plan.out
-    assert "fetch them: reconciler outputs pull" in plan.out
+    assert "fetches them, or: reconciler outputs pull" in plan.out
     applied = stage.run("apply", "--yes")
     assert (applied.code, applied.writes) == (0, [])
     assert stage.run("apply", "--yes", "--fail-on-attention").code == 6
     shown(stage)  # the record is deleted
     gone = stage.run("apply", "--yes", "--allow-other-workspace")
     assert gone.writes == []
-    assert "failed with some answers, by the ledger" in gone.out
+    assert "ended early with some answers, by the ledger" in gone.out
 
 
 def test_a_job_without_an_answer_is_retried(stage: Stage) -> None:

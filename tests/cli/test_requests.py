@@ -208,6 +208,80 @@ def test_no_file_of_a_part_is_left_behind_but_those_of_the_last_apply(stage: Sta
     assert all(re.fullmatch(r"[0-9a-f]{64}", Path(path).stem) for path in left)
 
 
+def parts_of_half_each(stage: Stage, count: int) -> list[dict[str, Any]]:
+    """Submit 16 requests, and what is left again: each job answers half. Return the jobs, the oldest first."""
+    stage.spec("a", requests=16, model=STUCK, timeout_hours=24, retry={"max_attempts": 6})
+    for _ in range(count):
+        apply(stage, after=TIMEOUT)
+    stage.run("outputs", "pull")
+    return sorted(stage.jobs(), key=lambda job: job["created_at"])
+
+
+@pytest.mark.parametrize("pulled", [True, False])
+@pytest.mark.parametrize("ledger", [True, False])
+@pytest.mark.parametrize("gone", [0, 1])
+def test_what_a_deleted_job_has_answered_is_not_submitted_again(
+    stage: Stage, gone: int, *, pulled: bool, ledger: bool
+) -> None:
+    jobs = parts_of_half_each(stage, 3)
+    left = set(asked(stage)[2]) - answered(stage)
+    with stage.console() as client:
+        client.delete(f"/v1/batch/jobs/{jobs[gone]['id']}").raise_for_status()
+    if not ledger:
+        stage.forget()
+    if not pulled:
+        for file in (stage.root / "outputs/a/jobs" / jobs[gone]["id"]).iterdir():
+            file.unlink()
+    held = apply(stage)
+    if pulled:
+        assert set(asked(stage)[-1]) == left
+    else:
+        assert len(asked(stage)) == 2
+        assert "record" in held.out
+        assert "is gone" in held.out
+
+
+def test_what_failed_in_a_job_that_a_person_cancelled_is_not_retried(stage: Stage) -> None:
+    mixed(stage, 400)
+    stage.run("apply", "--yes")
+    while (job := stage.jobs()[0])["failed_requests"] < 3:
+        stage.advance(0.3)
+    stage.cancel_in_console(job["id"])
+    stage.advance(60)
+    assert "cancelled by hand" in apply(stage).out
+    assert len(asked(stage)) == 1
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize("back", ["suspend", "remove", "edit"])
+def test_what_a_job_answered_before_we_cancelled_it_is_not_submitted_again(
+    stage: Stage, back: str, attempts: int
+) -> None:
+    fields: dict[str, Any] = {"model": STUCK, "timeout_hours": 24, "retry": {"max_attempts": attempts}}
+    spec = stage.spec("a", requests=16, **fields)
+    stage.spec("b")
+    apply(stage, after=600)
+    if back == "remove":
+        spec.unlink()
+    else:
+        stage.spec("a", requests=16 + (back == "edit"), suspend=back == "suspend", **fields)
+    apply(stage)
+    stage.spec("a", requests=16, **fields)
+    stage.faults.append(Fault("GET", "/v1/files/.*/content", 500, times=1000))
+    before = len(stage.jobs())
+    assert "CANCELLED with 8 of 16 answered" in apply(stage).out
+    assert len(stage.jobs()) == before, "while the answers cannot be read, nothing is submitted"
+    stage.faults.clear()
+    held = apply(stage)
+    assert ("only by the ledger: cancelled by ada" in held.out) is (back != "edit"), (
+        "a tag shows the replacement"
+    )
+    stage.run("plan", "-o", "plan.json")
+    stage.run("apply", "plan.json")
+    whole, *_, last = (part for part in asked(stage) if len(part) > 3)
+    assert last == whole[8:]
+
+
 # A canary.
 
 
@@ -286,9 +360,16 @@ def test_a_canary_whose_input_is_not_in_this_clone_submits_nothing(stage: Stage)
 # Reuse after a change.
 
 
-def reusing(stage: Stage, count: int, *, edit: dict[int, str] | None = None, **fields: object) -> None:
+def reusing(
+    stage: Stage,
+    count: int,
+    *,
+    edit: dict[int, str] | None = None,
+    model: str = "mistral-small-latest",
+    rerun: str | None = None,
+) -> None:
     """Write a spec that reuses answers; `edit` has other texts for some requests."""
-    stage.spec("a", requests=count, reuse=True, **fields)
+    stage.spec("a", requests=count, reuse=True, model=model, rerun=rerun)
     file = stage.root / "specs/data/a.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     for at, text in (edit or {}).items():
@@ -350,11 +431,11 @@ def test_an_edit_and_back_submits_one_line_in_all(stage: Stage) -> None:
     assert all(row["ok"] for row in results(stage))
 
 
-@pytest.mark.parametrize("field", [{"model": "mistral-large-latest"}, {"rerun": "2"}])
-def test_another_model_or_rerun_reuses_nothing(stage: Stage, field: dict[str, str]) -> None:
+@pytest.mark.parametrize(("model", "rerun"), [("mistral-large-latest", None), ("mistral-small-latest", "2")])
+def test_another_model_or_rerun_reuses_nothing(stage: Stage, model: str, rerun: str | None) -> None:
     reusing(stage, 5)
     done(stage)
-    reusing(stage, 5, **field)
+    reusing(stage, 5, model=model, rerun=rerun)
     done(stage)
     assert [len(part) for part in asked(stage)] == [5, 5]
 

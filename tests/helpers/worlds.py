@@ -5,8 +5,8 @@ A `World` is everything that `plan` looks at. `after` is the simplest model of w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final, TypeVar, Unpack
 
@@ -18,6 +18,7 @@ from reconciler.ledger.lines import CancelEnded, CreateConfirmed, Ended, Line, j
 from reconciler.model import Checks, Job, JobSpec, Observed, OwnedJob, Phase, tags
 from reconciler.planning import planner
 from reconciler.planning.actions import Cancel, Create, Plan
+from reconciler.planning.next_part import Work
 
 from .make import (
     ACTIVE,
@@ -67,6 +68,7 @@ class World:
     odd: tuple[OddRow, ...] = ()
     contained_commits: frozenset[str] | None = frozenset({HEAD})
     now: float = NOW
+    works: Mapping[str, Work] = field(default_factory=dict)
 
     @property
     def observed(self) -> Observed:
@@ -74,7 +76,7 @@ class World:
 
     def plan(self, *, selected: frozenset[str] | None = None) -> Plan:
         asked = declared(*self.specs, selected=selected, contained_commits=self.contained_commits)
-        return planner.plan(asked, self.observed, memory(*self.lines), now=self.now)
+        return planner.plan(asked, self.observed, memory(*self.lines), works=self.works, now=self.now)
 
 
 class Dice:

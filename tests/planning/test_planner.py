@@ -1432,7 +1432,7 @@ BY_REQUEST = {
         jobs=(job(TWICE, "j1", CANCELLED, succeeded_requests=2, output_file="o"),),
         memory=memory(created(TWICE, "j1", at=NOW - 600), *stopped("j1", "suspended")),
         works={"a": work("abc", us("j1", letters(ab="", c="cancelled")))},
-        expected={"a": ("create part 2 1/3",)},
+        expected={"a": ("create part 2? 1/3",)},
     ),
     "a record that is gone is held first": Row(
         specs=(TWICE,),

@@ -18,12 +18,14 @@ from reconciler.plans.agreement import AgreedPlan, AgreedResult, hold_unagreed, 
 from reconciler.plans.approval import NamedWork
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.plan_file import decode, encode, plan_document
+from tests.helpers.donors import ended, letters, work
 from tests.helpers.make import (
     CANCELLED,
     FAILED,
     NOW,
     PROJECT,
     SUCCEEDED,
+    TIMED_OUT,
     declared,
     job,
     memory,
@@ -71,9 +73,18 @@ def waiting(attempts: int) -> JobSpec:
     return spec("a", "w2", on_change="finish", retry=retrying(attempts))
 
 
+def left_of(before: JobSpec, now: JobSpec) -> World:
+    """A job that answered two of three requests before its timeout."""
+    early = job(before, "j1", TIMED_OUT, succeeded_requests=2, output_file="o")
+    return World(
+        specs=(now,), jobs=(early,), works={"a": work("abc", ended("j1", letters(ab="", c="missing")))}
+    )
+
+
 TWICE, OFTEN = spec("a", retry=retrying(2)), spec("a", retry=retrying(5))
 NOT_AGREED, STALE = ("not_agreed",), ("stale_plan",)
 HELD: dict[str, tuple[str, ...]] = {"a": ("hold - not_agreed!",)}
+REST: dict[str, tuple[str, ...]] = {"a": ("create retry 2 1/3",)}
 RETRIED: dict[str, tuple[str, ...]] = {"a": ("create retry 2",)}
 TABLE = {
     "nothing was agreed to": Row(now=world(), done={"a": ("hold - not_agreed!",)}, guards=NOT_AGREED),
@@ -143,6 +154,10 @@ TABLE = {
         now=world(job(A), job(A, "j2", age=50)), done={"a": ("keep j1 running", "cancel j2 duplicate")}
     ),
     "a further attempt": Row(now=world(job(TWICE, "j1", FAILED), specs=(TWICE,)), done=RETRIED),
+    "what results show to be left": Row(now=left_of(TWICE, TWICE), done=REST),
+    "what results show to be left, after the cap was raised": Row(
+        now=left_of(TWICE, OFTEN), done=HELD, guards=NOT_AGREED
+    ),
     "a further attempt after the cap was lowered": Row(
         now=world(job(OFTEN, "j1", FAILED), specs=(TWICE,)), done=RETRIED
     ),

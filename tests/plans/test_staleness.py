@@ -16,6 +16,8 @@ from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.staleness import SavedPlanResult, check_target, reconcile_saved_plan
+from tests.helpers.donors import ended as donor
+from tests.helpers.donors import work
 from tests.helpers.make import (
     ACTIVE,
     CANCELLED,
@@ -339,3 +341,20 @@ def test_what_is_left_out_without_a_quota_is_left_out_with_one_so_it_needs_no_ro
     bounded = apply_quota(now.plan(), now.observed.pending, Quota(workspace=room), kept)
     left = reconcile_saved_plan(document, bounded, now.observed).plan
     assert {it.spec.name for it in left.of(Create)} <= kept
+
+
+@pytest.mark.parametrize(("then", "now", "holds"), [(1, 2, False), (2, 2, True), (2, 1, True), (3, 2, True)])
+def test_a_part_may_have_fewer_requests_than_its_plan_said_and_not_more(
+    then: int, now: int, *, holds: bool
+) -> None:
+    twice = spec("a", retry=retrying(2))
+    before = (job(twice, "j1", TIMED_OUT, succeeded_requests=1, output_file="o"),)
+
+    def situation(failed: int) -> World:
+        outcomes = {letter: "missing" if at < failed else "" for at, letter in enumerate("abcd")}
+        return World(specs=(twice,), jobs=before, works={"a": work("abcd", donor("j1", outcomes))})
+
+    fresh = situation(now)
+    left = reconcile_saved_plan(saved(situation(then)), fresh.plan(), fresh.observed)
+    assert [it.requests for it in left.plan.of(Create)] == [now]
+    assert left.broken == (() if holds else ("create a: requests were 1, now 2",))

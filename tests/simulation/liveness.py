@@ -138,7 +138,8 @@ def every_hold_is_explained(end: End) -> Iterator[str]:
                 case Reason.PARTIAL:
                     ends = _ends(end, spec) if spec else []
                     answered = end.stage.server.answered
-                    explained = any(how in FAILED and (job.answers or answered(job.id)) for job, how in ends)
+                    early = (*FAILED, Status.CANCELLED)
+                    explained = any(how in early and (job.answers or answered(job.id)) for job, how in ends)
                 case Reason.SUSPENDED:
                     explained = spec is not None and spec.suspend
                 case _:

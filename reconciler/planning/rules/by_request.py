@@ -67,7 +67,7 @@ def answers_gone(case: Case) -> Actions:
     if case.work is None:
         return ()
     count = case.work.coverage.count()[State.GONE]
-    detail = f"the answers to {pluralize(count, 'request')} are lost at the API"
+    detail = case.work.lost or f"the answers to {pluralize(count, 'request')} are lost at the API"
     hint = (
         "set `results` to the place that they were pulled into; or change `rerun` to submit everything again"
     )

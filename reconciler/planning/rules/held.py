@@ -31,9 +31,9 @@ def cancelled(case: Case) -> Actions:
 
 @rule(
     Standing.PARTIAL,
-    "every job is accounted for, no person cancelled the newest, and one FAILED or TIMED_OUT with some answers: an "
-    "output file, or a count, now or in the ledger",
-    "Hold `partial` (attention): a retry would submit them again",
+    "every job is accounted for, no person cancelled the newest, and one FAILED, TIMED_OUT or was CANCELLED by us with "
+    "some answers: an output file, or a count, now or in the ledger",
+    "Hold `partial` (attention): a retry would submit them again. `apply` fetches them first, and submits the rest",
     applies=lambda case: (
         case.accounted_for and case.stopped_by_a_person is None and case.partly_answered is not None
     ),
@@ -46,8 +46,8 @@ def partial(case: Case) -> Actions:
         counted = f"{job.succeeded_requests:,} of {job.total_requests:,} answered"
         detail = f"{job.status} with {counted if job.succeeded_requests else 'an output file'}"
     else:
-        detail = f"job {found.job_id[:8]} failed with some answers, by the ledger" if found else ""
-    hint = "fetch them: reconciler outputs pull; to submit all requests again, change `rerun`"
+        detail = f"job {found.job_id[:8]} ended early with some answers, by the ledger" if found else ""
+    hint = "run apply, which fetches them, or: reconciler outputs pull; to submit all requests again, change `rerun`"
     return (Hold(job=job, reason=Reason.PARTIAL, detail=detail, hint=hint, attention=True),)
 
 

@@ -1,0 +1,73 @@
+"""The requests that a spec wants, in order, read from its inputs."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from reconciler.model import InlineRequests, InputFile, JobSpec
+from reconciler.requests import asked
+from reconciler.requests.keys import identify
+from reconciler.settings import Limits
+
+
+class Wanted(Struct, frozen=True):
+    """The requests of a work, in order."""
+
+    keys: bytes
+    """`KEY_BYTES` for each."""
+    sizes: array[int]
+    """Bytes of each line, with its line feed."""
+
+
+def read_wanted(spec: JobSpec, root: Path, limits: Limits) -> Wanted | None:
+    """Return the requests that a spec wants; None if an input is not in this clone.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    contents = contents_of(spec, root)
+    if contents is None:
+        return None
+    keys, sizes = bytearray(), array("L")
+    for line in asked.lines(contents, limits.line_bytes, _no_heartbeat):
+        keys += identify(line, spec.model)[1]
+        sizes.append(len(line) + 1)
+    return Wanted(bytes(keys), sizes)
+
+
+def read_order(spec: JobSpec, root: Path, limits: Limits) -> asked.AskedIndex | None:
+    """Return the requests that a spec wants, as an index; None if an input is not in this clone.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    contents = contents_of(spec, root)
+    if contents is None:
+        return None
+    found = asked.read_inputs(contents, model=spec.model, longest=limits.line_bytes, heartbeat=_no_heartbeat)
+    return asked.AskedIndex(
+        {"ordered": True}, [msgspec.json.encode(it) for it in found.places], bytes(found.keys)
+    )
+
+
+def contents_of(spec: JobSpec, root: Path) -> list[Path | bytes] | None:
+    """Return the files of a spec's requests, or their contents; None if one of them is not in this clone."""
+    contents: list[Path | bytes] = []
+    for part in spec.inputs:
+        if isinstance(part, InlineRequests):
+            contents.append(part.lines)
+        elif isinstance(part, InputFile) and part.content is not None:
+            contents.append(part.content)
+        elif isinstance(part, InputFile) and not part.pointer and (root / part.path).exists():
+            contents.append(root / part.path)
+        else:
+            return None
+    return contents
+
+
+def _no_heartbeat() -> None:
+    """Do nothing: a plan holds no lease."""
