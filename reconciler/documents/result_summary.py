@@ -162,6 +162,8 @@ class ResultSummary(_Summary, frozen=True, kw_only=True):
     """How many requests the whole work has, if the job was asked only a part of them."""
     reused: int = 0
     """How many of them were answered before."""
+    recipe: str = ""
+    """Digest of endpoint and declared model or agent."""
     status: str
     """The API's own status."""
     started_at: int | None

@@ -89,6 +89,8 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     retry: Retry = Retry()
     on_change: Literal["replace", "finish"] = "replace"
     on_remove: Literal["cancel", "keep"] = "cancel"
+    reuse: bool = False
+    """Whether answers of other work of this name count, with the same recipe and rerun."""
     checks: Checks = Checks()
     canary: int = 0
     """How many requests need an outcome before the others are submitted; 0 without a canary."""

@@ -146,6 +146,7 @@ class OwnedJob(Struct, frozen=True, gc=False):
             "attempt": self.tags.attempt,
             "of": self.tags.of,
             "reused": self.tags.reused,
+            "recipe": self.tags.recipe,
         }
 
 

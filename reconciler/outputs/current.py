@@ -30,7 +30,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model import RunKey, digests
 from reconciler.outputs.digest import Digest, Fetched
 from reconciler.outputs.leases import Lease
-from reconciler.outputs.paths import RESULTS, safe_name
+from reconciler.outputs.paths import RESULTS, job_folder, safe_name
 from reconciler.outputs.store import ResultStore
 from reconciler.outputs.summary import checks, file_doc
 from reconciler.requests import answered, answers, asked
@@ -53,6 +53,9 @@ class WorkResults(Struct, frozen=True, kw_only=True):
     order_of: Callable[[RunKey], AskedIndex | None] = lambda _: None
     """Returns the requests of declared work in their order; None if its inputs are not on this machine."""
 
+    lends: Callable[[RunKey, ResultSummary], bool] = lambda _, __: False
+    """Returns whether the answers of a job of other work may count for declared work."""
+
     def summary(self, name: str) -> WorkSummary | None:
         """Return the summary of a name's results, None if there is none."""
         return decode(self.store.read(f"{safe_name(name)}/{NAME}"), WorkSummary)
@@ -68,8 +71,11 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             return False
         if self.is_current(summary.name, RunKey(summary.work, summary.rerun)):
             return True
-        jobs = filter(None, (decode(self.store.read(f"{it}/{NAME}"), ResultSummary) for it in folders))
-        return not any(job.requests.ok and _run_key(job) in self.wanted.get(summary.name, ()) for job in jobs)
+        found = (decode(self.store.read(f"{it}/{NAME}"), ResultSummary) for it in folders)
+        wanted, jobs = self.wanted.get(summary.name, ()), [job for job in found if job]
+        return not any(job.requests.ok and _run_key(job) in wanted for job in jobs) and not any(
+            self._is_answered(key, jobs) for key in wanted
+        )
 
     def join(self, name: str, folders: Sequence[str], lease: Lease, *, now: float) -> WorkSummary:
         """Join and publish the results of a name from the folders of its jobs, at least one.
@@ -84,11 +90,11 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         if not jobs:
             raise self._damaged(folders[0])
         work = self._choose(name, [*jobs.values()])
-        of_work = sorted(
-            (pair for pair in jobs.items() if _run_key(pair[1]) == work), key=lambda pair: _age(pair[1])
-        )
+        mine = (pair for pair in jobs.items() if _run_key(pair[1]) == work or self.lends(work, pair[1]))
+        of_work = sorted(mine, key=lambda pair: _age(pair[1]))
         parts = [part for part in (self._part(*pair) for pair in of_work) if part]
-        order = self.order_of(work) if any(summary.of is not None for _, summary in of_work) else None
+        whole = all(summary.of is None and _run_key(summary) == work for _, summary in of_work)
+        order = None if whole else self.order_of(work)
         order = order or max((part.asked for part in reversed(parts)), key=_completeness, default=_NOTHING)
         joined = Joined()
         place = self.store.staging_dir(folder) / f"{RESULTS}{PART}"
@@ -104,6 +110,8 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             order,
             joined,
             name=name,
+            work=work.work,
+            rerun=work.rerun,
             current=self.is_current(name, work),
             results=file_doc(published, None, written),
             seen=seen(folders),
@@ -116,9 +124,31 @@ class WorkResults(Struct, frozen=True, kw_only=True):
 
     def _choose(self, name: str, jobs: Sequence[ResultSummary]) -> RunKey:
         """Return the work to show: the wanted one if it has answers, else the newest that has."""
+        for key in self.wanted.get(name, ()):
+            if self._is_answered(key, jobs):
+                return key
         having = [job for job in jobs if job.requests.ok] or jobs
         wanted = [job for job in having if _run_key(job) in self.wanted.get(name, ())]
         return _run_key(max(wanted or having, key=_age))
+
+    def _is_answered(self, work: RunKey, jobs: Sequence[ResultSummary]) -> bool:
+        """Return whether jobs of other work answer everything of work that has no job of its own."""
+        if any(_run_key(job) == work for job in jobs) or not any(self.lends(work, job) for job in jobs):
+            return False
+        order = self.order_of(work)
+        return order is not None and self.answers(work, jobs).issuperset(order.key_list)
+
+    def answers(self, work: RunKey, jobs: Sequence[ResultSummary]) -> set[bytes]:
+        """Return the keys of the requests that jobs of other work have answered."""
+        found: set[bytes] = set()
+        for job in jobs:
+            folder = job_folder(job.name, job.job_id)
+            if self.lends(work, job) and (part := self._part(folder, job)):
+                pairs = enumerate(part.asked.key_list)
+                found |= {
+                    key for at, key in pairs if part.answered.rank(at) > answers.RANK[answers.UNREADABLE]
+                }
+        return found
 
     def _part(self, folder: str, summary: ResultSummary) -> Part | None:
         """Return a job's results as files of this machine; None if it has none."""

@@ -55,6 +55,8 @@ class StateReader:
     """How long after a job's end its results may still be incomplete."""
     now: float
     """Unix seconds."""
+    exact: bool = False
+    """Whether a job of other work of which it is not known what it was asked may have been asked everything."""
 
     def works(self, cases: Sequence[Case]) -> Mapping[str, Work]:
         """Return what each name wants, request by request, as far as results show it.
@@ -67,7 +69,7 @@ class StateReader:
         found = {}
         for case, jobs in needing:
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            if case.spec is not None and (any(summaries.values()) or case.spec.canary):
+            if case.spec is not None and (any(summaries.values()) or case.spec.canary or case.spec.reuse):
                 wanted = read_wanted(case.spec, self.root, self.limits)
                 if wanted is not None:
                     found[case.name] = self._work(case, case.spec, wanted, summaries, there)
@@ -149,12 +151,17 @@ class StateReader:
             results = Results.LOST if gone else Results.READ if outcomes else Results.UNREAD
         if there is None:
             keys = self._submitted(owned, case.name)
-        if not keys and not of_work:
+        assumed = not keys and (owned.is_part or not of_work)
+        if assumed and not of_work and (there is not None or not self.exact):
             return None
         keys = keys or wanted.keys
         count = Count(asked=owned.requests or 0, read=read)
         how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
+        if assumed and how is Account.ANSWERED:
+            how = Account.UNREAD  # it answered all that it was asked: which requests, is not known
         if how is Account.READ and outcomes is None:
+            if assumed and not of_work:
+                return None  # it has no results, so it answered nothing
             none = kind_without_line(owned.job.status)
             outcomes = Outcomes(kinds=(none,), kind=bytes(len(keys) // KEY_BYTES))
         return Donor(

@@ -85,9 +85,20 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
             return ()
         if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
-        jobs = tuple(it for it in self.of_run_key if it.phase.ended and not it.adopted)
+        mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
+        jobs = tuple(it for it in mine if it.phase.ended and not it.adopted)
         canary = self.spec is not None and self.spec.canary > 0
         return jobs if canary or any(it.job.has_answers or it.is_part for it in jobs) else ()
+
+    def _lends(self, owned: OwnedJob) -> bool:
+        """Whether the answers of a job of other work may count."""
+        spec = self.spec
+        return (
+            spec is not None
+            and spec.reuse
+            and owned.tags.recipe == spec.recipe
+            and owned.tags.run_key.rerun == spec.rerun
+        )
 
     @cached_property
     def decided_by_request(self) -> bool:

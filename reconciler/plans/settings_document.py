@@ -28,6 +28,7 @@ class SettingsDoc(msgspec.Struct, frozen=True, kw_only=True):
     on_remove: str = "cancel"
     checks: Checks = Checks()
     canary: int = 0
+    reuse: bool = False
 
     @classmethod
     def of(cls, spec: JobSpec) -> SettingsDoc:

@@ -149,7 +149,7 @@ def decide(
     if read_states and _results_may_decide(declared, observed):
         from reconciler.runs.results import states_of  # noqa: PLC0415 - few plans need it
 
-        works = states_of(run, cases)
+        works = states_of(run, cases, exact=exact)
         cases = tuple(replace(case, work=works.get(case.name)) for case in cases)
     decided = plan_cases(cases, it.declared)
     decided = hold_unread(decided) if exact else decided
@@ -175,7 +175,7 @@ def _grouped(run: RunContext[ApiT], declared: Declared, observed: Observed, memo
 def _results_may_decide(declared: Declared, observed: Observed) -> bool:
     """Return whether a job has ended and answered only some of the requests of wanted work."""
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
-    return any(spec.canary for spec in declared.specs) or any(
+    return any(spec.canary or spec.reuse for spec in declared.specs) or any(
         it.tags.run_key in wanted
         and it.phase.ended
         and (it.job.has_answers or it.is_part)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from reconciler.api.client import Reader
 from reconciler.context import ApiT, RunContext
+from reconciler.documents.result_summary import ResultSummary
 from reconciler.errors import ReconcilerError
 from reconciler.file_access import hint_of
 from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
@@ -24,7 +25,7 @@ from reconciler.planning.next_part import Work
 from reconciler.requests.asked import AskedIndex
 
 
-def states_of(run: RunContext[ApiT], cases: Sequence[Case]) -> Mapping[str, Work]:
+def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> Mapping[str, Work]:
     """Return the state of each request of the names whose results decide, as far as they are in the place of results.
 
     Raises:
@@ -36,6 +37,7 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case]) -> Mapping[str, Work
         root=run.project.root,
         limits=run.limits,
         late_seconds=run.limits.late_seconds,
+        exact=exact,
         now=run.env.now(),
     )
     try:
@@ -65,7 +67,12 @@ def bring_answers(
         case
         for case in cases
         if case.spec
-        and (case.spec.retry.max_attempts > 1 or case.submitted_in_parts or case.wanted_in(Phase.CANCELLED))
+        and (
+            case.spec.retry.max_attempts > 1
+            or case.spec.reuse
+            or case.submitted_in_parts
+            or case.wanted_in(Phase.CANCELLED)
+        )
         and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
     ]
     donors = [it for case in several for it in case.donors if it.job.output_file or it.job.error_file]
@@ -112,5 +119,10 @@ def puller(
         spec = by_key.get(work)
         return None if spec is None else read_order(spec, run.project.root, run.limits)
 
-    results = WorkResults(store=store, wanted=wanted, newest=newest, order_of=order_of)
+    def lends(work: RunKey, summary: ResultSummary) -> bool:
+        spec = by_key.get(work)
+        same = spec is not None and (summary.recipe, summary.rerun) == (spec.recipe, spec.rerun)
+        return same and spec is not None and spec.reuse
+
+    results = WorkResults(store=store, wanted=wanted, newest=newest, order_of=order_of, lends=lends)
     return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)

@@ -197,6 +197,7 @@ def _spec(
         on_change=fields.on_change,
         on_remove=fields.on_remove,
         checks=Checks(**asdict(fields.checks)),
+        reuse=fields.reuse,
         canary=fields.canary.requests if fields.canary else 0,
         adopt=Adopt(job=adopt.job, work=adopt.work)
         if adopt is not UNSET and adopt.work is not UNSET

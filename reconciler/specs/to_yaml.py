@@ -45,6 +45,8 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
             yield name, value
     if spec.adopt:
         yield "adopt", {"job": spec.adopt.job, "work": spec.adopt.work}
+    if spec.reuse:
+        yield "reuse", True
     if spec.canary:
         yield "canary", {"requests": spec.canary}
     if spec.checks != Checks():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -376,3 +377,184 @@ def test_a_canary_whose_input_is_not_in_this_clone_submits_nothing(stage: Stage)
     held = apply(stage)
     assert not [sent for sent in held.writes if sent.path == "/v1/batch/jobs"]
     assert "results needed" in held.out
+
+
+# Reuse after a change.
+
+
+def reusing(
+    stage: Stage,
+    count: int,
+    *,
+    edit: dict[int, str] | None = None,
+    model: str = "mistral-small-latest",
+    rerun: str | None = None,
+) -> None:
+    """Write a spec that reuses answers; `edit` has other texts for some requests."""
+    stage.spec("a", requests=count, reuse=True, model=model, rerun=rerun)
+    file = stage.root / "specs/data/a.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for at, text in (edit or {}).items():
+        rows[at]["body"]["messages"][0]["content"] = text
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def done(stage: Stage) -> None:
+    """Apply until there is nothing to do."""
+    for _ in range(3):
+        apply(stage, after=200)
+    assert stage.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_edited_line_submits_that_line_and_the_result_is_whole(
+    stage: Stage, golden: Callable[..., None]
+) -> None:
+    reusing(stage, 10)
+    done(stage)
+    before = results(stage)
+    reusing(stage, 10, edit={3: "changed"})
+    golden(stage.run("plan"), apply(stage))
+    assert [len(part) for part in asked(stage)] == [10, 1]
+    rows = results(stage)
+    assert [row["custom_id"] for row in rows] == [row["custom_id"] for row in before]
+    assert [at for at, (old, new) in enumerate(zip(before, rows, strict=True)) if old != new] == [3]
+    assert all(row["ok"] for row in rows)
+    assert stage.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_appended_lines_submit_themselves(stage: Stage) -> None:
+    reusing(stage, 6)
+    done(stage)
+    reusing(stage, 9)
+    done(stage)
+    assert asked(stage)[1:] == [["r6", "r7", "r8"]]
+    assert len(results(stage)) == 9
+
+
+def test_a_removed_line_submits_nothing_and_leaves_the_result(stage: Stage) -> None:
+    reusing(stage, 6)
+    done(stage)
+    assert len(results(stage)) == 6
+    reusing(stage, 4)
+    done(stage)
+    assert len(asked(stage)) == 1
+    assert [row["custom_id"] for row in results(stage)] == ["r0", "r1", "r2", "r3"]
+    assert json.loads((stage.root / "outputs/a/summary.json").read_text())["current"] is True
+
+
+def test_an_edit_and_back_submits_one_line_in_all(stage: Stage) -> None:
+    reusing(stage, 5)
+    done(stage)
+    reusing(stage, 5, edit={0: "other"})
+    done(stage)
+    reusing(stage, 5)
+    done(stage)
+    assert [len(part) for part in asked(stage)] == [5, 1]
+    assert all(row["ok"] for row in results(stage))
+
+
+@pytest.mark.parametrize(("model", "rerun"), [("mistral-large-latest", None), ("mistral-small-latest", "2")])
+def test_another_model_or_rerun_reuses_nothing(stage: Stage, model: str, rerun: str | None) -> None:
+    reusing(stage, 5)
+    done(stage)
+    reusing(stage, 5, model=model, rerun=rerun)
+    done(stage)
+    assert [len(part) for part in asked(stage)] == [5, 5]
+
+
+def test_without_the_results_of_the_work_before_nothing_is_submitted(stage: Stage) -> None:
+    reusing(stage, 5)
+    apply(stage, after=200)
+    for file in (stage.root / "outputs").rglob("*.idx"):
+        file.unlink()
+    stage.faults.append(Fault("GET", "/v1/files/.*/content", 500, times=1000))
+    reusing(stage, 6)
+    held = apply(stage)
+    assert not [sent for sent in held.writes if sent.path == "/v1/batch/jobs"]
+    assert "results needed" in held.out
+    stage.faults.clear()
+    done(stage)
+    assert asked(stage)[1:] == [["r5"]]
+
+
+def test_a_part_of_which_it_is_not_known_what_it_was_asked_completes_nothing(stage: Stage) -> None:
+    canary(stage)
+    apply(stage)
+    for file in (stage.root / "outputs").rglob("asked.idx"):
+        file.unlink()
+    shown = stage.run("plan", "--detailed-exitcode")
+    assert "succeeded" not in shown.out
+    assert "results needed" in shown.out
+    apply(stage)
+    assert [len(part) for part in asked(stage)] == [4, 8], "apply reads its results"
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(it, marks=pytest.mark.thorough) for it in range(4, 40))]
+)
+def test_whatever_changes_no_answered_request_is_submitted_again(stage: Stage, seed: int) -> None:
+    """The oracle is the workspace: what each job was asked, and which of it the provider's files answer."""
+    dice = random.Random(seed)
+    texts = {f"r{at}{dice.choice(['', '', '', '!fail-429', '!fail-400'])}": "q" for at in range(6)}
+    older = [dict(texts)]
+    for step in range(6):
+        body = {
+            "name": "a",
+            "endpoint": "/v1/chat/completions",
+            "model": "mistral-small-latest",
+            "input_files": ["data/a.jsonl"],
+            "reuse": True,
+            "retry": {"max_attempts": dice.choice([1, 2, 3])},
+            **({"canary": {"requests": 2}} if dice.random() < 0.3 else {}),
+        }
+        rows = [
+            {"custom_id": it, "body": {"messages": [{"role": "user", "content": text}]}}
+            for it, text in texts.items()
+        ]
+        stage.write("specs/data/a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        stage.write("specs/a.yaml", json.dumps(body))
+        for _ in range(dice.choice([1, 2, 3])):
+            known, jobs = known_answers(stage), len(asked(stage))
+            apply(stage, after=dice.choice([0.1, 200, 200]))
+            for part in requests_of(stage)[jobs:]:
+                assert not known.intersection(part), f"step {step}"
+            if dice.random() < 0.3:
+                stage.run("outputs", "pull")
+        change = dice.choice(["edit", "append", "remove", "back", "nothing"])
+        if change == "edit":
+            texts[dice.choice([*texts])] = f"edited {step}"
+        elif change == "append":
+            texts[f"n{step}"] = "q"
+        elif change == "remove" and len(texts) > 1:
+            del texts[dice.choice([*texts])]
+        elif change == "back":
+            texts = dict(dice.choice(older))
+        older.append(dict(texts))
+
+
+def requests_of(stage: Stage) -> list[list[str]]:
+    """Return the lines that each job was asked, the oldest job first."""
+    found = []
+    with stage.console() as client:
+        for job in sorted(stage.jobs(), key=lambda job: (job["created_at"], job["id"])):
+            detail = client.get(f"/v1/batch/jobs/{job['id']}").json()
+            texts = [client.get(f"/v1/files/{file}/content").text for file in detail["input_files"]]
+            found.append("".join(texts).splitlines())
+    return found
+
+
+def known_answers(stage: Stage) -> set[str]:
+    """Return the lines of ended jobs with an answer in the provider's files."""
+    found = set()
+    with stage.console() as client:
+        for job, lines in zip(
+            sorted(stage.jobs(), key=lambda job: (job["created_at"], job["id"])),
+            requests_of(stage),
+            strict=True,
+        ):
+            detail = client.get(f"/v1/batch/jobs/{job['id']}").json()
+            if detail["output_file"] and detail["status"] not in ("QUEUED", "RUNNING"):
+                text = client.get(f"/v1/files/{detail['output_file']}/content").text
+                ids = {json.loads(line)["custom_id"] for line in text.splitlines()}
+                found |= {line for line in lines if json.loads(line)["custom_id"] in ids}
+    return found

@@ -47,7 +47,9 @@ def partial(case: Case) -> Actions:
         detail = f"{job.status} with {counted if job.succeeded_requests else 'an output file'}"
     else:
         detail = f"job {found.job_id[:8]} ended early with some answers, by the ledger" if found else ""
-    hint = "run apply, which fetches them, or: reconciler outputs pull; to submit all requests again, change `rerun`"
+    fetch = "run apply, which fetches them, or: reconciler outputs pull"
+    rest = fetch if case.attempts_left else "to submit the rest alone, raise retry.max_attempts"
+    hint = f"{rest}; to submit all requests again, change `rerun`"
     return (Hold(job=job, reason=Reason.PARTIAL, detail=detail, hint=hint, attention=True),)
 
 

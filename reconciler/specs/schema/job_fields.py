@@ -155,6 +155,9 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     on_remove: OnRemove = "cancel"
     """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
     cancels nothing."""
+    reuse: bool = False
+    """If true, a change of the inputs submits only requests without an answer: one that an earlier job of this name has
+    answered, with the same endpoint, model and `rerun`, is not submitted again."""
     canary: Annotated[CanaryFields | None, such_as({"requests": 20})] = None
     """Submit only so many requests first. A later apply, or a round of `apply --wait`, submits the rest if the outcomes
     pass `checks`, and holds it otherwise."""
