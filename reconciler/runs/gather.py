@@ -97,10 +97,13 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     """
     memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory)
+    declared = with_requests(
+        run, declared, observed
+    )  # also earlier work that asked the same requests decides
     undecided = _results_may_decide(declared, observed)
     if observed.pages > 1 and (undecided or decide(run, declared, observed, memory).plan.of(Create)):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)
-    declared = with_requests(run, declared, observed)
+        declared = with_requests(run, declared, observed)
     if undecided:
         from reconciler.runs.results import bring_answers  # noqa: PLC0415 - few plans need it
 

@@ -304,6 +304,16 @@ def test_a_duplicate_of_a_part_changes_nothing_about_what_is_left(stage: Stage, 
         assert [len(part) for part in asked(stage)] == [16, 8, 8, 4]
 
 
+def test_a_part_goes_on_after_its_file_was_reordered(stage: Stage) -> None:
+    parts_of_half_each(stage, 1)
+    apply(stage, after=60)
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
+    stage.advance(TIMEOUT)
+    assert "submits 4 of 16 requests, reuses 12" in apply(stage).out
+    assert [len(part) for part in asked(stage)] == [16, 8, 4]
+
+
 # A canary.
 
 
