@@ -101,6 +101,11 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return self.tags.of is not None
 
     @property
+    def of_work(self) -> int | None:
+        """How many requests the whole work has, None if unknown."""
+        return self.tags.requests if self.tags.of is None else self.tags.of
+
+    @property
     def reaches_the_end(self) -> bool:
         """Whether nothing of the work is left to ask once this job has answered: a canary leaves the rest."""
         return self.tags.of is None or self.tags.reused + (self.tags.requests or 0) >= self.tags.of

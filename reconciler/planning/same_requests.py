@@ -53,7 +53,7 @@ def changed(declared: Declared, observed: Observed) -> Iterator[Changed]:
 def may_be_same(owned: OwnedJob, spec: JobSpec) -> bool:
     """Whether a job's tags do not exclude that it was asked the requests of a spec, under the same `rerun`."""
     it = owned.tags
-    alike = (it.recipe, it.requests, it.run_key.rerun) == (spec.recipe, spec.requests, spec.rerun)
+    alike = (it.recipe, owned.of_work, it.run_key.rerun) == (spec.recipe, spec.requests, spec.rerun)
     return alike and bool(it.request_digest)
 
 

@@ -48,7 +48,7 @@ def with_requests(
         if known.get(spec.run_key, KnownRequests()).job_id != before.job.id:
             left -= sum(part.size for part in spec.inputs if isinstance(part, InputFile))
             small = left >= 0 and (before.tags.requests or 0) <= MAX_REQUESTS
-            index = _index(run, before) if results and small else None
+            index = _index(run, before) if results and small and not before.is_part else None
             alike = any(same_requests.may_be_same(it, spec) for it in jobs)
             read = _read(run, spec, index) if index or alike else KnownRequests()
             known[spec.run_key] = replace(read, job_id=before.job.id)

@@ -314,6 +314,27 @@ def test_a_part_goes_on_after_its_file_was_reordered(stage: Stage) -> None:
     assert [len(part) for part in asked(stage)] == [16, 8, 4]
 
 
+def test_an_edit_after_a_part_is_compared_with_the_whole_work(stage: Stage) -> None:
+    mixed(stage)
+    apply(stage)
+    apply(stage)
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace("a 3", "b 3"))
+    assert "added" not in stage.run("plan").out
+    change = json.loads(stage.run("plan", "--format", "json").out)["plan"]["decisions"][0]["actions"][0]
+    assert [it["before"] for it in change["changes"]] == ["10 requests"]
+
+
+def test_a_reordered_file_is_the_work_of_its_parts_also_if_the_whole_job_is_deleted(stage: Stage) -> None:
+    jobs = parts_of_half_each(stage, 2)
+    with stage.console() as client:
+        client.delete(f"/v1/batch/jobs/{jobs[0]['id']}").raise_for_status()
+    stage.forget()
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
+    assert "submits 4 of 16 requests, reuses 12" in apply(stage).out
+
+
 # A canary.
 
 
