@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.requests.index_file import read_index, write_index
 from tests.cli.stage import Fault, Result, Stage
 
 STUCK = "sandbox-stuck-1"
@@ -332,6 +333,32 @@ def test_a_reordered_file_is_the_work_of_its_parts_also_if_the_whole_job_is_dele
     stage.forget()
     file = stage.root / "specs/data/a.jsonl"
     file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
+    assert "submits 4 of 16 requests, reuses 12" in apply(stage).out
+
+
+@pytest.mark.parametrize("damage", ["empty", "missing", "another job's", "of fewer requests"])
+@pytest.mark.parametrize("index", ["asked.idx", "answers.idx"])
+def test_an_index_that_is_wrong_submits_nothing_until_the_results_are_fetched_again(
+    stage: Stage, index: str, damage: str
+) -> None:
+    jobs = parts_of_half_each(stage, 2)
+    first, second = (stage.root / "outputs/a/jobs" / job["id"] / index for job in jobs)
+    match damage:
+        case "empty":
+            first.write_bytes(b"")
+        case "missing":
+            first.unlink()
+        case "another job's":
+            first.write_bytes(second.read_bytes())
+        case _:
+            head, columns = read_index(first, index.partition(".")[0]) or ({}, {})
+            facts = {key: value for key, value in head.items() if key not in ("v", "order", "columns")}
+            write_index(first, facts, {key: column[: len(column) // 2] for key, column in columns.items()})
+    held = apply(stage)
+    assert len(asked(stage)) == 2
+    assert "delete the folder of the job first" in held.out
+    for file in first.parent.iterdir():
+        file.unlink()
     assert "submits 4 of 16 requests, reuses 12" in apply(stage).out
 
 
