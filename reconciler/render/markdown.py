@@ -133,7 +133,7 @@ def _plan(plan: PlanDoc, lines: PlanLines, remarks: Sequence[str], cut: _Cut) ->
         _table(["", "| name | why |", "|---|---|"], why, cut),
     )
     yield from _folded_part(
-        f"Unchanged: {plan_summary.unchanged(lines.quiet).partition(': ')[2] or 'on hold'}",
+        f"Unchanged: {plan_summary.unchanged(lines.quiet).rpartition('unchanged: ')[2] or 'on hold'}",
         _table(["", "| name | why | job |", "|---|---|---|"], _unchanged(lines, cut), cut),
     )
 

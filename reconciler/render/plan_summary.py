@@ -51,10 +51,13 @@ def unchanged(kept: Sequence[DecisionDoc]) -> str:
         return ""
     quiet = [decision for decision in kept if decision.declared_at]
     reasons = Counter(decision.of(KeepDoc)[0].reason for decision in quiet)
-    reasons_text = ", ".join(
+    renamed = [f"{len(kept) - len(quiet):,} renamed"] if len(kept) > len(quiet) else []
+    if not quiet:
+        return renamed[0]
+    by_reason = ", ".join(
         f"{number:,} {reason.replace('_', ' ')}" for reason, number in sorted(reasons.items())
     )
-    reasons_text += f"; {len(kept) - len(quiet):,} renamed" if len(kept) > len(quiet) else ""
+    reasons_text = "; ".join([by_reason, *renamed])
     noted = sum(len(decision.notes) for decision in quiet)
     return clean(f"{len(quiet):,} unchanged: {reasons_text}") + (
         f" ({pluralize(noted, 'note')})" if noted else ""

@@ -362,6 +362,18 @@ def test_an_index_that_is_wrong_submits_nothing_until_the_results_are_fetched_ag
     assert "submits 4 of 16 requests, reuses 12" in apply(stage).out
 
 
+def test_a_part_goes_on_under_a_new_name_of_its_work(stage: Stage) -> None:
+    mixed(stage)
+    apply(stage)
+    old = stage.root / "specs/a.yaml"
+    stage.write("specs/b.yaml", old.read_text().replace('"a"', '"b"', 1))
+    old.unlink()
+    renamed = apply(stage)
+    assert "submits 2 of 10 requests, reuses 7" in renamed.out
+    assert "1 renamed" in renamed.out
+    assert "0 unchanged" not in renamed.out
+
+
 # A canary.
 
 
