@@ -209,7 +209,8 @@ def _lost(case: Case, coverage: Coverage) -> str:
     for gone in case.remembered_gone:
         if gone.has_answers and gone.job_id not in coverage.donors:
             return f"job {gone.job_id} had answers; its record is gone, and its results were not pulled"
-    newest = max(case.donors, key=lambda it: it.tags.reused, default=None)
+    parts = (it for it in case.donors if it.tags.run_key in case.run_keys)
+    newest = max(parts, key=lambda it: it.tags.reused, default=None)
     known = sum(coverage.states.count(state) for state in State if state <= State.GONE)
     if newest is None or newest.tags.reused <= known:
         return ""

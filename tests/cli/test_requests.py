@@ -374,6 +374,16 @@ def test_a_part_goes_on_under_a_new_name_of_its_work(stage: Stage) -> None:
     assert "0 unchanged" not in renamed.out
 
 
+def test_parts_of_earlier_and_larger_work_are_reused_without_a_hold(stage: Stage) -> None:
+    parts_of_half_each(stage, 3)
+    spec, file = stage.root / "specs/a.yaml", stage.root / "specs/data/a.jsonl"
+    spec.write_text(spec.read_text() + "reuse: true\n")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([*lines[:4], lines[0].replace('"r0"', '"new"')]))
+    apply(stage)
+    assert asked(stage)[-1] == ["new"]
+
+
 # A canary.
 
 
