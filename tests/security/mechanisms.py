@@ -342,7 +342,12 @@ SWITCHES: Final = (
         "the planner does not mark what rests on the ledger",
         "reconciler/planning/ledger_word.py",
         (FORGED,),
-        (("if replace(case, memory=memory.doubted).to_create:", "if case.to_create:"),),
+        (
+            (
+                "if doubted.to_create and (case.to_submit is None or not any(in_doubt)):",
+                "if case.to_create:",
+            ),
+        ),
     ),
     Switch(
         "bounds of the ledger's lines",
