@@ -74,6 +74,11 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
         live = self.succeeded or self.running or self.stopping or self.unsettled is not None
         return self.work_is_wanted and not live
 
+    @property
+    def considered(self) -> bool:
+        """Whether the name is selected."""
+        return self.declared.selected is None or self.name in self.declared.selected
+
     @cached_property
     def donors(self) -> tuple[OwnedJob, ...]:
         """The ended jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
@@ -81,7 +86,14 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
         Whole jobs decide if the work is complete by tags and counts, live, unsettled, or not wanted, or if no job has
         an answer.
         """
-        if not self.work_is_wanted or self.owner or self.running or self.stopping or self.unsettled:
+        if (
+            not self.considered
+            or not self.work_is_wanted
+            or self.owner
+            or self.running
+            or self.stopping
+            or self.unsettled
+        ):
             return ()
         if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
@@ -104,7 +116,7 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
     def decided_by_request(self) -> bool:
         """Whether the state of each request decides: of work with a canary that was never submitted, too."""
         canary = self.spec is not None and self.spec.canary > 0
-        free = self.work_is_wanted and not self.owner and self.unsettled is None
+        free = self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
         return bool(self.donors) or (canary and free and not self.of_run_key)
 
 

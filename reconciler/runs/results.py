@@ -71,7 +71,7 @@ def bring_answers(
             case.spec.retry.max_attempts > 1
             or case.spec.reuse
             or case.submitted_in_parts
-            or case.wanted_in(Phase.CANCELLED)
+            or any(map(case.cancelled_by_this_tool, case.wanted_in(Phase.CANCELLED)))
         )
         and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
     ]
