@@ -1,7 +1,8 @@
 """Make the inputs of a job that is asked only a part of its work: the chosen lines, byte by byte.
 
-A file of which every line is submitted is sent as it is. The others are cut into files of this run's folder, which
-are deleted when the run ends its uploads. Files are read again, so a change since the plan is found by their digest.
+A file of which every line is submitted is sent as it is. The others are cut into files of this run's folder. They
+stay until the next apply that submits a part, because what the new job was asked is indexed from them. Files are read
+again, so a change since the plan is found by their digest.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model import RunKey, digests
 from reconciler.outputs.digest import Digest, Fetched
 from reconciler.outputs.leases import Lease
-from reconciler.outputs.paths import RESULTS, job_folder, safe_name
+from reconciler.outputs.paths import RESULTS, safe_name
 from reconciler.outputs.store import ResultStore
 from reconciler.outputs.summary import checks, file_doc
 from reconciler.requests import answered, answers, asked
@@ -52,7 +52,6 @@ class WorkResults(Struct, frozen=True, kw_only=True):
     """The work of the newest job of each name in the workspace."""
     order_of: Callable[[RunKey], AskedIndex | None] = lambda _: None
     """Returns the requests of declared work in their order; None if its inputs are not on this machine."""
-
     lends: Callable[[RunKey, ResultSummary], bool] = lambda _, __: False
     """Returns whether the answers of a job of other work may count for declared work."""
 
@@ -71,9 +70,8 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             return False
         if self.is_current(summary.name, RunKey(summary.work, summary.rerun)):
             return True
-        found = (decode(self.store.read(f"{it}/{NAME}"), ResultSummary) for it in folders)
-        wanted, jobs = self.wanted.get(summary.name, ()), [job for job in found if job]
-        return not any(job.requests.ok and _run_key(job) in wanted for job in jobs) and not any(
+        wanted, jobs = self.wanted.get(summary.name, ()), self._jobs(folders)
+        return not any(_has_answers(job) and _run_key(job) in wanted for job in jobs.values()) and not any(
             self._is_answered(key, jobs) for key in wanted
         )
 
@@ -85,16 +83,20 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             OSError: the store cannot be read or written.
         """
         folder = safe_name(name)
-        found = {it: decode(self.store.read(f"{it}/{NAME}"), ResultSummary) for it in folders}
-        jobs = {it: summary for it, summary in found.items() if summary}
+        jobs = self._jobs(folders)
         if not jobs:
             raise self._damaged(folders[0])
-        work = self._choose(name, [*jobs.values()])
+        work, before = self._choose(name, jobs), self.summary(name)
         mine = (pair for pair in jobs.items() if _run_key(pair[1]) == work or self.lends(work, pair[1]))
         of_work = sorted(mine, key=lambda pair: _age(pair[1]))
         parts = [part for part in (self._part(*pair) for pair in of_work) if part]
         whole = all(summary.of is None and _run_key(summary) == work for _, summary in of_work)
         order = None if whole else self.order_of(work)
+        if not whole and order is None and before is not None and before.seen:
+            # Without its inputs, a work in parts cannot be put together: the earlier results stay.
+            kept = structs.replace(before, current=False, seen=seen(folders))
+            self.store.replace(f"{folder}/{NAME}", pretty(kept))
+            return kept
         order = order or max((part.asked for part in reversed(parts)), key=_completeness, default=_NOTHING)
         joined = Joined()
         place = self.store.staging_dir(folder) / f"{RESULTS}{PART}"
@@ -122,28 +124,32 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         self.store.clear(folder)
         return document
 
-    def _choose(self, name: str, jobs: Sequence[ResultSummary]) -> RunKey:
+    def _jobs(self, folders: Sequence[str]) -> Mapping[str, ResultSummary]:
+        found = {it: decode(self.store.read(f"{it}/{NAME}"), ResultSummary) for it in folders}
+        return {it: summary for it, summary in found.items() if summary}
+
+    def _choose(self, name: str, jobs: Mapping[str, ResultSummary]) -> RunKey:
         """Return the work to show: the wanted one if it has answers, else the newest that has."""
         for key in self.wanted.get(name, ()):
             if self._is_answered(key, jobs):
                 return key
-        having = [job for job in jobs if job.requests.ok] or jobs
+        having = [job for job in jobs.values() if _has_answers(job)] or [*jobs.values()]
         wanted = [job for job in having if _run_key(job) in self.wanted.get(name, ())]
         return _run_key(max(wanted or having, key=_age))
 
-    def _is_answered(self, work: RunKey, jobs: Sequence[ResultSummary]) -> bool:
+    def _is_answered(self, work: RunKey, jobs: Mapping[str, ResultSummary]) -> bool:
         """Return whether jobs of other work answer everything of work that has no job of its own."""
-        if any(_run_key(job) == work for job in jobs) or not any(self.lends(work, job) for job in jobs):
+        lenders = {folder: job for folder, job in jobs.items() if self.lends(work, job)}
+        if not lenders or any(_run_key(job) == work for job in jobs.values()):
             return False
         order = self.order_of(work)
-        return order is not None and self.answers(work, jobs).issuperset(order.key_list)
+        return order is not None and self._answers(lenders).issuperset(order.key_list)
 
-    def answers(self, work: RunKey, jobs: Sequence[ResultSummary]) -> set[bytes]:
-        """Return the keys of the requests that jobs of other work have answered."""
+    def _answers(self, jobs: Mapping[str, ResultSummary]) -> set[bytes]:
+        """Return the keys of the requests that some jobs have answered."""
         found: set[bytes] = set()
-        for job in jobs:
-            folder = job_folder(job.name, job.job_id)
-            if self.lends(work, job) and (part := self._part(folder, job)):
+        for folder, job in jobs.items():
+            if part := self._part(folder, job):
                 pairs = enumerate(part.asked.key_list)
                 found |= {
                     key for at, key in pairs if part.answered.rank(at) > answers.RANK[answers.UNREADABLE]
@@ -201,6 +207,11 @@ def _write(
 
 def _run_key(job: ResultSummary) -> RunKey:
     return RunKey(job.work, job.rerun)
+
+
+def _has_answers(job: ResultSummary) -> bool:
+    """Return whether a work has answers with this job: its own, or those that were there when it was created."""
+    return bool(job.requests.ok or job.reused)
 
 
 def _age(job: ResultSummary) -> tuple[int, str]:

@@ -569,6 +569,31 @@ def test_a_part_of_which_it_is_not_known_what_it_was_asked_completes_nothing(sta
     assert [len(part) for part in asked(stage)] == [4, 8], "apply reads its results"
 
 
+def test_an_edited_line_that_fails_leaves_the_other_answers(stage: Stage) -> None:
+    reusing(stage, 6)
+    done(stage)
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace('"r2"', '"r2!fail-400"'))
+    for _ in range(2):
+        apply(stage, after=200)
+    rows = results(stage)
+    assert [row["custom_id"] for row in rows if not row["ok"]] == ["r2!fail-400"]
+    assert len(rows) == 6
+
+
+def test_a_part_whose_inputs_are_gone_does_not_replace_the_whole_results(stage: Stage) -> None:
+    reusing(stage, 6)
+    done(stage)
+    whole = results(stage)
+    reusing(stage, 6, edit={0: "other"})
+    apply(stage, after=200)
+    reusing(stage, 6, edit={1: "another"})
+    assert results(stage) == whole, "the part of one line is not all of its work"
+    assert json.loads((stage.root / "outputs/a/summary.json").read_text())["current"] is False
+    done(stage)
+    assert len(results(stage)) == 6
+
+
 @pytest.mark.parametrize(
     "seed", [*range(4), *(pytest.param(it, marks=pytest.mark.thorough) for it in range(4, 40))]
 )
