@@ -11,7 +11,12 @@ from tests.cli.stage import Fault, Result, Stage
 from tests.helpers.requests_of import asked, results
 
 
-def large(stage: Stage, *counts: int, limits: str = "requests_per_job: 4", **fields: Any) -> list[str]:
+def large(
+    stage: Stage,
+    *counts: int,
+    limits: str = "requests_per_job: 4",
+    **fields: Any,  # noqa: ANN401 - of a spec
+) -> list[str]:
     """Write a spec of several files with so many requests each, and return their custom_ids."""
     stage.write("reconciler.yaml", f"project: shop\nlimits: {{{limits}, late_seconds: 0}}\n")
     names = [f"data/{at}.jsonl" for at in range(len(counts))]
