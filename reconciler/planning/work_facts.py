@@ -104,8 +104,8 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
             return ()
         mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
         jobs = tuple(it for it in mine if it.phase.ended and not it.adopted)
-        canary = self.spec is not None and self.spec.canary > 0
-        return jobs if canary or any(it.job.has_answers or it.is_part for it in jobs) else ()
+        in_parts = self.spec is not None and self.spec.in_parts
+        return jobs if in_parts or any(it.job.has_answers or it.is_part for it in jobs) else ()
 
     def _lends(self, owned: OwnedJob) -> bool:
         """Whether the answers of a job of other work may count."""
@@ -119,10 +119,10 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def decided_by_request(self) -> bool:
-        """Whether the state of each request decides: of work with a canary that was never submitted, too."""
-        canary = self.spec is not None and self.spec.canary > 0
+        """Whether the state of each request decides: of work in parts that was never submitted, too."""
+        in_parts = self.spec is not None and self.spec.in_parts
         free = self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
-        return bool(self.donors) or (canary and free and not self.of_run_key)
+        return bool(self.donors) or (in_parts and free and not self.of_run_key)
 
 
 def rank(owned: OwnedJob) -> tuple[int, int, str]:
