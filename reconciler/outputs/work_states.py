@@ -34,6 +34,7 @@ from reconciler.planning.coverage import (
 )
 from reconciler.planning.donors import Count, Results, account, kind_without_line
 from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.planning.overlap import overlaps
 from reconciler.requests import answered, asked
 from reconciler.requests.answers import OK
 from reconciler.requests.checks import INVALID, TRUNCATED
@@ -109,8 +110,14 @@ class StateReader:
             ended_at(it) + self.late_seconds for it, donor in pairs if donor and donor.account is Account.LATE
         ]
         part = next_part(coverage, rules, wanted)
-        lost = _lost(case, coverage)
-        return Work(coverage=coverage, part=part, late_until=max(late, default=None), lost=lost)
+        live = [it for it in oldest_first if it.account is Account.LIVE and not it.assumed]
+        return Work(
+            coverage=coverage,
+            part=part,
+            late_until=max(late, default=None),
+            lost=_lost(case, coverage),
+            overlaps=overlaps(wanted.keys, coverage.states, live),
+        )
 
     def _unlisted(self, case: Case, there: Mapping[str, str]) -> dict[tuple[int, str], Donor]:
         """Return the jobs of the wanted work whose records are gone and whose results are here, by age."""
@@ -152,7 +159,7 @@ class StateReader:
         if there is None:
             keys = self._submitted(owned, case.name)
         assumed = not keys and (owned.is_part or not of_work)
-        if assumed and not of_work and (there is not None or not self.exact):
+        if assumed and not of_work and owned.phase.ended and (there is not None or not self.exact):
             return None
         keys = keys or wanted.keys
         count = Count(asked=owned.requests or 0, read=read)
@@ -168,6 +175,7 @@ class StateReader:
             job_id=owned.job.id,
             asked=keys,
             account=how,
+            assumed=assumed,
             outcomes=outcomes if how is Account.READ else None,
             cancelled=owned.phase is Phase.CANCELLED,
             by_us=case.cancelled_by_this_tool(owned),

@@ -77,6 +77,8 @@ class Donor(Struct, frozen=True, kw_only=True):
     asked: bytes
     """`KEY_BYTES` for each request that it was asked, in its order."""
     account: Account
+    assumed: bool = False
+    """Whether what it was asked is not known, so that it may be any wanted request."""
     outcomes: Outcomes | None = None
     """If the account is READ."""
     cancelled: bool = False
@@ -142,11 +144,12 @@ def cover(wanted: bytes, donors: Iterable[Donor], *, cap: int) -> Coverage:
     places = {wanted[at : at + KEY_BYTES]: at // KEY_BYTES for at in range(0, len(wanted), KEY_BYTES)}
     fold = _Fold(len(places), cap)
     for donor in donors:
-        fold.add(donor, [places.get(key) for key in _keys(donor.asked)])
+        fold.add(donor, [places.get(key) for key in split_keys(donor.asked)])
     return fold.coverage()
 
 
-def _keys(asked: bytes) -> Iterable[bytes]:
+def split_keys(asked: bytes) -> Iterable[bytes]:
+    """Return the keys of requests, one by one."""
     return (asked[at : at + KEY_BYTES] for at in range(0, len(asked), KEY_BYTES))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from itertools import accumulate
 from typing import Final, Literal, TypeAlias
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from reconciler.model import Checks
 from reconciler.planning.coverage import ANSWERED_INVALID, ANSWERED_TRUNCATED, WORTH, Coverage, State
+from reconciler.planning.overlap import Overlap
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -70,12 +71,14 @@ class Work(Struct, frozen=True, kw_only=True):
     """Unix seconds: when the last late donor is believed; None if none is late."""
     lost: str = ""
     """Which job had answers that no result shows, because its record is gone; "" if there is none."""
+    overlaps: Mapping[str, Overlap] = {}
+    """What live jobs of other work were asked, by job id, if that is known."""
 
     @property
     def verdict(self) -> Verdict:
         """What the coverage says."""
         found = verdict(self.coverage, self.part)
-        return Verdict.GONE if self.lost and found not in (Verdict.COMPLETE, Verdict.LATE) else found
+        return Verdict.GONE if self.lost and found not in _BEFORE_LOST else found
 
     @property
     def unanswered(self) -> str:
@@ -87,10 +90,12 @@ class Work(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(StrEnum):
-    """What the coverage says about a work of which no job is live. The first that holds applies."""
+    """What the coverage says about a work that is at rest. The first that holds applies."""
 
     COMPLETE = "complete"
     """Every request is answered."""
+    LIVE = "live"
+    """A live job was asked some of the requests, so nothing is submitted before it has ended."""
     LATE = "late"
     """Some results may not be complete yet."""
     GONE = "gone"
@@ -107,6 +112,9 @@ class Verdict(StrEnum):
     """Some requests have no answer, and none of them may be submitted again."""
 
 
+_BEFORE_LOST: Final = (Verdict.COMPLETE, Verdict.LIVE, Verdict.LATE)
+
+
 def verdict(coverage: Coverage, part: NextPart) -> Verdict:
     """Return what the coverage says.
 
@@ -117,6 +125,7 @@ def verdict(coverage: Coverage, part: NextPart) -> Verdict:
     count = coverage.count()
     table = (
         (count[State.ANSWERED] == len(coverage.states), Verdict.COMPLETE),
+        (count[State.LIVE], Verdict.LIVE),
         (count[State.LATE], Verdict.LATE),
         (count[State.GONE], Verdict.GONE),
         (part.places, Verdict.SUBMIT),

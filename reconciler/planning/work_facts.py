@@ -24,8 +24,9 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def donors(self) -> tuple[OwnedJob, ...]:
-        """The ended jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
+        """The jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
 
+        They have ended, or do other work and were asked requests that may be wanted.
         Whole jobs decide if the work is complete by tags and counts, live, unsettled, or not wanted, or if no job has
         an answer.
         """
@@ -40,20 +41,11 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
             return ()
         if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
-        mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
-        jobs = tuple(it for it in mine if it.phase.ended and not it.adopted)
+        mine = (it.phase.ended if it.tags.run_key in self.run_keys else self.lends(it) for it in self.jobs)
+        jobs = tuple(it for it, counts in zip(self.jobs, mine, strict=True) if counts and not it.adopted)
         in_parts = self.spec is not None and self.spec.in_parts
-        return jobs if in_parts or any(it.job.has_answers or it.is_part for it in jobs) else ()
-
-    def _lends(self, owned: OwnedJob) -> bool:
-        """Whether the answers of a job of other work may count."""
-        spec = self.spec
-        return (
-            spec is not None
-            and spec.reuse
-            and owned.tags.recipe == spec.recipe
-            and owned.tags.run_key.rerun == spec.rerun
-        )
+        decide = in_parts or any(it.job.has_answers or it.is_part or not it.phase.ended for it in jobs)
+        return jobs if decide else ()
 
     @cached_property
     def decided_by_request(self) -> bool:

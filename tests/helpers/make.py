@@ -92,7 +92,8 @@ class SpecFacts(TypedDict, total=False):
     timeout_hours: int
     suspend: bool
     retry: Retry
-    on_change: Literal["replace", "finish"]
+    on_change: Literal["auto", "replace", "finish"]
+    reuse: bool
     on_remove: Literal["cancel", "keep"]
     checks: Checks
 
