@@ -21,7 +21,15 @@ from reconciler.model.declared import (
     RunKey,
     SubmittedPart,
 )
-from reconciler.model.inputs import InlineRequests, Input, InputFile, UploadedFile, request_count
+from reconciler.model.inputs import (
+    InlineRequests,
+    Input,
+    InputFile,
+    KnownRequests,
+    RequestChange,
+    UploadedFile,
+    request_count,
+)
 from reconciler.model.jobs import Job, Phase
 from reconciler.model.owned import (
     TAG_PREFIX,
@@ -34,7 +42,6 @@ from reconciler.model.owned import (
     Target,
     Unreadable,
 )
-from reconciler.model.requests import KnownRequests, RequestChange
 
 __all__ = [
     "EVERY_JOB",

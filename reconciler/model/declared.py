@@ -11,9 +11,8 @@ from msgspec import Struct
 
 from reconciler.model import digests
 from reconciler.model.checks import Checks
-from reconciler.model.inputs import Input, InputFile, request_count, upload_of
+from reconciler.model.inputs import Input, InputFile, KnownRequests, request_count, upload_of
 from reconciler.model.jobs import Phase
-from reconciler.model.requests import KnownRequests
 
 
 class RunKey(NamedTuple):
