@@ -53,14 +53,19 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def unsettled(self) -> CreateIntended | None:
-        """A create of the wanted work that may still take effect; None if a job of it runs or has succeeded."""
+        """The last create under the name, or of the wanted work, that may still take effect.
+
+        None if a job of the wanted work runs or has succeeded: then nothing is created in any case.
+        """
         if self.succeeded or self.running:
             return None
-        for key in sorted(self.run_keys):
-            for intent in self.memory.open_by_run_key.get(key, ()):
-                if intent.op not in self.seen_ops and self.now < self.memory.settles_at(intent):
-                    return intent
-        return None
+        memory = self.memory
+        of_work = (it for key in self.run_keys for it in memory.open_by_run_key.get(key, ()))
+        several = (
+            it for it in (*memory.open_by_name.get(self.name, ()), *of_work) if it.op not in self.seen_ops
+        )
+        last = max(several, key=lambda it: (it.at, it.op), default=None)
+        return last if last and self.now < memory.settles_at(last) else None
 
     @cached_property
     def stopping(self) -> bool:
