@@ -23,7 +23,9 @@ import measure
 from measure import Row, Spent, spent
 
 RECONCILER = [sys.executable, "-m", "reconciler"]
-SETTINGS = "project: bench\nlimits: {{late_seconds: 0, requests_per_job: {}, max_workspace_pending: 9000000}}\n"
+SETTINGS = (
+    "project: bench\nlimits: {{late_seconds: 0, requests_per_job: {}, max_workspace_pending: 9000000}}\n"
+)
 SPEC = """\
 name: tickets
 endpoint: /v1/chat/completions
@@ -75,7 +77,9 @@ def edit(file: Path, at: int) -> None:
 def run(root: Path, url: str, *argv: str) -> Spent:
     """Run one command and print what it used."""
     environ = {"MISTRAL_API_KEY": "k"}
-    found = spent([*RECONCILER, *argv, "--log-level", "warning", "--base-url", url], cwd=root, environ=environ)
+    found = spent(
+        [*RECONCILER, *argv, "--log-level", "warning", "--base-url", url], cwd=root, environ=environ
+    )
     shown = " ".join(argv)
     print(f"| {shown} | {found.wall:.1f} | {found.cpu:.1f} | {found.rss:,.0f} |", flush=True)
     return found
