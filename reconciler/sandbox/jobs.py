@@ -13,7 +13,7 @@ from msgspec.structs import asdict, replace
 from werkzeug.wrappers import Request
 
 from reconciler.catalogue import models
-from reconciler.sandbox import contents, failures, http, inputs, lifecycle, results, rows
+from reconciler.sandbox import contents, http, inputs, lifecycle, results, rows
 from reconciler.sandbox.answers import ENDPOINTS
 from reconciler.sandbox.http import Json, gateway_refusal, not_found, refused, unprocessable
 from reconciler.sandbox.rows import JobQuery, JobRow
@@ -87,7 +87,7 @@ def create_job(world: World, request: Request, workspace: str) -> Json:
                 timeout_hours=int(draft.timeout_hours),
                 speed=world.speed,
                 refused=bool(work.errors),
-                stuck=failures.names(work.model, failures.STUCK_MODEL),
+                stuck=(work.model or "").startswith(inputs.STUCK_MODEL),
                 failing=work.failing,
             ),
         )
@@ -185,7 +185,7 @@ def _check_model(world: World, name: str | None, endpoint: str) -> None:
 
     Raises a 400.
     """
-    if failures.names(name, failures.REFUSED_MODEL):
+    if (name or "").startswith(inputs.REFUSED_MODEL):
         raise refused(f"Invalid model: {name}", param="model", code="unknown_model")
     found = None if name is None or world.lenient else models.doubt(name, endpoint, world.day())
     if found is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import answers, failures, http, inputs, jobs, lifecycle
+from reconciler.sandbox import answers, http, inputs, jobs, lifecycle
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 
@@ -17,10 +17,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 @pytest.mark.parametrize(
     "fact",
     [
-        f"`{failures.REFUSED_MODEL}`",
-        f"`{failures.UNKNOWN_MODEL}`",
-        f"`{failures.STUCK_MODEL}`",
-        f"`{failures.FAILING_REQUEST}`",
+        f"`{inputs.REFUSED_MODEL}`",
+        f"`{inputs.UNKNOWN_MODEL}`",
+        f"`{inputs.STUCK_MODEL}`",
+        f"`{inputs.FAILING_REQUEST}`",
         f"`{answers.TEXT}`",
         f"| {lifecycle.VALIDATED_AFTER:g} s |",
         f"| {lifecycle.STARTED_AFTER:g} s + {lifecycle.SECONDS_A_REQUEST * 1000:g} ms a request |",
@@ -28,7 +28,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
         f"{http.MAX_PAGE_SIZE:,}",
         f"`{answers.JSON_TEXT}`",
         f"above {jobs.MAX_INLINE_BYTES / 1e6:g} MB",
-        *(f"| `{form}` | " for form in failures.FORMS),
+        *(f"| `{form}` | " for form in answers.FORMS),
     ],
 )
 def test_the_page_reports_what_the_code_does(fact: str) -> None:
@@ -37,7 +37,7 @@ def test_the_page_reports_what_the_code_does(fact: str) -> None:
 
 def test_the_page_lists_the_forms_in_their_turn() -> None:
     listed = re.findall(r"^\| `(\w+)` \| (?:status|null)", PAGE, re.MULTILINE)
-    assert listed == [*failures.IN_TURN, "noid"]
+    assert listed == [*answers.IN_TURN, "noid"]
 
 
 def test_the_page_reports_how_many_lines_are_named() -> None:

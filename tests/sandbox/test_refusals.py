@@ -119,7 +119,7 @@ def test_a_refused_model_is_refused_by_the_create_call(api: Api) -> None:
 
 
 def test_the_endpoints_are_those_of_the_description() -> None:
-    assert list(ENDPOINTS) == SCHEMAS["components"]["schemas"]["ApiEndpoint"]["enum"]
+    assert sorted(ENDPOINTS) == sorted(SCHEMAS["components"]["schemas"]["ApiEndpoint"]["enum"])
 
 
 texts = st.text(max_size=2) | st.sampled_from(["k" * 32, "k" * 33, "v" * 512, "v" * 513])
