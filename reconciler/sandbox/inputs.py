@@ -21,7 +21,7 @@ STUCK_MODEL = "sandbox-stuck"
 """Prefix of a model whose jobs answer half of their requests and then nothing until their timeout."""
 
 FAILING_REQUEST = "!fail"
-"""Suffix of the `custom_id` of a request that fails. `!fail-429` and so on choose how: see `answers.FORMS`."""
+"""Suffix of the `custom_id` of a request that fails. `!fail-429` and so on choose how: see `results.FORMS`."""
 
 _FAILING = re.compile(rf"{FAILING_REQUEST}(?:-(?P<form>[a-z0-9]+))?$")
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.sandbox import jobs
-from reconciler.sandbox.answers import ENDPOINTS
 from reconciler.sandbox.http import ErrorResponse
+from reconciler.sandbox.results import ENDPOINTS
 
 from .support import NOBODY, SCHEMAS, Api, Clock, jsonl, problem, requests, validator
 
