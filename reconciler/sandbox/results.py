@@ -108,7 +108,7 @@ _ANSWERS: Final = msgspec.json.decode(Path(__file__).with_name("answers.json").r
 ENDPOINTS: Final[Mapping[str, Json]] = {
     endpoint: answer["body"] for answer in _ANSWERS.values() for endpoint in answer["endpoints"]
 }
-"""Every endpoint that accepts batches, with the body of its answers; `_filled` says what texts with `$` stand for."""
+"""Every endpoint that accepts batches, with the body of its answers; `_filled` replaces the texts with `$`."""
 
 
 def _envelope(message: object, kind: str = "invalid_request_error", **more: str) -> Json:
