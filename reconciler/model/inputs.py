@@ -1,7 +1,4 @@
-"""The inputs of a job: local files, files that are already in the workspace, and requests in the spec itself.
-
-And what is known about their requests, compared with those of the job before.
-"""
+"""The inputs of a job: local files, files that are already in the workspace, and requests in the spec itself."""
 
 from __future__ import annotations
 
@@ -101,29 +98,3 @@ def request_count(part: Input) -> int | None:
             return part.count
         case UploadedFile():
             return None
-
-
-class RequestChange(Struct, frozen=True, kw_only=True):
-    """How the requests of a work differ from those of the job before."""
-
-    before: int
-    """Requests of the job before."""
-    after: int
-    """Requests of the new work."""
-    added: int
-    """Requests with a new custom_id."""
-    removed: int
-    """Requests whose custom_id is gone."""
-    changed: int
-    """Requests with the same custom_id and another body."""
-
-
-class KnownRequests(Struct, frozen=True, kw_only=True):
-    """What is known about the requests of a work."""
-
-    digest: str = ""
-    """Digest of the sorted request keys; "" if an input is not on this machine, or was not read."""
-    job_id: str = ""
-    """The job before that the requests were compared with."""
-    change: RequestChange | None = None
-    """None if they could not be compared."""
