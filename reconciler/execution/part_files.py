@@ -33,10 +33,8 @@ def cut(inputs: Sequence[Input], part: NextPart, *, root: Path, folder: Path) ->
         root: the project root, to which the inputs are relative.
         folder: receives the files, named by their digests.
 
-    Raises:
-        InputChangedError: a file is not the one that was planned.
-        ReconcilerError: a file cannot be read, or the work has an input that is not in this clone.
-        OSError: a file cannot be written.
+    Raises `InputChangedError` if a file is not the one that was planned; `ReconcilerError` if a file cannot be read, or
+    the work has an input that is not in this clone; `OSError` if a file cannot be written.
     """
     chosen = set(part.places)
     found: list[Input] = []

@@ -31,8 +31,7 @@ class FileLedger:
     def read(self) -> Iterator[Line]:
         """Yield every complete line, the oldest first; none if there is no ledger.
 
-        Raises:
-            LedgerError: the file cannot be read.
+        Raises `LedgerError` if the file cannot be read.
         """
         return chain.from_iterable(map(decode_block, self._blocks()))
 
@@ -71,8 +70,7 @@ class FileLedger:
     def append(self, *lines: Line) -> None:
         """Record lines durably, in one write.
 
-        Raises:
-            LedgerError: the disk is full or read-only, or the file cannot be written.
+        Raises `LedgerError` if the disk is full or read-only, or the file cannot be written.
         """
         if not lines:
             return

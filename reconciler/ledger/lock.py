@@ -22,10 +22,8 @@ class LockHeldError(LedgerError):
 def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
     """Hold the lock of the target's folder for as long as the block runs.
 
-    `holder` describes this process, for other processes to show.
-
-    Raises:
-        LedgerError: another process holds it, or the folder cannot be written.
+    `holder` describes this process, for other processes to show. Raises `LedgerError` if another process holds it, or
+    the folder cannot be written.
     """
     path = folder / NAME
     try:

@@ -35,11 +35,8 @@ Values = Mapping[str, Any]
 def write_table(path: Path, form: str, columns: Sequence[Column], rows: Iterable[Values]) -> int:
     """Write a table in one of `FORMATS`, completely or not at all, and return the number of rows.
 
-    A file that exists is replaced.
-
-    Raises:
-        ReconcilerError: Parquet needs a package that is not installed.
-        OSError: the file cannot be written.
+    A file that exists is replaced. Raises `ReconcilerError` if Parquet needs a package that is not installed, and
+    `OSError` if the file cannot be written.
     """
     part = path.with_name(f".{path.name}.part")
     try:

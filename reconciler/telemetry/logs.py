@@ -47,8 +47,7 @@ class LogSink:
         stream: the stream to write to; None for stderr.
         check: called with each event; tests compare it with the catalogue.
 
-    Raises:
-        ReconcilerError: the file cannot be opened.
+    Raises `ReconcilerError` if the file cannot be opened.
     """
 
     def __init__(

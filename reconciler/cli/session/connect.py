@@ -23,11 +23,7 @@ from reconciler.specs.project import STATE, Project
 
 
 def key(common: Common, env: Environment, project: Project, target: Target) -> ApiKey:
-    """Return the key for the target.
-
-    Raises:
-        ReconcilerError: there is no key.
-    """
+    """Return the key for the target. Raises `ReconcilerError` if there is no key."""
     if target.sandbox:
         from reconciler.sandbox import BUILT_IN_KEY
 
@@ -47,9 +43,8 @@ def sandbox_db(project: Project) -> Path:
 def transport(env: Environment, project: Project, target: Target, stack: ExitStack) -> Transport:
     """Return the transport of requests: the network, or the embedded sandbox, which `stack` closes.
 
-    Raises:
-        ReconcilerError: the base URL cannot be used, or the sandbox is not installed.
-        UsageError: the sandbox's speed is not a positive number.
+    Raises `ReconcilerError` if the base URL cannot be used, or the sandbox is not installed; `UsageError` if the
+    sandbox's speed is not a positive number.
     """
     if not target.sandbox:
         limits = project.settings.limits
@@ -66,11 +61,7 @@ def transport(env: Environment, project: Project, target: Target, stack: ExitSta
 
 @contextmanager
 def sandbox_installed() -> Iterator[None]:
-    """Import the sandbox within this.
-
-    Raises:
-        ReconcilerError: a package that it needs is not installed.
-    """
+    """Import the sandbox within this. Raises `ReconcilerError` if a package that it needs is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -83,8 +74,7 @@ def sandbox_installed() -> Iterator[None]:
 def sandbox_speed(env: Environment) -> float:
     """Return the speed of the embedded sandbox relative to real time.
 
-    Raises:
-        UsageError: RECONCILER_SANDBOX_SPEED is not a positive number.
+    Raises `UsageError` if RECONCILER_SANDBOX_SPEED is not a positive number.
     """
     text = env.environ.get("RECONCILER_SANDBOX_SPEED", "1")
     try:

@@ -17,10 +17,7 @@ def key_from_command(environ: Mapping[str, str], top: Path, *, timeout_seconds: 
 
     No shell runs it. It gets the environment without this tool's own variables, and no input. It runs in the root
     folder of the system, so that it reads no file of the checkout. No program in `top`, the folder of the project or
-    its repository, is run.
-
-    Raises:
-        ApiKeyError: the command cannot be run, fails, or does not end in time.
+    its repository, is run. Raises `ApiKeyError` if the command cannot be run, fails, or does not end in time.
     """
     folders = git_process.search_path(top)
     try:

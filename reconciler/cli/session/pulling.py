@@ -91,8 +91,7 @@ def own_and_adopted(run: RunContext[Reader], specs: Sequence[JobSpec]) -> Sequen
 def chosen(owned: Sequence[OwnedJob], specs: Sequence[JobSpec], names: Sequence[str]) -> list[OwnedJob]:
     """Return the jobs whose former or current name was asked for, sorted by name and age.
 
-    Raises:
-        UsageError: no job has such a name.
+    Raises `UsageError` if no job has such a name.
     """
     now: dict[RunKey, set[str]] = defaultdict(set)
     for spec in specs:

@@ -147,8 +147,7 @@ def open_run(
 def log_level(common: Common, env: Environment) -> str:
     """Return the minimum level of events on stderr: `warning`, so that a job of cron reports only what went wrong.
 
-    Raises:
-        UsageError: RECONCILER_LOG_LEVEL is not a level.
+    Raises `UsageError` if RECONCILER_LOG_LEVEL is not a level.
     """
     level = common.log_level or env.environ.get("RECONCILER_LOG_LEVEL", "").strip().lower() or "warning"
     if level not in LEVELS:
@@ -164,11 +163,7 @@ writing: Final = partial(open_run, Writer)
 
 @contextmanager
 def locked(run: RunContext[ApiT]) -> Iterator[None]:
-    """Hold the target's lock.
-
-    Raises:
-        LockHeldError: another process on this host writes to the same target.
-    """
+    """Hold the target's lock. Raises `LockHeldError` if another process on this host writes to the same target."""
     holder = f"run {run.env.run_id} on {run.env.name}"
     with lock.hold_lock(run.folder, holder=holder):
         yield
