@@ -323,6 +323,7 @@ def test_an_attempt_more_changes_the_number_alone(tmp_path: Path, text: str, aft
     assert "max_attempts" in text.splitlines()[change.line - 1]
 
 
+JSON = '"endpoint": "/v1/chat/completions", "model": "m", "input_files": ["one.jsonl"]'
 MORE = {
     "a spec without it": (f"name: a # who\n{REST}", f"name: a # who\nretry: {{max_attempts: N}}\n{REST}"),
     "a mapping without it": (
@@ -334,9 +335,8 @@ MORE = {
         f"name: a\n{REST}retry: {{max_attempts: N, on: [FAILED]}}\n",
     ),
     "JSON stays JSON": (
-        '{"name": "a", "endpoint": "/v1/chat/completions", "model": "m", "input_files": ["one.jsonl"]}\n',
-        '{"name": "a", "retry": {"max_attempts": N}, "endpoint": "/v1/chat/completions", "model": "m", '
-        '"input_files": ["one.jsonl"]}\n',
+        f'{{"name": "a", {JSON}}}',
+        f'{{"name": "a", "retry": {{"max_attempts": N}}, {JSON}}}',
     ),
 }
 
