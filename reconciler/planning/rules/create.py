@@ -110,7 +110,7 @@ def part(case: Case, about: tuple[JobSpec, NextPart]) -> Actions:
     if case.of_run_key:
         reason, changed = Reason.RETRY if part.kind == "retry" else Reason.PART, ()
     known = (*(it.tags.attempt for it in case.of_run_key), *(it.attempt for it in case.remembered))
-    whole = len(part.places) == part.of and not part.at_most and not spec.canary
+    whole = len(part.places) == part.of and not part.at_most and not spec.in_parts
     return (
         Create(
             spec=spec,
