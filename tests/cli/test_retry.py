@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 
 from tests.cli.stage import Stage
-from tests.cli.test_requests import STUCK, TIMEOUT, apply, asked
+from tests.cli.test_requests import STUCK, TIMEOUT, apply
+from tests.helpers.requests_of import asked
 
 
 def held_after_a_person(stage: Stage, *, after: float = 60) -> None:
