@@ -238,7 +238,7 @@ def test_only_one_module_makes_excerpts_and_the_command_line_says_of_which_files
     assert sources == {
         "specs/from_jobs.py",  # text that is written, not read
         "specs/load.py",  # no text: problems of a file that cannot be read
-        "specs/rerun.py",  # as the first
+        "specs/field_edit.py",  # as the first
     }
 
 
