@@ -73,14 +73,15 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
         return next((owned for owned in stay if self.original_of(owned) is None), None)
 
     @cached_property
-    def stops_first(self) -> OwnedJob | None:
-        """The job of other work that is cancelled before anything is created, because its answers may count.
+    def ends_first(self) -> OwnedJob | None:
+        """The live job of other work that has to end before anything is created.
 
-        Only if no job is waited for.
+        It is waited for, or it is being cancelled, or will be, and its answers may count.
         """
         live = self.phase(Phase.ACTIVE, Phase.STOPPING)
         found = ((it, self.overlap(it)) for it in live if it.tags.run_key not in self.run_keys)
-        return next((it for it, overlap in found if overlap is None or overlap.open), None)
+        stops = next((it for it, overlap in found if overlap is None or overlap.open), None)
+        return self.waited_for or stops
 
     @cached_property
     def untouchable(self) -> bool:

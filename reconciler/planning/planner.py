@@ -56,7 +56,6 @@ HELD: Final = (
 CREATED: Final = (
     create.checkout_behind,
     create.waiting,
-    create.replacing,
     create.perhaps_submitted,
     create.restored,
     create.retry,

@@ -64,7 +64,6 @@ class Standing(StrEnum):
     # The wanted work is to be created, and something is in the way.
     CHECKOUT_BEHIND = "checkout_behind", Readiness.PENDING
     WAITING = "waiting", Readiness.RUNNING
-    REPLACING = "replacing", Readiness.RUNNING
     PERHAPS_SUBMITTED = "perhaps_submitted", Readiness.ATTENTION
     NO_ROOM = "no_room", Readiness.PENDING
     HELD_BACK = "held_back", Readiness.PENDING
@@ -76,7 +75,5 @@ class Standing(StrEnum):
     NOT_SUBMITTED = "not_submitted", Readiness.PENDING
 
 
-WAITS: Final = frozenset(
-    {Standing.NO_ROOM, Standing.WAITING, Standing.REPLACING, Standing.STOPPING, Standing.UNSETTLED}
-)
+WAITS: Final = frozenset({Standing.NO_ROOM, Standing.WAITING, Standing.STOPPING, Standing.UNSETTLED})
 """Standings that pass by themselves. Agreement to such a plan includes what follows."""

@@ -19,7 +19,7 @@ from reconciler.plans.settings_document import SettingsDoc
 from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
 
-Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "attention"]
+Verb: TypeAlias = Literal["create", "replace", "cancel", "wait", "hold", "attention"]
 
 REASON_WORDS: Final = {
     "removed": "no longer declared",
@@ -112,8 +112,9 @@ def row(decision: DecisionDoc) -> Row | None:
         why += _create(create)
     if not creates:
         why += dict.fromkeys(reason_words(cancel.reason) for cancel in cancels)
+    waits = bool(holds) and not cancels and all(hold.reason == "waiting" for hold in holds)
     for hold in holds:
-        why += _hold(hold)
+        why += _hold(hold)[waits:]  # the verb says that it waits
         now += [job(hold.job)] if hold.job and hold.reason == "held_back" else []
     if not (creates or cancels or holds):
         for keep in (keep for keep in keeps if keep.attention):
@@ -123,6 +124,7 @@ def row(decision: DecisionDoc) -> Row | None:
         "replace" if creates and cancels
         else "create" if creates
         else "cancel" if cancels
+        else "wait" if waits
         else "hold" if holds
         else "attention"
     )  # fmt: skip

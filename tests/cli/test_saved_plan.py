@@ -152,7 +152,7 @@ def test_input_that_changed_after_saving_makes_it_stale_and_nothing_is_written(
         ),
         ({"checks": {"failed": 1}}, "checks.failed was 0.0, now 1.0"),
         ({"on_remove": "keep"}, "on_remove was cancel, now keep"),
-        ({"on_change": "finish"}, "on_change was replace, now finish"),
+        ({"on_change": "finish"}, "on_change was auto, now finish"),
         ({"model": "mistral-large-latest"}, "model was mistral-small-latest, now mistral-large-latest"),
         ({"model": None, "agent_id": "ag_1"}, "model was mistral-small-latest, now none; agent_id was none"),
     ],

@@ -581,7 +581,7 @@ ON_CHANGE = {
         specs=(REUSING,),
         jobs=(job(OLD),),
         works={"a": work("axyz", asked("j1", "abcd"))},
-        expected={"a": ("hold j1 stopping", "cancel j1 superseded")},
+        expected={"a": ("hold j1 waiting", "cancel j1 superseded")},
     ),
     "a job of which nothing is wanted is replaced, and the new one is created first": Row(
         specs=(REUSING,),
@@ -608,12 +608,12 @@ ON_CHANGE = {
         specs=(replace(REUSING, on_change="replace"),),
         jobs=(job(OLD),),
         works={"a": work("abcd", asked("j1", "abc"))},
-        expected={"a": ("hold j1 stopping", "cancel j1 superseded")},
+        expected={"a": ("hold j1 waiting", "cancel j1 superseded")},
     ),
     "with replace a job of which it is not known what it was asked stops before anything is created": Row(
         specs=(replace(REUSING, on_change="replace"),),
         jobs=(job(OLD),),
-        expected={"a": ("hold j1 stopping", "cancel j1 superseded")},
+        expected={"a": ("hold j1 waiting", "cancel j1 superseded")},
     ),
     "with finish a job of which nothing is wanted ends first": Row(
         specs=(replace(REUSING, on_change="finish"),),
@@ -625,7 +625,7 @@ ON_CHANGE = {
         specs=(REUSING,),
         jobs=(job(OLD, "j1", STOPPING),),
         works={"a": work("abcd", asked("j1", "abc"))},
-        expected={"a": ("hold j1 stopping",)},
+        expected={"a": ("hold j1 waiting",)},
     ),
     "a job that is stopping and was asked nothing that is wanted hinders nothing": Row(
         specs=(REUSING,),
@@ -655,7 +655,7 @@ ON_CHANGE = {
         specs=(replace(REUSING, on_change="finish"),),
         jobs=(job(OLD, "j0", SUCCEEDED, age=700), job(OLD)),
         works={"a": work("abc", donor("j0", letters(ab="", c="missing")), asked("j1", "abc"))},
-        expected={"a": ("hold j1 stopping", "cancel j1 duplicate")},
+        expected={"a": ("hold j1 waiting", "cancel j1 duplicate")},
     ),
     "nothing is submitted while a job that is asked it runs, not even what failed before": Row(
         specs=(replace(REUSING, retry=retrying(3)),),

@@ -217,7 +217,7 @@ def _settled(world: World, plan: Plan) -> World:
     replaced, the next apply creates its replacement.
     """
     shares = len({it.run_key for it in world.specs}) < len(world.specs)
-    replaces = any(it.standing is Standing.REPLACING for it in plan.decisions)
+    replaces = any(it.standing is Standing.WAITING and it.of(Cancel) for it in plan.decisions)
     event(f"a job stops first: {replaces}")
     for _ in range(shares + replaces):
         world = after(world, world.plan())

@@ -98,7 +98,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         24,
     )
     assert (found.rerun, found.suspend, found.retry) == ("", False, Retry(max_attempts=1))
-    assert (found.on_change, found.on_remove, found.checks) == ("replace", "cancel", Checks())
+    assert (found.on_change, found.on_remove, found.checks) == ("auto", "cancel", Checks())
 
 
 @pytest.mark.parametrize("rerun", [None, "", "~", "null", '""'])

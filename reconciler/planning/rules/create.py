@@ -13,11 +13,7 @@ from reconciler.planning.standing import Standing
 
 def free(case: Case) -> bool:
     """Whether nothing is in the way of a create."""
-    return _no_job_ends_first(case) and case.of_any_name is None
-
-
-def _no_job_ends_first(case: Case) -> bool:
-    return case.newer_checkout is None and case.waited_for is None and case.stops_first is None
+    return case.newer_checkout is None and case.ends_first is None and case.of_any_name is None
 
 
 @rule_about(
@@ -36,48 +32,32 @@ def checkout_behind(case: Case, last: OwnedJob) -> Actions:
 
 @rule_about(
     Standing.WAITING,
-    "the work is to be created, and a live job of other work has to end first",
+    "the work is to be created, and a live job of other work has to end first: by itself, or because it is being "
+    "cancelled, or will be, and was asked requests that are wanted and have no answer, or it is not known which",
     "Hold `waiting`",
-    found=lambda case: case.waited_for if case.wants_more and case.newer_checkout is None else None,
+    found=lambda case: case.ends_first if case.wants_more and case.newer_checkout is None else None,
 )
 def waiting(case: Case, before: OwnedJob) -> Actions:
-    """A rerun, and by `on_change` new work, starts after the job before it."""
-    detail = _overlap(case, before) or f"for job {before.job.short_id} to end"
+    """A rerun starts after the job before it, and changed work after a job whose answers may count."""
+    short_id, overlap, work = before.job.short_id, case.overlap(before), case.work
+    detail = f"for job {short_id} to end"
+    if overlap and overlap.wanted and work:
+        stops = case.waited_for is None
+        more = len(work.part.places) + (overlap.open if stops else 0)
+        then = f" · then submits {'at most ' if stops else ''}{more:,}" if more else ""
+        detail = f"{short_id} {overlap.words}{then}"
     return (Hold(job=before.job, reason=Reason.WAITING, detail=detail),)
-
-
-@rule_about(
-    Standing.REPLACING,
-    "the work is to be created, no live job has to end by itself first, and a live job of other work that is or will "
-    "be cancelled was asked requests that are wanted and have no answer, or it is not known what it was asked",
-    "Hold `stopping`: what that job has answered is not submitted again",
-    found=lambda case: (
-        case.stops_first
-        if case.wants_more and case.newer_checkout is None and case.waited_for is None
-        else None
-    ),
-)
-def replacing(case: Case, before: OwnedJob) -> Actions:
-    """What is left is submitted once the job has stopped, and its answers are read."""
-    detail = _overlap(case, before, stops=True) or f"job {before.job.short_id} has to stop first"
-    return (Hold(job=before.job, reason=Reason.STOPPING, detail=detail),)
-
-
-def _overlap(case: Case, before: OwnedJob, *, stops: bool = False) -> str:
-    """Return how much of what a live job was asked is wanted, and what is submitted after it; "" if unknown."""
-    overlap, work = case.overlap(before), case.work
-    if overlap is None or work is None or not overlap.wanted:
-        return ""
-    more = len(work.part.places) + (overlap.open if stops else 0)
-    then = f"then submits {'at most ' if stops else ''}{more:,}" if more else ""
-    return " · ".join(filter(None, [f"{before.job.short_id} {overlap.words}", then]))
 
 
 @rule_about(
     Standing.PERHAPS_SUBMITTED,
     "the work is to be created, nothing else is in the way, and the list has a job of which nothing shows whose it is",
     "Hold `unreadable` (attention): it may be the job of this work",
-    found=lambda case: case.of_any_name if case.to_create and _no_job_ends_first(case) else None,
+    found=lambda case: (
+        case.of_any_name
+        if case.to_create and case.newer_checkout is None and case.ends_first is None
+        else None
+    ),
 )
 def perhaps_submitted(case: Case, lost: Unreadable) -> Actions:
     """Nothing is created while a job in the list may be the one that is to be created."""
