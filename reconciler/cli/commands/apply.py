@@ -64,8 +64,9 @@ def apply(
     `retry.max_attempts` or more requests in all. Everything else is held, and the exit code is 3.
 
     With --wait, later rounds submit only the attempts that `retry` asks for, the rest of a canary, and the jobs of this
-    plan that the quota held, under the same guards; with a saved plan, only what continues its creates. Exit with 0 only if every job has
-    succeeded and passed its `checks`; with 6 if anything needs attention or another apply, or on --timeout.
+    plan that the quota held, under the same guards; with a saved plan, only what continues its creates. Exit with 0
+    only if every job has succeeded and passed its `checks`; with 6 if anything needs attention or another apply, or on
+    --timeout.
     """
     from reconciler.cli.commands.show import read_plan
     from reconciler.cli.output.plan_output import reporting_errors
