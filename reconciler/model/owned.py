@@ -19,6 +19,8 @@ class Source(Struct, frozen=True, kw_only=True, gc=False):
     """Who created a job, and from where. Empty parts are unknown."""
 
     commit: str = ""
+    root: str = ""
+    """The folder of the settings file in the repository, as `tags.root_of` writes it; "" for the repository's root."""
     dirty: bool = False
     """True if the work tree differed from the commit."""
     branch: str = ""
@@ -26,8 +28,6 @@ class Source(Struct, frozen=True, kw_only=True, gc=False):
     repository: str = ""
     """Host and path: `github.com/acme/shop`."""
     run_url: str = ""
-    root: str = ""
-    """The folder of the settings file in the repository, as `tags.root_of` writes it; "" for the repository's root."""
     pull: str = ""
     """The number of the pull request."""
     plan: str = ""

@@ -18,7 +18,7 @@ import msgspec
 
 from reconciler import file_access
 from reconciler.errors import ReconcilerError
-from reconciler.tables.columns import BOOLEAN, INTEGER, JSON, NUMBER, TEXT, Column
+from reconciler.tables.rows import BOOLEAN, INTEGER, JSON, NUMBER, TEXT, Column
 from reconciler.text.sanitize import without_formula
 
 CSV: Final = "csv"

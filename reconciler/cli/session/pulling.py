@@ -15,7 +15,7 @@ from reconciler.cli.session.session import locked
 from reconciler.context import RunContext
 from reconciler.documents.reports import DeletedFile
 from reconciler.errors import ReconcilerError, UsageError
-from reconciler.ledger.lock import LockHeldError
+from reconciler.ledger.file import LockHeldError
 from reconciler.model import JobSpec, OwnedJob, RunKey, UploadedFile
 from reconciler.outputs.place import local_folder
 from reconciler.outputs.retention import KeptError, Retention

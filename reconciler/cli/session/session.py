@@ -23,12 +23,11 @@ from reconciler.cli.session.target import local_ledger, open_project, shared_led
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment, Ledger
 from reconciler.errors import UsageError
-from reconciler.ledger import lock
+from reconciler.ledger.file import hold_lock
 from reconciler.ledger.replicated import ReplicatedLedger
 from reconciler.settings import ApplyFrom
 from reconciler.specs.project import STATE, make_own
-from reconciler.telemetry.events import LEVELS
-from reconciler.telemetry.logs import LogSink
+from reconciler.telemetry.logs import LEVELS, LogSink
 from reconciler.vcs import provenance
 
 
@@ -165,5 +164,5 @@ writing: Final = partial(open_run, Writer)
 def locked(run: RunContext[ApiT]) -> Iterator[None]:
     """Hold the target's lock. Raises `LockHeldError` if another process on this host writes to the same target."""
     holder = f"run {run.env.run_id} on {run.env.name}"
-    with lock.hold_lock(run.folder, holder=holder):
+    with hold_lock(run.folder, holder=holder):
         yield
