@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.cli.stage import Result, Stage
-from tests.cli.test_requests import apply, asked, canary
+from tests.cli.test_requests import apply, canary
+from tests.helpers.requests_of import asked
 
 REVIEWED = "retry: {max_attempts: 2}\n"
 
