@@ -45,7 +45,9 @@ def read_order(spec: JobSpec, root: Path, limits: Limits) -> AskedIndex | None:
         OSError: a file cannot be read.
     """
     contents = contents_of(spec, root)
-    return contents and asked.read_order(contents, model=spec.model, longest=limits.line_bytes)
+    if contents is None:
+        return None
+    return asked.read_order(contents, model=spec.model, longest=limits.line_bytes)
 
 
 def contents_of(spec: JobSpec, root: Path) -> list[Path | bytes] | None:
