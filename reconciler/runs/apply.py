@@ -17,8 +17,8 @@ from reconciler.api.client import Writer
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
 from reconciler.execution import records
+from reconciler.execution.after_create import own_duplicates, until_listed
 from reconciler.execution.apply import Applier
-from reconciler.execution.duplicates import own_duplicates, until_listed
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, RunKey
@@ -108,8 +108,8 @@ def plan_and_apply(
         agreed: the plans that were agreed to, the oldest first, if the run does nothing else.
         approval: what a later round of the same run may do. Nothing else is done.
 
-    Raises `StalePlanError` if a saved action no longer holds; `LedgerError` if the ledger cannot be read or written, and
-    nothing was created; `ApiError` if the API could not be read.
+    Raises `StalePlanError` if a saved action no longer holds; `LedgerError` if the ledger cannot be read or written,
+    and nothing was created; `ApiError` if the API could not be read.
     """
     approved = False
     first: PlanDoc | None = None
