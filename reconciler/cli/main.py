@@ -70,11 +70,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command by its name.
-
-        Raises:
-            UsageError: there is no such command; suggests a similar name.
-        """
+        """Find the command by its name. Raises `UsageError` if there is none, and suggests a similar name."""
         if args[0] not in COMMANDS:
             from difflib import get_close_matches
 

@@ -69,7 +69,7 @@ class StateReader:
         found = {}
         for case, jobs in needing:
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            if case.spec is not None and (any(summaries.values()) or case.spec.canary or case.spec.reuse):
+            if case.spec is not None and (any(summaries.values()) or case.spec.in_parts or case.spec.reuse):
                 wanted = read_wanted(case.spec, self.root, self.limits)
                 if wanted is not None:
                     found[case.name] = self._work(case, case.spec, wanted, summaries, there)
@@ -108,7 +108,7 @@ class StateReader:
         late = [
             ended_at(it) + self.late_seconds for it, donor in pairs if donor and donor.account is Account.LATE
         ]
-        part = next_part(coverage, rules, wanted.sizes)
+        part = next_part(coverage, rules, wanted)
         lost = _lost(case, coverage)
         return Work(coverage=coverage, part=part, late_until=max(late, default=None), lost=lost)
 

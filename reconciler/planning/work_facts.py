@@ -53,14 +53,19 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def unsettled(self) -> CreateIntended | None:
-        """A create of the wanted work that may still take effect; None if a job of it runs or has succeeded."""
+        """The last create under the name, or of the wanted work, that may still take effect.
+
+        None if a job of the wanted work runs or has succeeded: then nothing is created in any case.
+        """
         if self.succeeded or self.running:
             return None
-        for key in sorted(self.run_keys):
-            for intent in self.memory.open_by_run_key.get(key, ()):
-                if intent.op not in self.seen_ops and self.now < self.memory.settles_at(intent):
-                    return intent
-        return None
+        memory = self.memory
+        of_work = (it for key in self.run_keys for it in memory.open_by_run_key.get(key, ()))
+        several = (
+            it for it in (*memory.open_by_name.get(self.name, ()), *of_work) if it.op not in self.seen_ops
+        )
+        last = max(several, key=lambda it: (it.at, it.op), default=None)
+        return last if last and self.now < memory.settles_at(last) else None
 
     @cached_property
     def stopping(self) -> bool:
@@ -99,8 +104,8 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
             return ()
         mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
         jobs = tuple(it for it in mine if it.phase.ended and not it.adopted)
-        canary = self.spec is not None and self.spec.canary > 0
-        return jobs if canary or any(it.job.has_answers or it.is_part for it in jobs) else ()
+        in_parts = self.spec is not None and self.spec.in_parts
+        return jobs if in_parts or any(it.job.has_answers or it.is_part for it in jobs) else ()
 
     def _lends(self, owned: OwnedJob) -> bool:
         """Whether the answers of a job of other work may count."""
@@ -114,10 +119,10 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def decided_by_request(self) -> bool:
-        """Whether the state of each request decides: of work with a canary that was never submitted, too."""
-        canary = self.spec is not None and self.spec.canary > 0
+        """Whether the state of each request decides: of work in parts that was never submitted, too."""
+        in_parts = self.spec is not None and self.spec.in_parts
         free = self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
-        return bool(self.donors) or (canary and free and not self.of_run_key)
+        return bool(self.donors) or (in_parts and free and not self.of_run_key)
 
 
 def rank(owned: OwnedJob) -> tuple[int, int, str]:

@@ -114,8 +114,7 @@ def lines(inputs: Sequence[Path | bytes], longest: int, heartbeat: Callable[[], 
         longest: maximum bytes of a line.
         heartbeat: called regularly; raises to stop.
 
-    Raises:
-        OSError: a file cannot be read.
+    Raises `OSError` if a file cannot be read.
     """
     for part in inputs:
         stream: BinaryIO

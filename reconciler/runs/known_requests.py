@@ -18,8 +18,7 @@ from reconciler.outputs.place import open_place
 from reconciler.planning import same_requests
 from reconciler.planning.actions import Create
 from reconciler.requests import asked
-from reconciler.requests.compare import compare
-from reconciler.requests.keys import digest_of
+from reconciler.requests.keys import compare, digest_of
 
 MAX_BYTES: Final = 250_000_000
 """Bytes of input files that one plan compares with the jobs before; they take some ten seconds."""

@@ -582,8 +582,36 @@ SETTLING = {
         memory=memory(intended(A, "00000009")),
         expected={"a": ("keep j1 succeeded",)},
     ),
-    "an unsettled create of other work is no matter": Row(
-        memory=memory(intended(OLD, "00000009")), expected={"a": ("create new 1",)}
+    "an unsettled create of other work holds the name": Row(
+        memory=memory(intended(OLD, "00000009", at=NOW - 59)), expected={"a": ("hold - unsettled",)}
+    ),
+    "an unsettled create of another rerun holds the name": Row(
+        specs=(spec("a", rerun="2"),),
+        jobs=(job(A, "j1", SUCCEEDED),),
+        memory=memory(intended(spec("a", rerun="1"), "00000009")),
+        expected={"a": ("hold - unsettled",)},
+    ),
+    "of two creates of one name the last to settle counts": Row(
+        memory=memory(intended(OLD, "00000008", at=NOW - 59), intended(A, "00000009", at=NOW - 70)),
+        expected={"a": ("hold - unsettled",)},
+    ),
+    "a create of other work that has settled without a job holds nothing": Row(
+        memory=memory(intended(OLD, "00000009", at=NOW - 60)), expected={"a": ("create new 1",)}
+    ),
+    "a lost create of other work that shows in the list is decided as other work": Row(
+        jobs=(job(OLD, "j1", op="00000009"),),
+        memory=memory(intended(OLD, "00000009")),
+        expected={"a": ("create changed 1", "cancel j1 superseded")},
+    ),
+    "an unsettled create of other work keeps what is not to be created": Row(
+        jobs=(job(A, "j1", SUCCEEDED),),
+        memory=memory(intended(OLD, "00000009")),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "an unsettled create of another name holds nothing": Row(
+        specs=(A, B),
+        memory=memory(intended(B, "00000009")),
+        expected={"a": ("create new 1",), "b": ("hold - unsettled",)},
     ),
     "an unsettled create follows its work to another name": Row(
         specs=(spec("b"),), memory=memory(intended(A, "00000009")), expected={"b": ("hold - unsettled",)}

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.model import RequestChange
 from reconciler.requests import asked
-from reconciler.requests.compare import compare
-from reconciler.requests.keys import digest_of
+from reconciler.requests.keys import compare, digest_of
 
 
 def key(body: str) -> bytes:
