@@ -67,6 +67,10 @@ class ResultFile:
         """Whether the API hands it out."""
         return self.named(when) and self.there_from <= when < self.gone_from
 
+    def readable_since(self, looked: float, now: float) -> bool:
+        """Whether the API has handed it out from one moment to another."""
+        return self.readable(looked) and now < self.gone_from
+
 
 @dataclass(eq=False)
 class AskedJob:
@@ -91,6 +95,8 @@ class AskedJob:
     files: dict[str, ResultFile] = field(default_factory=dict)
     counts_from: float = NEVER
     """Until then the counters are 0."""
+    ran: bool = True
+    """False if it failed before its first request was processed."""
     stopped_by: str = ""
     """Whose cancel took effect: `person`, `tool`, or nobody's."""
     deleted_at: float = NEVER
@@ -109,6 +115,11 @@ class AskedJob:
     def cap(self) -> int:
         """How often a request might fail when it was created."""
         return int(self.tags.get("cap", 1))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was asked all of its work."""
+        return "of" not in self.tags
 
     @property
     def age(self) -> tuple[int, str]:
@@ -139,6 +150,7 @@ class AskedJob:
             output_file=names.get(OUTPUT),
             error_file=names.get(ERRORS),
             created_at=int(START + self.at),
+            started_at=int(START + self.at) if self.ran else None,
             completed_at=int(START + self.ended) if self.over else None,
             total_requests=len(self.asked),
             completed_requests=len(kinds),

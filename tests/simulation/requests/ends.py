@@ -28,7 +28,9 @@ def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str
         return
     for row in rows:
         asked = wanted[row["custom_id"]]
-        gave = [job for job in world.api.jobs.values() if job.recipe == spec.recipe and asked in job.answers()]
+        gave = [
+            job for job in world.api.jobs.values() if job.recipe == spec.recipe and asked in job.answers()
+        ]
         if row["ok"] and row["job"] not in {job.id for job in gave}:
             yield f"{asked.custom_id} has the answer of {row['job'][:8]}, which gave none to it"
         if not row["ok"] and any(place.holds(job) for job in gave):

@@ -25,9 +25,9 @@ from reconciler.workspace.recall import recall
 from tests.simulation.history import History
 from tests.simulation.requests.api import ANSWER, AskedJob
 from tests.simulation.requests.door import Trouble
-from tests.simulation.requests.specs import NAME, Spec, edited, first
 from tests.simulation.requests.ends import complete_stays_complete
 from tests.simulation.requests.lags import Climate, Lags
+from tests.simulation.requests.specs import NAME, Spec, edited, first
 from tests.simulation.requests.world import SETTLE, Run, Runner, World
 from tests.simulation.setups import ALONE, HOST, REF, Setup
 
@@ -106,6 +106,7 @@ class Story:
         )
         self.dice = self.world.dice("story")
         self.specs = [first(self.world.dice("specs"))]
+        self.cap_in_peace = 0
 
     @property
     def spec(self) -> Spec:
@@ -208,8 +209,6 @@ class Story:
         world = self.world
         if any(not it.over for it in world.api.jobs.values()) and self.spec.on_change != "finish":
             return
-        if any(world.baton.now < it + 400.0 for it in world.sent):
-            return
         self.declare(edited(self.spec, self.specs[:-1], self.dice))
 
     def _expire(self) -> None:
@@ -234,6 +233,7 @@ class Story:
         for runner in world.runners:
             runner.place.come_back()
         self.declare(changed(self.spec, suspend=False))
+        self.cap_in_peace = self.spec.cap + 2
         world.baton.sleep(DAY)
         runner = world.runners[0]
         for _ in range(ROUNDS):
@@ -249,6 +249,9 @@ class Story:
                 continue
             holds, keeps = decision.of(Hold), decision.of(Keep)
             if any(it.reason is Reason.SUCCEEDED for it in keeps) and not holds:
+                if any(it.attention for it in keeps):
+                    self._retry_everything()
+                    continue
                 self._see_that_all_is_answered(runner)
                 return
             for hold in holds:
@@ -260,15 +263,20 @@ class Story:
     def _take_the_exit(self, hold: Hold, runner: Runner) -> None:
         spec = self.spec
         match hold.reason:
+            case Reason.CANCELLED if spec.cap > self.cap_in_peace:
+                self.declare(changed(spec, rerun=f"{spec.rerun}x"))
             case Reason.INCOMPLETE | Reason.CANCELLED | Reason.FAILED | Reason.PARTIAL:
-                every = frozenset({"missing", "http_4xx", "http_5xx", "http_429", "error"})
-                self.declare(changed(spec, cap=spec.cap + 1, kinds=every, on=_EVERY_END))
+                self._retry_everything()
             case Reason.CANARY_FAILED:
                 self.declare(changed(spec, failed=1.0))
             case Reason.ANSWERS_GONE | Reason.RECORD_GONE | Reason.RESULTS_NEEDED:
                 self.declare(changed(spec, rerun=f"{spec.rerun}x"))
             case _:
                 pass
+
+    def _retry_everything(self) -> None:
+        every = frozenset({"missing", "http_4xx", "http_5xx", "http_429", "error"})
+        self.declare(changed(self.spec, cap=self.spec.cap + 1, kinds=every, on=_EVERY_END))
 
     def _see_that_all_is_answered(self, runner: Runner) -> None:
         world = self.world

@@ -31,6 +31,17 @@ class Accepted:
         same = other.recipe == self.job.recipe
         return same and (self.by.spec.reuse or other.work == self.job.work)
 
+    def failures(self) -> Iterator[View]:
+        """Yield the donors whose failures count.
+
+        If no job shows an answer, whole jobs decide: then a changed work begins anew.
+        """
+        donors = [it for it in self.donors() if it.over]
+        by_request = any(it.shows_answers or not it.job.whole for it in donors) or self.by.spec.canary
+        for view in donors:
+            if by_request or view.job.work == self.job.work:
+                yield view
+
 
 Promise: TypeAlias = Callable[[Accepted], Iterator[str]]
 
@@ -57,12 +68,8 @@ def an_end_settles(create: Accepted) -> Iterator[str]:
     for view in create.donors():
         waits = view.over and create.by.looked < view.job.ended + world.limits.late_seconds
         for early in sorted(set(view.job.asked) & set(create.job.asked)):
-            if waits and not view.known and not _excused(create, early):
+            if waits and not view.complete:
                 yield f"{early.custom_id} was asked in {view.job.id[:8]}, whose files are not complete"
-
-
-def _excused(create: Accepted, asked: Question) -> bool:
-    return False
 
 
 def fails_at_most_max_attempts_times(create: Accepted) -> Iterator[str]:
@@ -71,9 +78,8 @@ def fails_at_most_max_attempts_times(create: Accepted) -> Iterator[str]:
     for asked in create.job.asked:
         failed = [
             view.job.id[:8]
-            for view in create.donors()
-            if view.over and view.job.status != "CANCELLED" and asked in view.job.asked
-            if asked not in view.job.answers()
+            for view in create.failures()
+            if view.job.status != "CANCELLED" and asked in view.job.asked and asked not in view.job.answers()
         ]
         if len(failed) >= cap:
             yield f"{asked.custom_id} failed in {', '.join(failed)}: {len(failed)} times of {cap}"
@@ -82,11 +88,11 @@ def fails_at_most_max_attempts_times(create: Accepted) -> Iterator[str]:
 def only_failures_that_may_be_retried_are_submitted_again(create: Accepted) -> Iterator[str]:
     """What failed in a way that `retry.on` does not name stays failed, unless the cap was raised or a job cancelled."""
     for asked in create.job.asked:
-        ended = [it for it in create.donors() if it.over and it.known and asked in it.job.asked]
+        ended = [it for it in create.failures() if asked in it.job.asked]
         last = max(ended, key=lambda it: it.job.age, default=None)
         if last is None or last.job.status == "CANCELLED":
             continue
-        kind = last.job.outcomes.get(asked, "missing" if last.job.status == "SUCCESS" else last.job.status)
+        kind = last.kind(asked)
         if kind and not create.by.spec.retries(kind):
             yield f"{asked.custom_id} failed as {kind} in {last.job.id[:8]}"
 
@@ -113,8 +119,8 @@ def the_rest_of_a_canary_waits_for_its_checks(create: Accepted) -> Iterator[str]
         if not view.over:
             continue
         for it in set(view.job.asked) & wanted:
-            answered = it in view.job.answers()
-            if answered or view.job.status != "CANCELLED" or it in view.job.outcomes:
+            answered = it in view.answers
+            if answered or view.job.status != "CANCELLED" or it in view.outcomes:
                 known[it] = known.get(it, False) or answered
     fresh = asked - known.keys()
     failed = sum(not answered for answered in known.values())

@@ -10,13 +10,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from reconciler.model import Checks, InlineRequests, Input, InputFile, JobSpec, Phase, Position, Retry, digests
+from reconciler.model import (
+    Checks,
+    InlineRequests,
+    Input,
+    InputFile,
+    JobSpec,
+    Phase,
+    Position,
+    Retry,
+    digests,
+)
 from tests.simulation.requests.api import Question, question
 
 NAME: Final = "tickets"
 ENDPOINT: Final = "/v1/chat/completions"
 MODELS: Final = ("mistral-small-latest", "mistral-medium-latest")
-FILE: Final = "requests.jsonl"
+FILES: Final = ("first.jsonl", "second.jsonl")
 Wanted: TypeAlias = tuple[int, int]
 """A custom_id and the version of its body, as numbers."""
 
@@ -28,8 +38,10 @@ class Spec:
     want: tuple[Wanted, ...]
     form: int = 0
     """How the lines are written: another form is another digest of the same requests."""
-    inline: int = 0
-    """So many of the last requests are in the spec itself."""
+    second: int = 0
+    """So many of the last requests are in a second file."""
+    inline: bool = False
+    """Whether the requests are in the spec itself."""
     model: str = MODELS[0]
     rerun: str = ""
     canary: int = 0
@@ -59,19 +71,21 @@ class Spec:
         return kind in named or (kind.startswith("http_") and f"{kind[:6]}xx" in named)
 
     def checked_out(self, root: Path) -> JobSpec:
-        """Write the input file below a project's root, and return the spec as the loader does."""
-        inside = len(self.want) - self.inline
+        """Write the input files below a project's root, and return the spec as the loader does."""
+        at = len(self.want) - self.second
         inputs: list[Input] = []
-        if inside:
-            content = "".join(_written(_line(it), self.form) for it in self.want[:inside]).encode()
-            content = content.removesuffix(b"\n") if self.form == 2 else content
-            if not (root / FILE).exists() or (root / FILE).read_bytes() != content:
-                (root / FILE).write_bytes(content)
-            digest = hashlib.sha256(content).hexdigest()
-            inputs.append(InputFile(path=FILE, sha256=digest, size=len(content), requests=inside))
         if self.inline:
-            requests: list[digests.Json] = [_line(it) for it in self.want[inside:]]
-            inputs.append(InlineRequests(body=digests.canonical(requests), count=self.inline))
+            requests: list[digests.Json] = [_line(it) for it in self.want]
+            inputs.append(InlineRequests(body=digests.canonical(requests), count=len(requests)))
+        for path, part in zip(FILES, () if self.inline else (self.want[:at], self.want[at:]), strict=False):
+            if not part:
+                continue
+            content = "".join(_written(_line(it), self.form) for it in part).encode()
+            content = content.removesuffix(b"\n") if self.form == 2 else content
+            if not (root / path).exists() or (root / path).read_bytes() != content:
+                (root / path).write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            inputs.append(InputFile(path=path, sha256=digest, size=len(content), requests=len(part)))
         return JobSpec(
             name=NAME,
             endpoint=ENDPOINT,
@@ -105,7 +119,8 @@ def first(dice: random.Random) -> Spec:
     count = dice.choice((1, 2, 3, 4, 6))
     return Spec(
         want=tuple((number, 0) for number in range(count)),
-        inline=dice.choice((0, 0, min(1, count - 1), count)),
+        second=dice.choice((0, 0, min(1, count - 1))),
+        inline=dice.random() < 0.25,
         canary=dice.choice((0, 0, 0, 1, 2)),
         cap=dice.choice((1, 2, 2, 3)),
         on=dice.choice((frozenset({Phase.TIMED_OUT}), frozenset({Phase.TIMED_OUT, Phase.FAILED}))),
@@ -137,7 +152,7 @@ def _removed(spec: Spec, dice: random.Random) -> Spec:
         return spec
     at = dice.randrange(len(spec.want))
     want = (*spec.want[:at], *spec.want[at + 1 :])
-    return replace(spec, want=want, inline=min(spec.inline, len(want)))
+    return replace(spec, want=want, second=min(spec.second, len(want)))
 
 
 def _reordered(spec: Spec, dice: random.Random) -> Spec:
@@ -149,7 +164,7 @@ def _reformatted(spec: Spec, dice: random.Random) -> Spec:
 
 
 def _moved(spec: Spec, dice: random.Random) -> Spec:
-    return replace(spec, inline=dice.randrange(len(spec.want) + 1))
+    return replace(spec, second=dice.randrange(len(spec.want) + 1), inline=dice.random() < 0.25)
 
 
 def _of_another_model(spec: Spec, _: random.Random) -> Spec:
@@ -195,6 +210,12 @@ def edited(spec: Spec, before: list[Spec], dice: random.Random) -> Spec:
     if before and dice.random() < 0.15:
         old = dice.choice(before)
         return replace(
-            spec, want=old.want, form=old.form, inline=old.inline, model=old.model, rerun=old.rerun
+            spec,
+            want=old.want,
+            form=old.form,
+            second=old.second,
+            inline=old.inline,
+            model=old.model,
+            rerun=old.rerun,
         )
     return dice.choice(EDITS)(spec, dice)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import shutil
 import traceback
@@ -28,7 +27,17 @@ from tests.simulation.history import PROJECT, History
 from tests.simulation.ledgers import Disk, LocalLedger, RefLedger, Remote
 from tests.simulation.process import Killed, Process
 from tests.simulation.requests import promises
-from tests.simulation.requests.api import ANSWER, NEVER, OUTPUT, Api, AskedJob, Question, ResultFile, write_files
+from tests.simulation.requests.api import (
+    ANSWER,
+    ERRORS,
+    NEVER,
+    OUTPUT,
+    Api,
+    AskedJob,
+    Question,
+    ResultFile,
+    write_files,
+)
 from tests.simulation.requests.door import LAG, LATE, TIMEOUT, Door, Trouble
 from tests.simulation.requests.lags import LATE_SECONDS, Climate, Lags
 from tests.simulation.requests.specs import Spec
@@ -36,6 +45,9 @@ from tests.simulation.setups import Setup
 from tests.simulation.tool import GENEROUS, TARGET, seeded
 
 SETTLE: Final = TIMEOUT + LATE + LAG + 5
+
+
+_STORED: Final = {OUTPUT: paths.OUTPUT, ERRORS: paths.ERRORS}
 
 
 @dataclass(eq=False)
@@ -51,10 +63,10 @@ class Place:
         """Where the folder is while it is away."""
         return self.folder.with_name(f"{self.folder.name}-away")
 
-    def holds(self, job: AskedJob) -> bool:
-        """Whether it has the answers of a job, finished."""
-        found = self.folder.glob(f"*/jobs/{job.id}")
-        return any((it / "summary.json").exists() and (it / paths.OUTPUT).exists() for it in found)
+    def holds(self, job: AskedJob) -> set[str]:
+        """Return which result files of a job it has, finished."""
+        found = [it for it in self.folder.glob(f"*/jobs/{job.id}") if (it / "summary.json").exists()]
+        return {name for name, file in _STORED.items() if any((it / file).exists() for it in found)}
 
     def go(self) -> None:
         """Let it be away: as a mount that is missing, it looks empty."""
@@ -90,12 +102,21 @@ class View:
     job: AskedJob
     live: bool
     over: bool
-    answers: frozenset[Question]
-    """Of those that it could read."""
-    known: bool
-    """Whether every line that will ever be is in files that it could read."""
-    lost: bool
-    """Whether a file that it had is gone, and its results are nowhere else."""
+    outcomes: Mapping[Question, str]
+    """Of the requests with a line in a file that it could read."""
+    complete: bool
+    """Whether it could read all files that the job will ever have."""
+    shows_answers: bool
+    """Whether the job's record says that there are answers."""
+
+    @property
+    def answers(self) -> set[Question]:
+        """The requests with an answer that it could read."""
+        return {it for it, kind in self.outcomes.items() if kind == ANSWER}
+
+    def kind(self, asked: Question) -> str:
+        """Return the outcome of a request of a job that has ended."""
+        return self.outcomes.get(asked, "missing" if self.job.status == "SUCCESS" else self.job.status)
 
 
 @dataclass(eq=False)
@@ -188,9 +209,7 @@ class World:
         dice = self.dice("run", len(self.runs))
         self.runs.append(run)
         self.history.counts["runs"] += 1
-        process = Process(
-            self.baton, run.name, dice, wall=lambda: 0.0, trace=self.trace, killed_at=killed_at
-        )
+        process = Process(self.baton, run.name, dice, wall=lambda: 0.0, trace=self.trace, killed_at=killed_at)
         try:
             declared = Declared(specs=(spec.checked_out(runner.root),))
             run.planned = do(self._context(run, process, trouble, dice), declared)
@@ -211,7 +230,9 @@ class World:
         self, run: Run, process: Process, trouble: Trouble, dice: random.Random
     ) -> RunContext[Writer]:
         runner, root = run.runner, run.runner.root
-        env = replace(process.world(self._ledger(runner, process, dice)), name=f"host-{runner.number}", cwd=root)
+        env = replace(
+            process.world(self._ledger(runner, process, dice)), name=f"host-{runner.number}", cwd=root
+        )
 
         def looked() -> None:
             run.looked = self.baton.now
@@ -275,18 +296,18 @@ class World:
             if not job.shows_at <= run.looked < job.deleted_at or job.at > run.looked:
                 continue
             over = job.over and job.ended <= run.looked
-            here = over and run.runner.place.holds(job)
-            readable = {name for name, it in job.files.items() if _kept(it, run.looked, self.baton.now)}
-            answered = OUTPUT in readable or here
-            gone = any(self.baton.now >= it.gone_from for it in job.files.values())
+            files = {name for name, it in job.files.items() if it.readable_since(run.looked, self.baton.now)}
+            files |= run.runner.place.holds(job)
+            there = set().union(*(job.shown_in(name) for name in files)) if over else set()
+            shown = job.shown(run.looked)
             found.append(
                 View(
                     job=job,
-                    live=not job.over or job.ended > run.looked,
+                    live=not over,
                     over=over,
-                    answers=frozenset(job.answers()) if over and answered else frozenset(),
-                    known=over and (here or readable == job.files.keys()),
-                    lost=over and gone and not here,
+                    outcomes={it: job.outcomes[it] for it in there},
+                    complete=over and files == job.files.keys() and (bool(files) or not job.ran),
+                    shows_answers=bool(shown.output_file) or shown.succeeded_requests > 0,
                 )
             )
         return found
@@ -322,6 +343,7 @@ class World:
         """Let a job end, with an outcome for each request that has a line."""
         now = self.baton.now
         job.status, job.ended, job.outcomes = status, now, dict(outcomes)
+        job.ran = status != "FAILED" or bool(outcomes)
         job.counts_from = now + lags.counts
         for name, content in write_files(job, outcomes).items():
             if lags.named[name] < NEVER:
@@ -330,7 +352,3 @@ class World:
                 job.files[name] = ResultFile(f"{job.id}-{name}", content, named, there)
         words = " ".join(f"{it.custom_id}={outcomes.get(it, 'missing') or 'ok'}" for it in job.asked)
         self.trace("api", f"{job.id[:8]} {status}: {words}; {lags}")
-
-
-def _kept(file: ResultFile, looked: float, now: float) -> bool:
-    return file.readable(looked) and now < file.gone_from and not math.isinf(file.named_from)
