@@ -17,8 +17,9 @@ from typing import Final
 from reconciler.ledger.memory import Remembered
 from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Reason
+from reconciler.planning.name_facts import rank
 from reconciler.planning.next_part import NextPart, Verdict
-from reconciler.planning.work_facts import WorkFacts, rank
+from reconciler.planning.work_facts import WorkFacts
 
 OUR_CANCELS: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED, Reason.SUPERSEDED})
 """Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""

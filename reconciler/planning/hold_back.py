@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.guard_input import Refusal
-from reconciler.planning.name_facts import original
+from reconciler.planning.other_jobs import original
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
 

@@ -1,77 +1,15 @@
-"""How far the wanted work of one name is: complete, live, or at rest. Pure."""
+"""Whether the wanted work of a name is at rest, and the jobs whose results decide about it. Pure."""
 
 from __future__ import annotations
 
 from functools import cached_property
 
-from reconciler.ledger.lines import CreateIntended
 from reconciler.model import OwnedJob, Phase
-from reconciler.planning.actions import Reason
-from reconciler.planning.name_facts import NameFacts
-from reconciler.planning.next_part import Verdict
+from reconciler.planning.other_jobs import OtherJobs
 
 
-class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
-    """The facts about one name, and how far its wanted work is."""
-
-    @cached_property
-    def wanted(self) -> tuple[OwnedJob, ...]:
-        """The jobs of the wanted run key, less those that were cancelled as duplicates."""
-        return tuple(
-            it
-            for it in self.of_run_key
-            if it.phase is not Phase.CANCELLED or not self._cancelled_as_duplicate(it.job.id)
-        )
-
-    def _cancelled_as_duplicate(self, job_id: str) -> bool:
-        return self.memory.cancels.get(job_id) == Reason.DUPLICATE
-
-    def wanted_in(self, *phases: Phase) -> tuple[OwnedJob, ...]:
-        """Return the jobs of the wanted run key in one of `phases`."""
-        return tuple(owned for owned in self.wanted if owned.phase in phases)
-
-    @cached_property
-    def newest(self) -> OwnedJob | None:
-        """The latest attempt at the wanted work, by the server's clock: numbers start again once records are gone."""
-        return max(self.wanted, key=rank, default=None)
-
-    @cached_property
-    def succeeded(self) -> bool:
-        """Whether the wanted work is complete, or a job of it has succeeded and nothing is left to submit."""
-        done = self.wanted_in(Phase.SUCCEEDED)
-        if self.work is not None and self.work.verdict is not Verdict.INCOMPLETE:
-            return self.work.verdict is Verdict.COMPLETE
-        if any(it.completes_the_work for it in done):
-            return True
-        asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))
-        return not asked_again and any(it.reaches_the_end for it in done)
-
-    @cached_property
-    def running(self) -> bool:
-        """Whether a job of the wanted work is queued or running, and none has succeeded."""
-        return not self.succeeded and bool(self.wanted_in(Phase.ACTIVE))
-
-    @cached_property
-    def unsettled(self) -> CreateIntended | None:
-        """The last create under the name, or of the wanted work, that may still take effect.
-
-        None if a job of the wanted work runs or has succeeded: then nothing is created in any case.
-        """
-        if self.succeeded or self.running:
-            return None
-        memory = self.memory
-        of_work = (it for key in self.run_keys for it in memory.open_by_run_key.get(key, ()))
-        several = (
-            it for it in (*memory.open_by_name.get(self.name, ()), *of_work) if it.op not in self.seen_ops
-        )
-        last = max(several, key=lambda it: (it.at, it.op), default=None)
-        return last if last and self.now < memory.settles_at(last) else None
-
-    @cached_property
-    def stopping(self) -> bool:
-        """Whether a job of the wanted work is being cancelled, and no other runs, has succeeded or may still appear."""
-        live = self.succeeded or self.running or self.unsettled is not None
-        return not live and bool(self.wanted_in(Phase.STOPPING))
+class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
+    """The facts about one name, and the jobs whose results decide about its wanted work."""
 
     @cached_property
     def at_rest(self) -> bool:
@@ -123,8 +61,3 @@ class WorkFacts(NameFacts, frozen=True, kw_only=True, dict=True):
         in_parts = self.spec is not None and self.spec.in_parts
         free = self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
         return bool(self.donors) or (in_parts and free and not self.of_run_key)
-
-
-def rank(owned: OwnedJob) -> tuple[int, int, str]:
-    """Sort attempts at one piece of work, the oldest first."""
-    return (owned.job.created_at, owned.tags.attempt, owned.job.id)
