@@ -89,7 +89,9 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         work, before = self._choose(name, jobs), self.summary(name)
         mine = (pair for pair in jobs.items() if _run_key(pair[1]) == work or self.lends(work, pair[1]))
         of_work = sorted(mine, key=lambda pair: _age(pair[1]))
-        parts = [part for part in (self._part(*pair) for pair in of_work) if part]
+        found = ((self._part(*pair), _run_key(pair[1]) == work) for pair in of_work)
+        # A custom_id alone does not show that a job of other work was asked the same.
+        parts = [part for part, own in found if part and (own or part.asked.head["ordered"])]
         whole = all(summary.of is None and _run_key(summary) == work for _, summary in of_work)
         order = None if whole else self.order_of(work)
         if not whole and order is None and before is not None and before.seen:

@@ -17,6 +17,7 @@ from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
 from reconciler.outputs.inputs import read_asked
 from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import ResultStore
+from reconciler.outputs.summary import lacks_a_file
 from reconciler.outputs.wanted import Wanted, read_wanted
 from reconciler.planning.actions import Reason
 from reconciler.planning.case import Case
@@ -109,7 +110,8 @@ class StateReader:
             ended_at(it) + self.late_seconds for it, donor in pairs if donor and donor.account is Account.LATE
         ]
         part = next_part(coverage, rules, wanted)
-        lost = _lost(case, coverage)
+        unknown = (it for it, donor in pairs if donor is None and _answers(summaries[it.job.id]))
+        lost = _lost(case, coverage) or next(map(_not_known, unknown), "")
         return Work(coverage=coverage, part=part, late_until=max(late, default=None), lost=lost)
 
     def _unlisted(self, case: Case, there: Mapping[str, str]) -> dict[tuple[int, str], Donor]:
@@ -148,14 +150,17 @@ class StateReader:
             folder, summary = there
             keys, outcomes, read = self._outcomes(owned.job.id, owned.job.status, folder, summary)
             gone = any(file.state == "gone" for file in summary.files if file.path in (OUTPUT, ERRORS))
-            results = Results.LOST if gone else Results.READ if outcomes else Results.UNREAD
+            whole = outcomes is not None and not lacks_a_file(summary, owned)
+            results = Results.LOST if gone else Results.READ if whole else Results.UNREAD
         if there is None:
             keys = self._submitted(owned, case.name)
         assumed = not keys and (owned.is_part or not of_work)
         if assumed and not of_work and (there is not None or not self.exact):
             return None
         keys = keys or wanted.keys
-        count = Count(asked=owned.requests or 0, read=read)
+        # What a part reuses has to be in the place of results: before a create, counts are not enough.
+        by_counts = not self.exact or results is not Results.UNREAD
+        count = Count(asked=(owned.requests or 0) if by_counts else 0, read=read)
         how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
         if assumed and how is Account.ANSWERED:
             how = Account.UNREAD  # it answered all that it was asked: which requests, is not known
@@ -216,6 +221,14 @@ def _lost(case: Case, coverage: Coverage) -> str:
         return ""
     reused = f"job {newest.job.short_id} was created when {newest.tags.reused:,} requests were answered"
     return f"{reused}, and results show {coverage.count()[State.ANSWERED]:,}: the record of a job is gone"
+
+
+def _answers(there: tuple[str, ResultSummary] | None) -> int:
+    return there[1].requests.ok if there else 0
+
+
+def _not_known(owned: OwnedJob) -> str:
+    return f"job {owned.job.short_id} has answers, and what it was asked is known only where it was submitted"
 
 
 def ended_at(owned: OwnedJob) -> int:

@@ -14,7 +14,7 @@ from reconciler.outputs.current import WorkResults
 from reconciler.outputs.inputs import by_inputs
 from reconciler.outputs.job_download import JobDownloader
 from reconciler.outputs.leases import LeaseManager
-from reconciler.outputs.paths import naming, safe_name
+from reconciler.outputs.paths import naming
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
 from reconciler.outputs.store import ResultStore
@@ -81,10 +81,7 @@ def bring_answers(
     try:
         make_place(run.project, run.env.environ)
         store = open_place(run.project, run.env.environ, staging=run.folder / "pulling")
-        there = store.jobs()
-        missing = [it for it in donors if safe_name(it.job.id) not in there]
-        if missing:
-            puller(run, store, specs, owned, frozenset()).pull(missing)
+        puller(run, store, specs, owned, frozenset()).pull(donors)
     except OSError as error:
         for it in donors:
             run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.simulation import requests, schedule
+from tests.simulation import schedule
 from tests.simulation.history import History, Violation
 from tests.simulation.play import play
+from tests.simulation.requests import play as requests
 from tests.simulation.server import Server
 
 MAX_LISTED: Final = 3

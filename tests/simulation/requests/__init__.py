@@ -6,7 +6,3 @@ real files. `promises` has one function for each promise, which asks the truth i
 
 `python -m tests.simulation --requests --schedules N` plays many; with `--seed N` it prints the story of one.
 """
-
-from tests.simulation.requests.play import of, play
-
-__all__ = ["of", "play"]

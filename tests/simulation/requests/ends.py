@@ -35,5 +35,6 @@ def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str
             yield f"{asked.custom_id} has the answer of {row['job'][:8]}, which gave none to it"
         if not row["ok"] and any(place.holds(job) for job in gave):
             yield f"{asked.custom_id} has no answer in the results, and {gave[0].id[:8]} gave one"
-        if not row["ok"] and not gave:
-            yield f"{asked.custom_id} was never answered"
+    failed = [it["custom_id"] for it in rows if not it["ok"]]
+    if len(failed) > spec.failed * len(rows):
+        yield f"{', '.join(failed)} have no answer"

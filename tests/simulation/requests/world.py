@@ -106,6 +106,8 @@ class View:
     """Of the requests with a line in a file that it could read."""
     complete: bool
     """Whether it could read all files that the job will ever have."""
+    counted_whole: bool
+    """Whether the counters of a success said that everything is answered."""
     shows_answers: bool
     """Whether the job's record says that there are answers."""
 
@@ -307,6 +309,7 @@ class World:
                     over=over,
                     outcomes={it: job.outcomes[it] for it in there},
                     complete=over and files == job.files.keys() and (bool(files) or not job.ran),
+                    counted_whole=job.status == "SUCCESS" and shown.succeeded_requests == len(job.asked),
                     shows_answers=bool(shown.output_file) or shown.succeeded_requests > 0,
                 )
             )
