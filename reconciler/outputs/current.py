@@ -140,12 +140,13 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         return _run_key(max(wanted or having, key=_age))
 
     def _is_answered(self, work: RunKey, jobs: Mapping[str, ResultSummary]) -> bool:
-        """Return whether jobs of other work answer everything of work that has no job of its own."""
+        """Return whether jobs of other work, with those of the work itself, answer everything of it."""
         lenders = {folder: job for folder, job in jobs.items() if self.lends(work, job)}
-        if not lenders or any(_run_key(job) == work for job in jobs.values()):
+        if not lenders:
             return False
+        own = {folder: job for folder, job in jobs.items() if _run_key(job) == work}
         order = self.order_of(work)
-        return order is not None and self._answers(lenders).issuperset(order.key_list)
+        return order is not None and self._answers(lenders | own).issuperset(order.key_list)
 
     def _answers(self, jobs: Mapping[str, ResultSummary]) -> set[bytes]:
         """Return the keys of the requests that some jobs have answered."""

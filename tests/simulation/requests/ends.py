@@ -33,8 +33,8 @@ def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str
         ]
         if row["ok"] and row["job"] not in {job.id for job in gave}:
             yield f"{asked.custom_id} has the answer of {row['job'][:8]}, which gave none to it"
-        if not row["ok"] and any(place.holds(job) for job in gave):
+        if not row["ok"] and spec.reuse and any(place.holds(job) for job in gave):
             yield f"{asked.custom_id} has no answer in the results, and {gave[0].id[:8]} gave one"
     failed = [it["custom_id"] for it in rows if not it["ok"]]
-    if len(failed) > spec.failed * len(rows):
+    if spec.reuse and len(failed) > spec.failed * len(rows):
         yield f"{', '.join(failed)} have no answer"
