@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, str]] = {
     "apply": "Create what is missing, cancel what was removed.",
     "status": "Show the state of every declared job.",
     "rerun": "Ask for another run of a job.",
+    "retry": "Allow one more attempt at what has no answer.",
     "wait": "Wait until declared jobs have ended.",
     "history": "Show the history of this project's jobs.",
     "outputs": "Fetch the results of ended jobs.",

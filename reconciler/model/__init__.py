@@ -25,7 +25,7 @@ from reconciler.model.inputs import InlineRequests, Input, InputFile, UploadedFi
 from reconciler.model.jobs import Job, Phase
 from reconciler.model.observed import Observed, OtherProjectJob, Pending, Target
 from reconciler.model.owned import TAG_PREFIX, OwnedJob, Source, Tags, Unreadable
-from reconciler.model.requests import KnownRequests, RequestChange
+from reconciler.model.requests import KnownRequests, RequestChange, Wanted
 
 __all__ = [
     "EVERY_JOB",
@@ -59,5 +59,6 @@ __all__ = [
     "Target",
     "Unreadable",
     "UploadedFile",
+    "Wanted",
     "request_count",
 ]

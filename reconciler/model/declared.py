@@ -99,7 +99,7 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     family: str = ""
     """The name of all jobs of one spec together (`backfill-*`); "" for a spec of one job. For readers only."""
     defaults: Mapping[str, Position] = {}
-    """The positions of fields of the work that come from another file. For readers only."""
+    """The positions of `retry` and of fields of the work that come from another file. For readers only."""
     same_as: tuple[RunKey, ...] = ()
     """The run keys of earlier jobs of the name that were asked the same requests; `same_requests` adds them."""
 

@@ -7,18 +7,16 @@ unread until `apply` has brought them.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from reconciler.documents.result_summary import NAME, ResultSummary, decode
-from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
+from reconciler.model import JobSpec, OwnedJob, Phase, RunKey, Wanted
 from reconciler.outputs.inputs import read_asked
 from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import ResultStore
 from reconciler.outputs.summary import lacks_a_file
-from reconciler.outputs.wanted import Wanted, read_wanted
 from reconciler.planning.actions import Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import (
@@ -49,8 +47,8 @@ class StateReader:
 
     store: ResultStore
     project: str
-    root: Path
-    """The project root, to which inputs are relative."""
+    wanted_of: Callable[[JobSpec], Wanted | None]
+    """Returns the requests of a spec; None if an input is not in this clone."""
     limits: Limits
     late_seconds: float
     """How long after a job's end its results may still be incomplete."""
@@ -71,7 +69,7 @@ class StateReader:
         for case, jobs in needing:
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
             if case.spec is not None and (any(summaries.values()) or case.spec.in_parts or case.spec.reuse):
-                wanted = read_wanted(case.spec, self.root, self.limits)
+                wanted = self.wanted_of(case.spec)
                 if wanted is not None:
                     found[case.name] = self._work(case, case.spec, wanted, summaries, there)
         return found

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.model import Checks
+from reconciler.model import Checks, Wanted
 from reconciler.planning.coverage import ANSWERED_INVALID, ANSWERED_TRUNCATED, WORTH, Coverage, State
 
 
@@ -29,15 +29,6 @@ class Rules(Struct, frozen=True, kw_only=True):
     """The most requests of one job."""
     max_bytes: int = 512_000_000
     """The most bytes of one input file of a job."""
-
-
-class Sizes(Struct, frozen=True, kw_only=True):
-    """The sizes of the inputs of a work."""
-
-    sizes: Sequence[int]
-    """The bytes of each request's line with its line feed."""
-    files: Sequence[int]
-    """How many requests each input has, in their order."""
 
 
 PartKind: TypeAlias = Literal["new", "retry", "canary"]
@@ -138,13 +129,13 @@ def retried(kind: str, retry_on: Sequence[str]) -> bool:
     return re.fullmatch(r"http_[45][0-9]{2}", kind) is not None and kind[5] in hundreds
 
 
-def next_part(coverage: Coverage, rules: Rules, sizes: Sizes | None = None) -> NextPart:
+def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) -> NextPart:
     """Return the requests that the next job submits.
 
     Args:
         coverage: the state of every request.
         rules: the spec's and the limits'.
-        sizes: of the inputs; None if they are not known.
+        inputs: of the work, for their sizes; None if they are not known.
     """
     retry_kinds = {at for at, kind in enumerate(coverage.kinds) if retried(kind, rules.retry_on)}
     states, attempts, kinds = coverage.states, coverage.attempts, coverage.kind
@@ -176,7 +167,7 @@ def next_part(coverage: Coverage, rules: Rules, sizes: Sizes | None = None) -> N
             fresh, kind = fresh[:room], "canary"
             failed_check = "" if again else failed_check
     places = array("Q", sorted((*again, *fresh, *unread)))
-    bounded = _bounded(places, rules, sizes)
+    bounded = _bounded(places, rules, inputs)
     held += len(places) - len(bounded)
     return NextPart(
         kind=kind,
@@ -189,7 +180,7 @@ def next_part(coverage: Coverage, rules: Rules, sizes: Sizes | None = None) -> N
     )
 
 
-def _bounded(places: Sequence[int], rules: Rules, inputs: Sizes | None) -> Sequence[int]:
+def _bounded(places: Sequence[int], rules: Rules, inputs: Wanted | None) -> Sequence[int]:
     """Return the first places that fit into one job, whose inputs have a file each."""
     places = places[: rules.max_requests]
     if inputs is None:

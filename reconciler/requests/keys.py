@@ -2,8 +2,7 @@
 
 Spaces, the order of keys, escapes, and a `body.model` that equals the job's change nothing; anything else does. A line
 that RFC 8785 cannot express, that has a key twice or is nested too deeply is identified by its bytes. Whether a request
-is submitted again depends on its key, so test vectors pin the form. A new form is a new version. Works are compared by
-the keys of their requests.
+is submitted again depends on its key, so test vectors pin the form. A new form is a new version.
 """
 
 from __future__ import annotations
@@ -11,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
-from reconciler.model import RequestChange, digests
+from reconciler.model import digests
 
 VERSION: Final = b"request-v1\n"
 """Begins what is hashed for a request."""
@@ -125,24 +123,3 @@ def _depth(line: bytes) -> int:
         elif bracket in b"]}":
             depth -= 1
     return deepest
-
-
-def compare(ids: Iterable[bytes], keys: bytes, after: Iterable[tuple[bytes, bytes]]) -> RequestChange:
-    """Compare requests.
-
-    Args:
-        ids: the custom_ids of the job before, each once, as JSON.
-        keys: its request keys, in the same order.
-        after: the custom_id as JSON and the request key of each request of the new work, each custom_id once. They are
-            read once and not kept.
-    """
-    left = {custom_id: at for at, custom_id in enumerate(ids)}
-    before, count, added, changed = len(left), 0, 0, 0
-    for custom_id, key in after:
-        count += 1
-        at = left.pop(custom_id, None)
-        if at is None:
-            added += 1
-        else:
-            changed += keys[at * KEY_BYTES : (at + 1) * KEY_BYTES] != key
-    return RequestChange(before=before, after=count, added=added, removed=len(left), changed=changed)

@@ -29,8 +29,8 @@ from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.sanitize import NO_WINDOWS_NAME
 from reconciler.text.suggest import did_you_mean
 
-_WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
-"""Fields whose change submits the work again."""
+_WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",), ("retry",))
+"""Fields whose change submits the work, or what is left of it, again."""
 
 
 class DocumentResult(Struct, frozen=True, kw_only=True):

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import Checks, Job, Phase
+from reconciler.model import Checks, Job, Phase, Wanted
 from reconciler.planning.coverage import Account, Donor, State, cover
 from reconciler.planning.donors import Count, Results, account, kind_without_line
-from reconciler.planning.next_part import Rules, Sizes, Verdict, next_part, retried, verdict
+from reconciler.planning.next_part import Rules, Verdict, next_part, retried, verdict
 from tests.helpers.donors import RETRY_ON, ended, key, keys, known, person, us
 
 
@@ -234,7 +234,7 @@ PARTS = (
 @pytest.mark.parametrize("row", PARTS, ids=lambda row: row.why)
 def test_the_next_job_submits_what_is_new_or_may_be_retried(row: Next) -> None:
     coverage = cover(keys("abcd"), row.donors, cap=row.rules.max_attempts)
-    part = next_part(coverage, row.rules, Sizes(sizes=[10] * 4, files=row.files))
+    part = next_part(coverage, row.rules, Wanted(sizes=[10] * 4, files=row.files))
     found = (verdict(coverage, part), list(part.places), part.kind, part.held, part.failed_check)
     assert found == (row.verdict, row.places, row.kind, row.held, row.check)
 

@@ -128,7 +128,7 @@ def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> 
 def cancel(
     env: Environment, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, common: options.Common
 ) -> int:
-    """Cancel jobs. A job cancelled this way is not submitted again until its `rerun` changes.
+    """Cancel jobs. A job cancelled this way is not submitted again until `reconciler retry` or `rerun`.
 
     A unique prefix of the ID is enough. NAME means the queued or running job of a name of this project.
     """

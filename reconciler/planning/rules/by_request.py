@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import State
-from reconciler.planning.next_part import Verdict, Work
+from reconciler.planning.next_part import Verdict, Work, retried
 from reconciler.planning.rules.rule import Actions, rule, rule_about
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
@@ -19,8 +19,16 @@ from reconciler.text.plural import pluralize
 )
 def incomplete(case: Case, work: Work) -> Actions:
     """No attempt is left, or `retry.on` does not name what failed."""
-    hint = f"see why: reconciler outputs show {case.name} --failed; to submit them again, raise retry.max_attempts"
+    hint = f"see why: reconciler outputs show {case.name} --failed; {to_submit_again(case, work)}"
     return (Hold(reason=Reason.INCOMPLETE, detail=work.unanswered, hint=hint, attention=True),)
+
+
+def to_submit_again(case: Case, work: Work) -> str:
+    """Return how a person lets what has no answer be submitted once more."""
+    words = case.spec.retry.words if case.spec else ()
+    others = [kind for kind in work.coverage.failures() if not retried(kind, words)]
+    also = f"add {' and '.join(others)} to `retry.on`, then " if others else ""
+    return f"to submit them again: {also}reconciler retry {case.name}"
 
 
 @rule_about(

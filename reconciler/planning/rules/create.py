@@ -59,17 +59,19 @@ def perhaps_submitted(case: Case, lost: Unreadable) -> Actions:
 
 @rule_about(
     Standing.RESTORED,
-    "the newest attempt was CANCELLED by us, as removed, suspended or superseded, and attempts are left",
-    "Create `restored`",
+    "the newest attempt was CANCELLED, by us as removed, suspended or superseded, or by a person before "
+    "`retry.max_attempts` was raised; and attempts are left",
+    "Create `restored`, or `retry` after such a raise",
     found=lambda case: case.spec if case.restorable and free(case) else None,
 )
 def restored(case: Case, spec: JobSpec) -> Actions:
-    """The spec is declared again, so its work is created again."""
+    """The spec is declared again, or allows more attempts, so its work is created again."""
     # At least the number of the cancelled job, even if an adopted job before it no longer counts. If numbers fell,
     # `record_gone` would take this job, once it is deleted, for an earlier attempt.
     stopped = case.newest.tags.attempt if case.newest else 0
     attempt = min(max(case.failures + 1, stopped), spec.retry.max_attempts)
-    return (Create(spec=spec, attempt=attempt, reason=Reason.RESTORED),)
+    ours = case.newest is None or case.cancelled_by_this_tool(case.newest)
+    return (Create(spec=spec, attempt=attempt, reason=Reason.RESTORED if ours else Reason.RETRY),)
 
 
 @rule_about(

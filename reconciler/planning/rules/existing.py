@@ -8,6 +8,7 @@ from reconciler.model import Checks, Job, Phase
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Verdict, Work
+from reconciler.planning.rules.by_request import to_submit_again
 from reconciler.planning.rules.other_work import duplicate
 from reconciler.planning.rules.rule import Actions, rule, rule_about
 from reconciler.planning.standing import Standing
@@ -49,7 +50,8 @@ def succeeded(case: Case) -> Actions:
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
     if case.work is not None:
         failed = "" if owned.difference else case.work.unanswered
-    words = (failed, owned.difference, checked.words if checked else "", *broken.values())
+    again = to_submit_again(case, case.work) if case.work is not None and "failed" in broken else ""
+    words = (failed, owned.difference, checked.words if checked else "", *broken.values(), again)
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
     attention = bool(broken or owned.difference)
     kept = Keep(job=job, reason=reason, detail="; ".join(filter(None, words)), attention=attention)
