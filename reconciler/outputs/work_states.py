@@ -33,6 +33,7 @@ from reconciler.planning.coverage import (
 )
 from reconciler.planning.donors import Count, Results, account, kind_without_line
 from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.planning.work_facts import may_still_answer
 from reconciler.requests import answered, asked
 from reconciler.requests.answers import OK
 from reconciler.requests.checks import INVALID, TRUNCATED
@@ -67,8 +68,11 @@ class StateReader:
         there = self.store.jobs() if needing else {}
         found = {}
         for case, jobs in needing:
+            late = any(may_still_answer(it) and self.now < ended_at(it) + self.late_seconds for it in jobs)
+            if case.spec is None or not (late or case.decided_by(jobs)):
+                continue
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            if case.spec is not None and (any(summaries.values()) or case.spec.in_parts or case.spec.reuse):
+            if late or any(summaries.values()) or case.spec.in_parts or case.spec.reuse:
                 wanted = self.wanted_of(case.spec)
                 if wanted is not None:
                     found[case.name] = self._work(case, case.spec, wanted, summaries, there)
@@ -153,7 +157,9 @@ class StateReader:
         if there is None:
             keys = self._submitted(owned, case.name)
         assumed = not keys and (owned.is_part or not of_work)
-        if assumed and not of_work and (there is not None or not self.exact):
+        by_us = case.cancelled_by_this_tool(owned)
+        stopped = owned.phase is Phase.CANCELLED and not by_us  # then it may have been asked everything
+        if assumed and not of_work and not stopped and (there is not None or not self.exact):
             return None
         keys = keys or wanted.keys
         # What a part reuses has to be in the place of results: before a create, counts are not enough.
@@ -163,7 +169,7 @@ class StateReader:
         if assumed and how is Account.ANSWERED:
             how = Account.UNREAD  # it answered all that it was asked: which requests, is not known
         if how is Account.READ and outcomes is None:
-            if assumed and not of_work:
+            if assumed and not of_work and not stopped:
                 return None  # it has no results, so it answered nothing
             none = kind_without_line(owned.job.status)
             outcomes = Outcomes(kinds=(none,), kind=bytes(len(keys) // KEY_BYTES))
@@ -173,7 +179,7 @@ class StateReader:
             account=how,
             outcomes=outcomes if how is Account.READ else None,
             cancelled=owned.phase is Phase.CANCELLED,
-            by_us=case.cancelled_by_this_tool(owned),
+            by_us=by_us,
             cap=owned.tags.cap,
         )
 

@@ -251,7 +251,11 @@ class Story:
             if any(it.reason is Reason.SUCCEEDED for it in keeps) and not holds:
                 answered = {it for job in world.api.jobs.values() for it in job.answers()}
                 unanswered = [it for it in self.spec.questions if it not in answered]
-                if (unanswered or not self.spec.reuse) and self.spec.cap < self.cap_in_peace and any(it.attention for it in keeps):
+                if (
+                    (unanswered or not self.spec.reuse)
+                    and self.spec.cap < self.cap_in_peace
+                    and any(it.attention for it in keeps)
+                ):
                     self._retry_everything()
                     continue
                 self._see_that_all_is_answered(runner)
