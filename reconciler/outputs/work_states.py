@@ -126,7 +126,7 @@ class StateReader:
             it = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
             if it is None or it.project != self.project:
                 continue
-            keys, outcomes, _ = self._outcomes(it.job_id, it.status, folder, it)
+            keys, outcomes = self._outcomes(it.job_id, it.status, folder, it)
             if RunKey(it.work, it.rerun) in case.run_keys and outcomes is not None:
                 found[it.created_at, it.job_id] = Donor(
                     job_id=it.job_id,
@@ -146,11 +146,11 @@ class StateReader:
         A job of the whole work was asked what is wanted. Of a part whose index is not here, any wanted request may be.
         """
         of_work = owned.tags.run_key in case.run_keys
-        keys, outcomes, read = b"", None, 0
+        keys, outcomes = b"", None
         results = Results.UNREAD
         if there is not None:
             folder, summary = there
-            keys, outcomes, read = self._outcomes(owned.job.id, owned.job.status, folder, summary)
+            keys, outcomes = self._outcomes(owned.job.id, owned.job.status, folder, summary)
             gone = any(file.state == "gone" for file in summary.files if file.path in (OUTPUT, ERRORS))
             whole = outcomes is not None and not lacks_a_file(summary, owned)
             results = Results.LOST if gone else Results.READ if whole else Results.UNREAD
@@ -164,11 +164,17 @@ class StateReader:
         keys = keys or wanted.keys
         # What a part reuses has to be in the place of results: before a create, counts are not enough.
         by_counts = not self.exact or results is not Results.UNREAD
-        count = Count(asked=(owned.requests or 0) if by_counts else 0, read=read)
+        lines = there[1].requests if there and outcomes else None
+        count = Count(
+            asked=(owned.requests or 0) if by_counts else 0,
+            read=lines.ok if lines else 0,
+            failed=lines.failed if lines else 0,
+        )
         how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
-        if assumed and how is Account.ANSWERED:
-            how = Account.UNREAD  # it answered all that it was asked: which requests, is not known
-        if how is Account.READ and outcomes is None:
+        blank = how is Account.READ and outcomes is None
+        if assumed and (how is Account.ANSWERED or (blank and of_work and not stopped)):
+            how = Account.UNREAD  # all that it was asked has the same outcome: which requests, is not known
+        elif blank:
             if assumed and not of_work and not stopped:
                 return None  # it has no results, so it answered nothing
             none = kind_without_line(owned.job.status)
@@ -192,25 +198,25 @@ class StateReader:
 
     def _outcomes(
         self, job_id: str, status: str, folder: str, summary: ResultSummary
-    ) -> tuple[bytes, Outcomes | None, int]:
-        """Return the keys of what a job was asked, the outcomes, and the number of answers.
+    ) -> tuple[bytes, Outcomes | None]:
+        """Return the keys of what a job was asked, and the outcomes.
 
         No keys if its inputs were not available when its results were pulled.
         """
         docs = {doc.path: doc for doc in summary.files if doc.state == "whole"}
         if asked.NAME not in docs or answered.NAME not in docs:
-            return b"", None, 0
+            return b"", None
         paths = {
             name: self.store.fetch(f"{folder}/{name}", docs[name].bytes)
             for name in (asked.NAME, answered.NAME)
         }
         was_asked, came = asked.load(paths[asked.NAME]), answered.load(paths[answered.NAME])
         if was_asked is None or came is None or not was_asked.head["ordered"]:
-            return b"", None, 0
+            return b"", None
         same = {was_asked.head["job"], came.head["job"]} == {job_id}
         if not same or len(came.file) * KEY_BYTES != len(was_asked.keys):
-            return b"", None, 0
-        return was_asked.keys, outcomes_of(came, kind_without_line(status)), summary.requests.ok
+            return b"", None
+        return was_asked.keys, outcomes_of(came, kind_without_line(status))
 
 
 def _lost(case: Case, coverage: Coverage) -> str:

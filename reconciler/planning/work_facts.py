@@ -33,7 +33,7 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         """The ended jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
 
         Whole jobs decide if the work is complete by tags and counts, live, unsettled, or not wanted, or if no job has
-        an answer, or may still show one.
+        results, or may still show some.
         """
         if (
             not self.considered
@@ -51,9 +51,9 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         return jobs if self.decided_by(jobs) or any(map(may_still_answer, jobs)) else ()
 
     def decided_by(self, jobs: Iterable[OwnedJob]) -> bool:
-        """Whether requests decide: of work in parts, if a job has answers, or after a person stopped other work."""
+        """Whether requests decide: of work in parts, if a job has results, or after a person stopped other work."""
         in_parts = self.spec is not None and self.spec.in_parts
-        return in_parts or any(it.job.has_answers or it.is_part or self._stopped_before(it) for it in jobs)
+        return in_parts or any(it.has_results or it.is_part or self._stopped_before(it) for it in jobs)
 
     def _stopped_before(self, owned: OwnedJob) -> bool:
         """Whether a person cancelled a job of other work."""
@@ -98,5 +98,4 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
 
 def may_still_answer(owned: OwnedJob) -> bool:
     """Return whether an ended job may yet name its first result file: it was started and names none."""
-    names_any = owned.job.output_file or owned.job.error_file
-    return owned.phase.ended and owned.job.started_at is not None and not names_any
+    return owned.phase.ended and owned.job.started_at is not None and not owned.has_results

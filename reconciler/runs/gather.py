@@ -182,7 +182,7 @@ def _results_may_decide(declared: Declared, observed: Observed) -> bool:
     return any(spec.in_parts or spec.reuse for spec in declared.specs) or any(
         it.tags.run_key in wanted
         and it.phase.ended
-        and (it.job.has_answers or it.is_part or may_still_answer(it))
+        and (it.has_results or it.is_part or may_still_answer(it))
         and not it.completes_the_work
         for it in observed.owned
     )

@@ -77,7 +77,8 @@ def bring_answers(
         )
         and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
     ]
-    donors = [it for case in several for it in case.donors if it.job.output_file or it.job.error_file]
+    # Of a part without results, the index shows what it was asked.
+    donors = [it for case in several for it in case.donors if it.has_results or it.is_part]
     if not donors:
         return
     try:

@@ -130,6 +130,10 @@ class AskedJob:
         """Return what it has answered, whether or not a file shows it."""
         return {it for it, kind in self.outcomes.items() if kind == ANSWER}
 
+    def given(self) -> set[Question]:
+        """Return what it has answered in a file that comes."""
+        return self.answers() if OUTPUT in self.files else set()
+
     def shown_in(self, file: str) -> set[Question]:
         """Return the requests that have a line in a file."""
         return {it for it, kind in self.outcomes.items() if (kind == ANSWER) == (file == OUTPUT)}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tests.simulation.requests.api import NEVER
 from tests.simulation.requests.specs import NAME, Spec
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str
     if not file.exists():
         yield "there are no results"
         return
+    gone = any(file.gone_from < NEVER for job in world.api.jobs.values() for file in job.files.values())
+    if gone or place.emptied:
+        return  # then some answers are nowhere any more
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     wanted = {it.custom_id: it for it in spec.questions}
     if sorted(it["custom_id"] for it in rows) != sorted(wanted):
@@ -28,9 +32,7 @@ def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str
         return
     for row in rows:
         asked = wanted[row["custom_id"]]
-        gave = [
-            job for job in world.api.jobs.values() if job.recipe == spec.recipe and asked in job.answers()
-        ]
+        gave = [job for job in world.api.jobs.values() if job.recipe == spec.recipe and asked in job.given()]
         if row["ok"] and row["job"] not in {job.id for job in gave}:
             yield f"{asked.custom_id} has the answer of {row['job'][:8]}, which gave none to it"
         if not row["ok"] and spec.reuse and any(place.holds(job) for job in gave):

@@ -236,6 +236,7 @@ class Story:
         self.cap_in_peace = self.spec.cap + 2
         world.baton.sleep(DAY)
         runner = world.runners[0]
+        decision = None
         for _ in range(ROUNDS):
             run = self.apply(runner)
             for job in [it for it in world.api.jobs.values() if it.live]:
@@ -249,7 +250,8 @@ class Story:
                 continue
             holds, keeps = decision.of(Hold), decision.of(Keep)
             if any(it.reason is Reason.SUCCEEDED for it in keeps) and not holds:
-                answered = {it for job in world.api.jobs.values() for it in job.answers()}
+                mine = [job for job in world.api.jobs.values() if job.recipe == self.spec.recipe]
+                answered = {it for job in mine for it in job.given()}
                 unanswered = [it for it in self.spec.questions if it not in answered]
                 if (
                     (unanswered or not self.spec.reuse)
@@ -269,7 +271,7 @@ class Story:
     def _take_the_exit(self, hold: Hold, runner: Runner) -> None:
         spec = self.spec
         match hold.reason:
-            case Reason.CANCELLED if spec.cap > self.cap_in_peace:
+            case Reason.CANCELLED | Reason.PARTIAL if spec.cap > self.cap_in_peace:
                 self.declare(changed(spec, rerun=f"{spec.rerun}x"))
             case Reason.INCOMPLETE | Reason.CANCELLED | Reason.FAILED | Reason.PARTIAL:
                 self._retry_everything()

@@ -34,10 +34,10 @@ class Accepted:
     def failures(self) -> Iterator[View]:
         """Yield the donors whose failures count.
 
-        If no job shows an answer, whole jobs decide: then a changed work begins anew.
+        If no job shows results, whole jobs decide: then a changed work begins anew.
         """
         donors = [it for it in self.donors() if it.over]
-        by_request = any(it.shows_answers or not it.job.whole for it in donors) or self.by.spec.canary
+        by_request = any(it.shows_results or not it.job.whole for it in donors) or self.by.spec.canary
         for view in donors:
             if by_request or view.job.work == self.job.work:
                 yield view
@@ -70,7 +70,7 @@ def an_end_settles(create: Accepted) -> Iterator[str]:
     for view in create.donors():
         waits = view.over and create.by.looked < view.job.ended + world.limits.late_seconds
         for early in sorted(set(view.job.asked) & set(create.job.asked)):
-            if waits and not view.complete:
+            if waits and not view.complete and early not in view.outcomes:
                 yield f"{early.custom_id} was asked in {view.job.id[:8]}, whose files are not complete"
 
 

@@ -7,6 +7,7 @@ import shutil
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +77,7 @@ class Place:
     def come_back(self) -> None:
         """Let it be there again, and hide what was written meanwhile."""
         if self.aside.exists():
+            self.emptied = self.emptied or self.folder.exists()
             shutil.rmtree(self.folder, ignore_errors=True)
             self.aside.rename(self.folder)
 
@@ -108,8 +110,8 @@ class View:
     """Whether it could read all files that the job will ever have."""
     counted_whole: bool
     """Whether the counters of a success said that everything is answered."""
-    shows_answers: bool
-    """Whether the job's record says that there are answers."""
+    shows_results: bool
+    """Whether the job's record says that there are answers or errors."""
 
     @property
     def answers(self) -> set[Question]:
@@ -310,7 +312,7 @@ class World:
                     outcomes={it: job.outcomes[it] for it in there},
                     complete=over and files == job.files.keys() and (bool(files) or not job.ran),
                     counted_whole=job.status == "SUCCESS" and shown.succeeded_requests == len(job.asked),
-                    shows_answers=bool(shown.output_file) or shown.succeeded_requests > 0,
+                    shows_results=bool(shown.output_file or shown.error_file or shown.succeeded_requests),
                 )
             )
         return found
@@ -339,8 +341,11 @@ class World:
         self.trace("api", f"CANCELS {job.id[:8]} for {by}")
         outcomes = {it: ANSWER for it in job.asked if dice.random() < 0.4}
         delay = dice.choice((0.0, 0.0, 5.0, 30.0))
-        ended = lambda: self.end(job, "CANCELLED", outcomes, Lags.drawn(dice, self.climate))  # noqa: E731
-        ended() if not delay else self.baton.at(self.baton.now + delay, ended)
+        ended = partial(self.end, job, "CANCELLED", outcomes, Lags.drawn(dice, self.climate))
+        if delay:
+            self.baton.at(self.baton.now + delay, ended)
+        else:
+            ended()
 
     def end(self, job: AskedJob, status: str, outcomes: Mapping[Question, str], lags: Lags) -> None:
         """Let a job end, with an outcome for each request that has a line."""
