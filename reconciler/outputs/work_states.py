@@ -238,7 +238,7 @@ def _answers(there: tuple[str, ResultSummary] | None) -> int:
 
 
 def _not_known(owned: OwnedJob) -> str:
-    return f"job {owned.job.short_id} has answers, and what it was asked is known only where it was submitted"
+    return f"job {owned.job.short_id} has answers, and this runner does not know what it was asked"
 
 
 def ended_at(owned: OwnedJob) -> int:

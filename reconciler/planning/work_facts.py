@@ -53,7 +53,11 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
     def decided_by(self, jobs: Iterable[OwnedJob]) -> bool:
         """Whether requests decide: of work in parts, if a job has results, or after a person stopped other work."""
         in_parts = self.spec is not None and self.spec.in_parts
-        return in_parts or any(it.has_results or it.is_part or self._stopped_before(it) for it in jobs)
+        return in_parts or any(self._shows_requests(it) for it in jobs)
+
+    def _shows_requests(self, owned: OwnedJob) -> bool:
+        ended_well = owned.phase is Phase.SUCCEEDED  # its answers are lost if it names no file
+        return owned.has_results or owned.is_part or ended_well or self._stopped_before(owned)
 
     def _stopped_before(self, owned: OwnedJob) -> bool:
         """Whether a person cancelled a job of other work."""

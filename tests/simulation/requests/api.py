@@ -98,7 +98,7 @@ class AskedJob:
     ran: bool = True
     """False if it failed before its first request was processed."""
     stopped_by: str = ""
-    """Whose cancel took effect: `person`, `tool`, or nobody's."""
+    """Whose cancel took effect: `person` or `tool`; "" if none did."""
     deleted_at: float = NEVER
 
     @property

@@ -1,4 +1,4 @@
-"""The promises about the end of a schedule: what is said to be complete can be put together from results."""
+"""The promise about the end of a schedule: complete work can be put together from results."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Place:
 
     @property
     def aside(self) -> Path:
-        """Where the folder is while it is away."""
+        """The folder while it is away."""
         return self.folder.with_name(f"{self.folder.name}-away")
 
     def holds(self, job: AskedJob) -> set[str]:
