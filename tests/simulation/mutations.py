@@ -124,7 +124,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a later job of the name counts as our cancel",
-        "planning/case.py",
+        "planning/work_facts.py",
         "            return memory.cancels.get(job_id) in OUR_CANCELS\n",
         "            return memory.cancels.get(job_id) in OUR_CANCELS or any(\n"
         "                later.job.created_at > owned.job.created_at\n"
