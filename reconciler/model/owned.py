@@ -94,6 +94,11 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return completeness.submitted_requests(self.job, self.tags.requests)
 
     @property
+    def has_results(self) -> bool:
+        """Whether there are answers, or a file says why there are none."""
+        return self.job.has_answers or self.job.error_file is not None
+
+    @property
     def is_part(self) -> bool:
         """Whether the job was asked only a part of its work."""
         return self.tags.of is not None
@@ -104,9 +109,9 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return self.tags.requests if self.tags.of is None else self.tags.of
 
     @property
-    def reaches_the_end(self) -> bool:
-        """Whether nothing of the work is left to ask once this job has answered: a canary leaves the rest."""
-        return self.tags.of is None or self.tags.reused + (self.tags.requests or 0) >= self.tags.of
+    def not_asked(self) -> int:
+        """How many requests were neither answered nor asked with this job: a canary leaves the rest of its work."""
+        return max(0, (self.tags.of or 0) - self.tags.reused - (self.tags.requests or 0))
 
     @property
     def completes_the_work(self) -> bool:

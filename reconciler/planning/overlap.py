@@ -7,7 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.planning.coverage import Donor, State, split_keys
+from reconciler.planning.coverage import Donor, State
+from reconciler.requests.keys import KEY_BYTES, Places
 
 
 class Overlap(Struct, frozen=True, kw_only=True):
@@ -43,10 +44,10 @@ def overlaps(wanted: bytes, states: bytes, live: Iterable[Donor]) -> Mapping[str
     found = {}
     taken = bytearray(len(states))
     for donor in live:
-        asked = set(split_keys(donor.asked))
-        here = [at for at, key in enumerate(split_keys(wanted)) if key in asked]
+        asked = Places(wanted).of(donor.asked)
+        here = [at for at in asked if at is not None]
         still = [at for at in here if states[at] == State.LIVE and not taken[at]]
         for at in still:
             taken[at] = 1
-        found[donor.job_id] = Overlap(asked=len(asked), wanted=len(here), open=len(still))
+        found[donor.job_id] = Overlap(asked=len(donor.asked) // KEY_BYTES, wanted=len(here), open=len(still))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from reconciler.api.client import Reader
 from reconciler.context import ApiT, RunContext
@@ -15,7 +15,7 @@ from reconciler.outputs.current import WorkResults
 from reconciler.outputs.inputs import by_inputs
 from reconciler.outputs.job_download import JobDownloader
 from reconciler.outputs.leases import LeaseManager
-from reconciler.outputs.paths import naming, safe_name
+from reconciler.outputs.paths import naming
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
 from reconciler.outputs.store import ResultStore
@@ -77,16 +77,14 @@ def bring_answers(
         )
         and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
     ]
-    donors = [it for case in several for it in case.donors if it.job.output_file or it.job.error_file]
+    # Of a part without results, the index shows what it was asked.
+    donors = [it for case in several for it in case.donors if it.has_results or it.is_part]
     if not donors:
         return
     try:
         make_place(run.project, run.env.environ)
         store = open_place(run.project, run.env.environ, staging=run.folder / "pulling")
-        there = store.jobs()
-        missing = [it for it in donors if safe_name(it.job.id) not in there]
-        if missing:
-            puller(run, store, specs, owned, frozenset()).pull(missing)
+        puller(run, store, specs, owned, frozenset()).pull(donors)
     except OSError as error:
         for it in donors:
             run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))
@@ -117,6 +115,7 @@ def puller(
     wanted = {spec.name: spec.run_keys for spec in specs}
     by_key = {key: spec for spec in specs for key in spec.run_keys}
 
+    @lru_cache(1)  # a work is often asked for several times in a row, and may take 40 MB
     def order_of(work: RunKey) -> AskedIndex | None:
         spec = by_key.get(work)
         return None if spec is None else read_order(spec, run.project.root, run.limits)

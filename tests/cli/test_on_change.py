@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from tests.cli.stage import Stage
-from tests.cli.test_requests import answered, asked
+from tests.helpers.requests_of import answered, asked
 
 Rows: TypeAlias = list[dict[str, Any]]
 FILE = "specs/data/a.jsonl"
@@ -17,7 +17,7 @@ COUNT = 500
 
 def start(stage: Stage, **fields: object) -> None:
     """Let a job of `COUNT` requests run, with a few of them answered."""
-    stage.spec("a", requests=COUNT, **{"reuse": True, **fields})
+    stage.spec("a", requests=COUNT, reuse=True, **fields)
     assert stage.run("apply", "--yes").code == 0
     stage.advance(3)
 

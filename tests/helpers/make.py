@@ -93,9 +93,10 @@ class SpecFacts(TypedDict, total=False):
     suspend: bool
     retry: Retry
     on_change: Literal["auto", "replace", "finish"]
-    reuse: bool
     on_remove: Literal["cancel", "keep"]
     checks: Checks
+    canary: int
+    reuse: bool
 
 
 def spec(name: str = "a", work: str = "w1", rerun: str = "", **more: Unpack[SpecFacts]) -> JobSpec:
