@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import State
-from reconciler.planning.next_part import Verdict
+from reconciler.planning.next_part import Verdict, retried
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
@@ -21,7 +21,10 @@ def incomplete(case: Case) -> Actions:
     """No attempt is left, or `retry.on` does not name what failed."""
     if case.work is None:
         return ()
-    hint = f"see why: reconciler outputs show {case.name} --failed; to submit them again, raise retry.max_attempts"
+    failures, words = case.work.coverage.failures(), case.spec.retry.words if case.spec else ()
+    unnamed = sorted(kind for kind in failures if not retried(kind, words))
+    step = f"name {', '.join(unnamed)} in retry.on" if unnamed else "raise retry.max_attempts"
+    hint = f"see why: reconciler outputs show {case.name} --failed; to submit them again, {step}"
     return (Hold(reason=Reason.INCOMPLETE, detail=case.work.unanswered, hint=hint, attention=True),)
 
 

@@ -68,7 +68,9 @@ def failed(case: Case) -> Actions:
     timed_out = case.newest is not None and case.newest.phase is Phase.TIMED_OUT
     word = f"{attempts}, the last by its timeout" if timed_out else attempts
     detail = f"{word}: {why}" if why else word
-    hint = "change `rerun` to try again"
+    status = job.status if job else "its status"
+    step = f"name {status} in retry.on" if case.attempts_left else "raise retry.max_attempts"
+    hint = f"to try again, {step}, or change `rerun`"
     return (Hold(job=job, reason=Reason.FAILED, detail=detail, hint=hint, attention=True),)
 
 
