@@ -106,7 +106,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             published = self.store.publish_results(folder, place, written.sha256)
         finally:
             place.unlink(missing_ok=True)
-        summaries = [summary for _, summary in of_work]
+        summaries = [it for _, it in of_work if _run_key(it) == work or it.job_id in joined.jobs]
         document = _document(
             summaries,
             order,
