@@ -47,7 +47,7 @@ def account(job: Job, results: Results, count: Count, *, now: float, late_second
         return Account.LIVE
     names_any = bool(job.output_file or job.error_file)
     succeeded = job.phase is Phase.SUCCEEDED
-    counted_whole = succeeded and count.asked > 0 and job.succeeded_requests >= count.asked
+    counted_whole = succeeded and bool(job.output_file) and job.succeeded_requests >= count.asked > 0
     whole = names_any and results is Results.READ and count.read >= job.succeeded_requests
     ended = job.completed_at if job.completed_at is not None else job.created_at
     if whole or (counted_whole and results is Results.UNREAD):

@@ -31,6 +31,8 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> M
     Raises:
         ReconcilerError: an input or the place of results cannot be read.
     """
+    if not any(case.decided_by_request for case in cases):
+        return {}
     reader = StateReader(
         store=open_place(run.project, run.env.environ, staging=run.folder / "reading"),
         project=run.target.project,
