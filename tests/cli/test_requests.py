@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.requests.index_file import read_index, write_index
 from tests.cli.stage import Fault, Result, Stage
+from tests.helpers.requests_of import answered, asked, results
 
 STUCK = "sandbox-stuck-1"
 """A model that answers half of the requests of a job and then nothing, until its timeout."""
@@ -29,36 +30,6 @@ def mixed(stage: Stage, count: int = 10, *, attempts: int = 3) -> None:
     for at, end in ends.items():
         rows[at]["custom_id"] += end
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def asked(stage: Stage) -> list[list[str]]:
-    """Return the custom_ids that each job was asked, the oldest first, from the uploads of the workspace."""
-    found = []
-    with stage.console() as client:
-        for job in sorted(stage.jobs(), key=lambda job: job["created_at"]):
-            detail = client.get(f"/v1/batch/jobs/{job['id']}").json()
-            texts = [client.get(f"/v1/files/{file}/content").text for file in detail["input_files"]]
-            found.append([json.loads(line)["custom_id"] for line in "".join(texts).splitlines()])
-    return found
-
-
-def answered(stage: Stage) -> set[str]:
-    """Return the custom_ids with an answer in the provider's files."""
-    found = set()
-    with stage.console() as client:
-        for job in stage.jobs():
-            detail = client.get(f"/v1/batch/jobs/{job['id']}").json()
-            if detail["output_file"]:
-                text = client.get(f"/v1/files/{detail['output_file']}/content").text
-                found |= {json.loads(line)["custom_id"] for line in text.splitlines()}
-    return found
-
-
-def results(stage: Stage) -> list[dict[str, Any]]:
-    """Return the joined results."""
-    stage.run("outputs", "pull")
-    lines = (stage.root / "outputs/a/results.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
 
 
 def apply(stage: Stage, *, after: float = 60) -> Result:
@@ -565,6 +536,26 @@ def test_a_part_of_which_it_is_not_known_what_it_was_asked_completes_nothing(sta
     assert "submits at most 12 of 12 requests" in shown.out
     apply(stage)
     assert [len(part) for part in asked(stage)] == [4, 8], "apply reads its results"
+
+
+@pytest.mark.parametrize("where", ["gs://nowhere", "a-file/outputs"])
+def test_while_the_place_of_results_cannot_be_read_nothing_is_submitted_that_it_may_answer(
+    stage: Stage, where: str
+) -> None:
+    reusing(stage, 5)
+    done(stage)
+    reusing(stage, 6)
+    stage.spec("b")
+    stage.write("a-file", "no folder")
+    stage.environ["RECONCILER_RESULTS"] = where
+    planned, held = stage.run("plan", "--fail-on-attention"), apply(stage)
+    assert planned.code == 6
+    for shown in (planned, held):
+        assert "results needed · the place of results cannot be read" in shown.out
+    assert [len(part) for part in asked(stage)] == [5, 3], "another name goes on"
+    del stage.environ["RECONCILER_RESULTS"]
+    done(stage)
+    assert asked(stage)[2:] == [["r5"]]
 
 
 def test_an_edited_line_that_fails_leaves_the_other_answers(stage: Stage) -> None:

@@ -20,9 +20,9 @@ from reconciler.errors import ExitCode, Problem, SpecError
 from reconciler.model import JobSpec
 from reconciler.render.github import problems_github
 from reconciler.render.problems import count_line, problems_text
+from reconciler.specs.files import specs_outside
 from reconciler.specs.load import Loaded, load
 from reconciler.specs.project import Project
-from reconciler.specs.unused_files import specs_outside
 from reconciler.text.plural import pluralize
 
 
@@ -66,8 +66,7 @@ def load_all(
 ) -> Mapping[str, Loaded]:
     """Load the specs of each environment, and look for what is not read as a spec.
 
-    Raises:
-        SpecError: there are errors; carries those of all environments.
+    Raises `SpecError`, with the errors of all environments, if there are any.
     """
     found: dict[str, Loaded] = {}
     problems: set[Problem] = set()
