@@ -72,9 +72,6 @@ def bring_answers(
         cases: the case of each name.
         specs: the declared specs.
         owned: the jobs of the project.
-
-    Raises:
-        ReconcilerError: the place of results is invalid, or needs a package that is not installed.
     """
     several = [
         case
@@ -98,7 +95,7 @@ def bring_answers(
         missing = [it for it in donors if safe_name(it.job.id) not in there]
         if missing:
             puller(run, store, specs, owned, frozenset()).pull(missing)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
         for it in donors:
             run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))
 
