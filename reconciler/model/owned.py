@@ -104,9 +104,9 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return self.tags.requests if self.tags.of is None else self.tags.of
 
     @property
-    def reaches_the_end(self) -> bool:
-        """Whether nothing of the work is left to ask once this job has answered: a canary leaves the rest."""
-        return self.tags.of is None or self.tags.reused + (self.tags.requests or 0) >= self.tags.of
+    def not_asked(self) -> int:
+        """How many requests were neither answered nor asked with this job: a canary leaves the rest of its work."""
+        return max(0, (self.tags.of or 0) - self.tags.reused - (self.tags.requests or 0))
 
     @property
     def completes_the_work(self) -> bool:
