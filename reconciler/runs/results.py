@@ -16,7 +16,7 @@ from reconciler.outputs.current import WorkResults
 from reconciler.outputs.inputs import by_inputs
 from reconciler.outputs.job_download import JobDownloader
 from reconciler.outputs.leases import LeaseManager
-from reconciler.outputs.paths import naming, safe_name
+from reconciler.outputs.paths import naming
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
 from reconciler.outputs.store import ResultStore, UnreadableStore
@@ -85,16 +85,14 @@ def bring_answers(
         )
         and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
     ]
-    donors = [it for case in several for it in case.donors if it.job.output_file or it.job.error_file]
+    # Of a part without results, the index shows what it was asked.
+    donors = [it for case in several for it in case.donors if it.has_results or it.is_part]
     if not donors:
         return
     try:
         make_place(run.project, run.env.environ)
         store = open_place(run.project, run.env.environ, staging=run.folder / "pulling")
-        there = store.jobs()
-        missing = [it for it in donors if safe_name(it.job.id) not in there]
-        if missing:
-            puller(run, store, specs, owned, frozenset()).pull(missing)
+        puller(run, store, specs, owned, frozenset()).pull(donors)
     except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
         for it in donors:
             run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))
