@@ -25,9 +25,8 @@ from typing import Final
 import msgspec
 
 from reconciler.requests import answered, answers, asked
-from reconciler.requests.checks import Checker
+from reconciler.requests.checks import Checker, Patterns
 from reconciler.requests.join import Joined, Part, join
-from reconciler.requests.patterns import Patterns
 
 ROUNDS: Final = 3
 BLOCK: Final = 100

@@ -48,8 +48,7 @@ class Ledger(Protocol):
     def read(self) -> Iterator[Line]:
         """Yield every known line, also those of other runners if the ledger is shared.
 
-        Raises:
-            LedgerError: it cannot be read.
+        Raises `LedgerError` if it cannot be read.
         """
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
@@ -64,23 +63,14 @@ class Ledger(Protocol):
         Returns:
             False if another runner wrote since `read`: read and plan again.
 
-        Raises:
-            LedgerError: they could not be recorded.
+        Raises `LedgerError` if they could not be recorded.
         """
 
     def publish(self) -> None:
-        """Let other runners see what was appended.
-
-        Raises:
-            LedgerError: the lines could not be published.
-        """
+        """Let other runners see what was appended. Raises `LedgerError` if the lines could not be published."""
 
     def append(self, *lines: Line) -> None:
-        """Record lines durably.
-
-        Raises:
-            LedgerError: they could not be made durable.
-        """
+        """Record lines durably. Raises `LedgerError` if they could not be made durable."""
 
 
 class Stop(Protocol):

@@ -13,7 +13,7 @@ from reconciler.outputs.summaries import summary_of
 from reconciler.outputs.table import ResultsTable
 from reconciler.specs.project import load_project
 from reconciler.specs.yaml.source import QUOTE_ALL
-from reconciler.tables.columns import BOOLEAN, INTEGER, NUMBER, Column
+from reconciler.tables.rows import BOOLEAN, INTEGER, NUMBER, Column
 from reconciler.vcs.git import Git
 
 if TYPE_CHECKING:

@@ -43,11 +43,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits on sizes, counts and times."""
 
     file_bytes: Annotated[int, up_to(2_000_000_000)] = 512_000_000
-    """Bytes of one input file. The API's documentation: 512 MB."""
+    """Bytes of one uploaded input file; a larger one is submitted in parts. The API's documentation: 512 MB."""
     line_bytes: Annotated[int, up_to(256_000_000)] = 96_000_000
     """Bytes of one line of an input file. Tool default: a scanned document is one."""
     requests_per_job: Annotated[int, up_to(10_000_000)] = 1_000_000
-    """Requests in one job. The API's documentation: 1,000,000 (another page: 100,000)."""
+    """Requests in one job; more are submitted in parts. The API's documentation: 1,000,000 (another page: 100,000)."""
     inline_requests: Annotated[int, up_to(100_000)] = 10_000
     """Requests written in the spec itself. The API's OpenAPI description: 10,000."""
     jobs_per_spec: Annotated[int, up_to(100_000)] = 10_000

@@ -53,7 +53,7 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
 EXCEPTIONS: Final[tuple[tuple[str, str, str], ...]] = (
     ("tools/language.py", "", "it lists the words"),
     ("tests/generate/test_language.py", "", "it quotes sentences that break the rules"),
-    ("reconciler/sandbox/contents.py", "WHERE NOT EXISTS", "SQL"),
+    ("reconciler/sandbox/files.py", "WHERE NOT EXISTS", "SQL"),
     ("reconciler/sandbox/rows.py", "WHERE NOT EXISTS", "SQL"),
 )
 """A path, the words of the line (all lines of the file if there are none), and the reason."""

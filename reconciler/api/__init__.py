@@ -2,9 +2,8 @@
 
 `client` has the classes that commands use: a `Reader`, or a `Writer` if the command may write. `wire` converts JSON
 to the values of `reconciler.model` and `values`, `errors` sorts errors by remedy, `classify` the next step, `retry`
-decides whether to retry, `throttle` slows a run down after a 429, `transport` connects to the network or to an
-application in the process, `key` keeps the API key out of logs and messages. Importing this package alone imports none
-of them.
+decides whether to retry and when, `transport` connects to the network or to an application in the process, `key` keeps
+the API key out of logs and messages. Importing this package alone imports none of them.
 """
 
 import sys

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import httpx
 
-from reconciler.api.loopback import is_loopback
 from reconciler.errors import ReconcilerError
 
 _EXAMPLE = "write it like https://api.mistral.ai"
@@ -40,3 +41,11 @@ def checked(base_url: str) -> httpx.URL:
             f"the base URL {base_url!r} ends in /v1", hint=f"omit /v1, the tool adds it: {_EXAMPLE}"
         )
     return url
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` is this machine: 127.0.0.0/8, ::1 or `localhost`, in their plain spellings."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

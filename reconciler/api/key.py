@@ -137,8 +137,8 @@ def read_key(
 def read_headers(text: str) -> dict[str, str]:
     """Return the headers of a text with one `Name: value` per line.
 
-    Raises:
-        ApiKeyError: a line is not a header, or names one that this tool sets. The message does not show the line.
+    Raises `ApiKeyError` if a line is not a header, or names one that this tool sets. The message does not show the
+    line.
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):

@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from reconciler.api import address
-from reconciler.api.loopback import is_loopback
+from reconciler.api.address import is_loopback
 from reconciler.errors import ReconcilerError
 
 Transport: TypeAlias = httpx.BaseTransport

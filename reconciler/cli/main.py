@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, str]] = {
     "apply": "Create what is missing, cancel what was removed.",
     "status": "Show the state of every declared job.",
     "rerun": "Ask for another run of a job.",
+    "retry": "Allow one more attempt at what has no answer.",
     "wait": "Wait until declared jobs have ended.",
     "history": "Show the history of this project's jobs.",
     "outputs": "Fetch the results of ended jobs.",
@@ -70,11 +71,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command by its name.
-
-        Raises:
-            UsageError: there is no such command; suggests a similar name.
-        """
+        """Find the command by its name. Raises `UsageError` if there is none, and suggests a similar name."""
         if args[0] not in COMMANDS:
             from difflib import get_close_matches
 

@@ -155,8 +155,7 @@ class Applier:
     def _cut(self, create: Create) -> Create:
         """Return a create with the inputs that it sends.
 
-        Raises:
-            ReconcilerError: the inputs of a part cannot be made.
+        Raises `ReconcilerError` if the inputs of a part cannot be made.
         """
         if create.part is None or create.submitted is not None:
             return create
@@ -172,8 +171,7 @@ class Applier:
     def _renewed(self, spec: JobSpec, ids: FileIds) -> FileIds:
         """Upload the inputs of a spec that are gone again; the ids stay the same if that cannot be determined.
 
-        Raises:
-            ReconcilerError: an input could not be uploaded.
+        Raises `ReconcilerError` if an input could not be uploaded.
         """
         try:
             vanished = self._uploads.forget_deleted(ids)

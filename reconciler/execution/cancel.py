@@ -24,9 +24,8 @@ RUNNING: Final = (Phase.ACTIVE, Phase.UNKNOWN)
 def cancel_job(run: RunContext[Writer], job: Job, *, name: str, reason: str) -> Job:
     """Cancel a job and return its new state. A job that has already stopped is returned as it is.
 
-    Raises:
-        LedgerError: the intent could not be made durable, so nothing was sent.
-        ApiError: the job was not cancelled, or it is not known whether it was.
+    Raises `LedgerError` if the intent could not be made durable, so nothing was sent; `ApiError` if the job was not
+    cancelled, or it is not known whether it was.
     """
     log = run.env.log
     try:
@@ -56,8 +55,7 @@ def _send(run: RunContext[Writer], job_id: str) -> tuple[Job, str]:
     Returns:
         The job after the last attempt, and the last failure if the API accepted no cancel of ours.
 
-    Raises:
-        ApiError: the job runs on, or could not be read.
+    Raises `ApiError` if the job runs on, or could not be read.
     """
     attempt, began = 1, run.env.monotonic()
     while True:

@@ -28,8 +28,7 @@ def until_listed(
         look: reads the whole workspace.
         outcomes: those of an apply.
 
-    Raises:
-        ApiError: the workspace cannot be read.
+    Raises `ApiError` if the workspace cannot be read.
     """
     made = frozenset(outcome.job.id for outcome in outcomes if isinstance(outcome, Created))
     until = run.env.monotonic() + run.limits.settle_seconds
@@ -45,8 +44,7 @@ def until_listed(
 def own_duplicates(plan: Plan, outcomes: Iterable[Outcome], reader: Reader) -> Plan:
     """Reduce a plan to the cancels of duplicates that this run created, if the job that stays really exists.
 
-    Raises:
-        ApiError: a job that would stay cannot be read.
+    Raises `ApiError` if a job that would stay cannot be read.
     """
     ops = {outcome.op for outcome in outcomes if isinstance(outcome, Created)}
     there = (Phase.ACTIVE, Phase.SUCCEEDED)

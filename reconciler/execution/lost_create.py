@@ -42,11 +42,9 @@ def newest(run: RunContext[Writer], op: str) -> Job | None:
 def search_complete_list(run: RunContext[Writer], op: str) -> Job | None:
     """Look for the job in a complete list; None means that it was never created.
 
-    A list of several pages is read twice, as before any create: a job may move unseen between two pages.
-
-    Raises:
-        ListingError: the list of jobs could not be read whole, or a job in it may be the one that is sought.
-        ApiError: the API could not be read.
+    A list of several pages is read twice, as before any create: a job may move unseen between two pages. Raises
+    `ListingError` if the list of jobs could not be read whole, or a job in it may be the one that is sought; `ApiError`
+    if the API could not be read.
     """
     for _ in range(2):
         listed = listing.whole(run)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import chain, repeat
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -33,12 +34,12 @@ def cut(inputs: Sequence[Input], part: NextPart, *, root: Path, folder: Path) ->
         root: the project root, to which the inputs are relative.
         folder: receives the files, named by their digests.
 
-    Raises:
-        InputChangedError: a file is not the one that was planned.
-        ReconcilerError: a file cannot be read, or the work has an input that is not in this clone.
-        OSError: a file cannot be written.
+    Raises `InputChangedError` if a file is not the one that was planned; `ReconcilerError` if a file cannot be read, or
+    the work has an input that is not in this clone; `OSError` if a file cannot be written.
     """
-    chosen = set(part.places)
+    chosen = bytearray(part.of)
+    for place in part.places:
+        chosen[place] = 1
     found: list[Input] = []
     first = 0
     for each in inputs:
@@ -48,24 +49,24 @@ def cut(inputs: Sequence[Input], part: NextPart, *, root: Path, folder: Path) ->
                 "a part of the work cannot be submitted: an input is not in this clone",
                 hint="fetch the content of Git LFS pointers, then plan again",
             )
-        places = chosen.intersection(range(first, first + count))
-        if len(places) == count:
+        asked = chosen[first : first + count]
+        if all(asked):
             found.append(each)
-        elif places:
-            found.append(_cut(each, places, first, root=root, folder=folder))
+        elif any(asked):
+            found.append(_cut(each, asked, root=root, folder=folder))
         first += count
-    return SubmittedPart(inputs=tuple(found), requests=len(chosen), of=part.of, reused=part.reused)
+    return SubmittedPart(inputs=tuple(found), requests=len(part.places), of=part.of, reused=part.reused)
 
 
-def _cut(each: Input, places: set[int], first: int, *, root: Path, folder: Path) -> InputFile:
+def _cut(each: Input, asked: bytearray, *, root: Path, folder: Path) -> InputFile:
     digest, whole = hashlib.sha256(), hashlib.sha256()
     file_access.make_folder(folder)
-    temporary = folder / f"cutting-{first}.jsonl"
+    temporary = folder / "cutting.jsonl"
     size = 0
     with _opened(each, root) as source, file_access.recreate(temporary) as target:
-        for place, line in enumerate(source, start=first):
+        for line, chosen in zip(source, chain(asked, repeat(0)), strict=False):
             whole.update(line)
-            if place in places:
+            if chosen:
                 line = line if line.endswith(NEW_LINE) else line + NEW_LINE  # noqa: PLW2901
                 target.write(line)
                 digest.update(line)
@@ -76,7 +77,7 @@ def _cut(each: Input, places: set[int], first: int, *, root: Path, folder: Path)
     final = folder / f"{digest.hexdigest()}.jsonl"
     temporary.replace(final)
     path = os.path.relpath(final, root).replace(os.sep, "/")
-    return InputFile(path=path, sha256=digest.hexdigest(), size=size, requests=len(places))
+    return InputFile(path=path, sha256=digest.hexdigest(), size=size, requests=asked.count(1))
 
 
 @contextmanager

@@ -63,10 +63,8 @@ class Uploads:
     def ids(self, spec: JobSpec) -> tuple[str, ...]:
         """Return the file ids for a spec's inputs, uploading what the workspace does not hold yet.
 
-        Raises:
-            InputChangedError: a file's bytes are not those that were planned; its upload is deleted again.
-            ApiError: it could not be sent.
-            ReconcilerError: its content is not in this clone.
+        Raises `InputChangedError` if a file's bytes are not those that were planned; its upload is deleted again;
+        `ApiError` if it could not be sent; `ReconcilerError` if its content is not in this clone.
         """
         uploaded = [part.id for part in spec.inputs if isinstance(part, UploadedFile)]
         return (*(self._once(it.sha256, partial(self._id_of, it)) for it in spec.uploads), *uploaded)
@@ -77,8 +75,7 @@ class Uploads:
     def forget_deleted(self, ids: Iterable[str]) -> bool:
         """Return whether any of these uploads of earlier runs is gone, and forget those: the next `ids` uploads them.
 
-        Raises:
-            ApiError: an upload could not be read.
+        Raises `ApiError` if an upload could not be read.
         """
         gone = [file_id for file_id in ids if file_id in self._reused and self._is_gone(file_id)]
         for file_id in gone:

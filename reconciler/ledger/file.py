@@ -1,14 +1,17 @@
 """The ledger on disk: one append-only file of JSON lines per target.
 
 An append is durable (fsync) before it returns. A crash may cut off the last line; the next append begins a new one, and
-reading skips the incomplete line. That is safe because nothing is sent before its line is durable.
+reading skips the incomplete line. That is safe because nothing is sent before its line is durable. An operating-system
+lock, which a crash releases, allows one writer at a time on this host.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -31,8 +34,7 @@ class FileLedger:
     def read(self) -> Iterator[Line]:
         """Yield every complete line, the oldest first; none if there is no ledger.
 
-        Raises:
-            LedgerError: the file cannot be read.
+        Raises `LedgerError` if the file cannot be read.
         """
         return chain.from_iterable(map(decode_block, self._blocks()))
 
@@ -71,8 +73,7 @@ class FileLedger:
     def append(self, *lines: Line) -> None:
         """Record lines durably, in one write.
 
-        Raises:
-            LedgerError: the disk is full or read-only, or the file cannot be written.
+        Raises `LedgerError` if the disk is full or read-only, or the file cannot be written.
         """
         if not lines:
             return
@@ -117,3 +118,74 @@ def _last_byte(file: int, size: int) -> bytes:
 def _write_all(file: int, data: bytes) -> None:
     while data:
         data = data[os.write(file, data) :]
+
+
+LOCK_NAME = "lock"
+
+
+class LockHeldError(LedgerError):
+    """Another process holds the lock, until it ends."""
+
+
+@contextmanager
+def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
+    """Hold the lock of the target's folder for as long as the block runs.
+
+    `holder` describes this process, for other processes to show. Raises `LedgerError` if another process holds it, or
+    the folder cannot be written.
+    """
+    path = folder / LOCK_NAME
+    try:
+        file_access.make_folder(folder)
+        file = file_access.append(path)
+    except OSError as error:
+        raise LedgerError(
+            f"the lock {path} cannot be created: {error.strerror}",
+            hint=file_access.hint_of(error, "no job is created without a lock; make the folder writable"),
+        ) from error
+    try:
+        if not _try_lock(file):
+            raise LockHeldError(
+                f"another apply is running on this target ({_holder(path)})",
+                hint="wait until it has ended; its process releases the lock",
+            )
+        with suppress(OSError):  # for readers only
+            os.ftruncate(file, _TEXT_AT)
+            os.lseek(file, _TEXT_AT, os.SEEK_SET)
+            os.write(file, holder.encode())
+        yield
+    finally:
+        os.close(file)  # releases the lock
+
+
+_TEXT_AT = 1
+"""The text begins after byte 0, which is locked: Windows does not let another process read a locked byte."""
+
+
+def _holder(path: Path) -> str:
+    try:
+        return file_access.read(path).lstrip(b"\0").decode(errors="replace") or "unknown"
+    except OSError:
+        return "unknown"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: int) -> bool:
+        os.lseek(file, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

@@ -87,9 +87,8 @@ class SharedLedger:
     def fetch(self) -> str:
         """Fetch the branch and return its commit, "" if it does not exist yet.
 
-        Raises:
-            LedgerError: the remote cannot be reached, the branch is not a ledger, or (`LockedError`) a lock file of
-                git is in the way.
+        Raises `LedgerError` if the remote cannot be reached, the branch is not a ledger, or (`LockedError`) a lock file
+        of git is in the way.
         """
         before, tip = self.fetched(), self._fetch()
         if tip and not before and not self._is_ledger(tip):
@@ -146,8 +145,7 @@ class SharedLedger:
     def accept_rewrite(self) -> None:
         """Miss those commits no longer. `history verify` still reports them.
 
-        Raises:
-            LedgerError: git cannot write the refs.
+        Raises `LedgerError` if git cannot write the refs.
         """
         for commit in self.missed():
             short, why = commit[:12], "the rewrite cannot be accepted"
@@ -194,12 +192,9 @@ class SharedLedger:
     def push(self, tip: str, rows: Sequence[bytes], *, message: str) -> str:
         """Add the text of lines in one commit on top of `tip`, and return the new commit.
 
-        `tip` is the fetched commit, "" if the branch does not exist yet.
-
-        Raises:
-            ConflictError: another run pushed first: fetch, and plan again.
-            LockedError: a lock file of git is in the way, in the remote's repository.
-            LedgerError: it cannot be pushed.
+        `tip` is the fetched commit, "" if the branch does not exist yet. Raises `ConflictError` if another run pushed
+        first: fetch, and plan again; `LockedError` if a lock file of git is in the way, in the remote's repository;
+        `LedgerError` if it cannot be pushed.
         """
         data = b"".join(row + b"\n" for row in rows)
         place = time.strftime("%Y-%m/%dT%H%M%SZ", time.gmtime(self.git.now()))

@@ -70,8 +70,7 @@ class LedgerGit:
     ) -> str:
         """Return the output of a command. An error begins with `why`.
 
-        Raises:
-            LedgerError: the command failed, or (`LockedError`) a lock file of git is in the way.
+        Raises `LedgerError` if the command failed, or (`LockedError`) a lock file of git is in the way.
         """
         done = self.run(*arguments, data=data, extra=extra)
         if done.returncode:
@@ -81,11 +80,7 @@ class LedgerGit:
     def run(
         self, *arguments: str, data: bytes | None = None, extra: Mapping[str, str] | None = None
     ) -> Answer:
-        """Return a finished command, which may have failed.
-
-        Raises:
-            LedgerError: git cannot be run.
-        """
+        """Return a finished command, which may have failed. Raises `LedgerError` if git cannot be run."""
         try:
             return self.repository.run(*arguments, data=data, extra=extra, timeout_seconds=TIMEOUT_SECONDS)
         except GitUnavailableError as error:

@@ -25,8 +25,7 @@ _BLOCK: Final = 1 << 20
 def blocks(git: LedgerGit, tip: str, folder: str) -> Iterator[bytes]:
     """Yield the lines below a folder of a commit, in blocks of whole lines, the oldest file first.
 
-    Raises:
-        LedgerError: git cannot read them.
+    Raises `LedgerError` if git cannot read them.
     """
     listed = git.text("ls-tree", "-r", "-z", "-l", "--full-tree", tip, f"{folder}/", why=UNREADABLE)
     files = (entry.partition("\t")[0].split() for entry in listed.split("\0") if entry)
@@ -69,8 +68,7 @@ def locate(git: LedgerGit, tip: str, folder: str, texts: Collection[str]) -> dic
 def commit(git: LedgerGit, tip: str, files: Mapping[str, bytes], *, message: str) -> str:
     """Return a new commit that adds files to `tip` ("": to nothing), without the clone's index and work tree.
 
-    Raises:
-        LedgerError: git cannot write it.
+    Raises `LedgerError` if git cannot write it.
     """
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
@@ -94,10 +92,8 @@ def changed_past(git: LedgerGit, tip: str, folder: str, *, since: str = "") -> s
     """Return the first commit that removed lines below a folder, "" if none did; linear in the number of commits.
 
     A push only adds a file. So the names of files show which commits did anything else, and only of those are lines
-    read. Commits are looked at up to `tip`, and from the commit `since` on if that is in the past of `tip`.
-
-    Raises:
-        LedgerError: git cannot read the history.
+    read. Commits are looked at up to `tip`, and from the commit `since` on if that is in the past of `tip`. Raises
+    `LedgerError` if git cannot read the history.
     """
     sound = (f"^{since}",) if since and contains(git, tip, since) else ()
     commits = git.text("rev-list", "--topo-order", "--reverse", tip, *sound, "--", why=UNREADABLE)

@@ -93,6 +93,14 @@ class Memory:
             found[RunKey(intent.work, intent.rerun)] += (intent,)
         return dict(found)
 
+    @cached_property
+    def open_by_name(self) -> Mapping[str, tuple[CreateIntended, ...]]:
+        """The creates under each name whose outcome is not known, whatever their work."""
+        found: dict[str, tuple[CreateIntended, ...]] = defaultdict(tuple)
+        for intent in self.open_creates:
+            found[intent.name] += (intent,)
+        return dict(found)
+
     def knows(self, job_id: str, op: str) -> bool:
         """Return whether the ledger would have our cancel of a job: it saw the job created, or a cancel intended."""
         job = self.jobs.get(job_id)

@@ -54,8 +54,7 @@ class ReplicatedLedger:
     def read(self) -> Iterator[Line]:
         """Fetch, and yield the lines of the remote and of this host, and those that the remote has lost, each once.
 
-        Raises:
-            LedgerError: the remote cannot be reached.
+        Raises `LedgerError` if the remote cannot be reached.
         """
         self._fetch()
         yield from self._lines()
@@ -107,8 +106,7 @@ class ReplicatedLedger:
     def publish(self) -> None:
         """Push the lines that the remote lacks. These are facts, so a conflict needs only a new try.
 
-        Raises:
-            LedgerError: the remote cannot be reached; the next run publishes what this one could not.
+        Raises `LedgerError` if the remote cannot be reached; the next run publishes what this one could not.
         """
         for _ in range(MAX_TRIES):
             try:
@@ -167,8 +165,7 @@ class ReplicatedLedger:
     def _unlocked(self, do: Callable[[], _T]) -> _T:
         """Call `do`; try again while a git that may still be running has locked the file.
 
-        Raises:
-            LockedError: the lock file still exists after the last try.
+        Raises `LockedError` if the lock file still exists after the last try.
         """
         for attempt in range(1, MAX_TRIES):
             try:

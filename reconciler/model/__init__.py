@@ -31,18 +31,9 @@ from reconciler.model.inputs import (
     request_count,
 )
 from reconciler.model.jobs import Job, Phase
-from reconciler.model.owned import (
-    TAG_PREFIX,
-    Observed,
-    OtherProjectJob,
-    OwnedJob,
-    Pending,
-    Source,
-    Tags,
-    Target,
-    Unreadable,
-)
-from reconciler.model.requests import KnownRequests, RequestChange
+from reconciler.model.observed import Observed, OtherProjectJob, Pending, Target
+from reconciler.model.owned import TAG_PREFIX, OwnedJob, Source, Tags, Unreadable
+from reconciler.model.requests import KnownRequests, RequestChange, Wanted
 
 __all__ = [
     "EVERY_JOB",
@@ -78,5 +69,6 @@ __all__ = [
     "Target",
     "Unreadable",
     "UploadedFile",
+    "Wanted",
     "request_count",
 ]

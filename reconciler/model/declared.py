@@ -39,8 +39,6 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
 
 RETRY_STATUSES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
 """The statuses that a spec may list in `retry.on`, as the API names them."""
-
-
 RETRY_KINDS: Final = ("missing", "http_429", "http_5xx")
 """Kinds of failures of single requests that are retried unless a spec names others."""
 
@@ -94,12 +92,14 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     checks: Checks = Checks()
     canary: int = 0
     """How many requests need an outcome before the others are submitted; 0 without a canary."""
+    large: bool = False
+    """Whether one job cannot hold the work, so that several do, one after the other."""
     adopt: Adopt | None = None
     declared_at: Position
     family: str = ""
     """The name of all jobs of one spec together (`backfill-*`); "" for a spec of one job. For readers only."""
     defaults: Mapping[str, Position] = {}
-    """The positions of fields of the work that come from another file. For readers only."""
+    """The positions of `retry` and of fields of the work that come from another file. For readers only."""
     same_as: tuple[RunKey, ...] = ()
     """The run keys of earlier jobs of the name that were asked the same requests; `same_requests` adds them."""
 
@@ -117,6 +117,11 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
         """The run key under every digest version that a job may have; the last is the one that new jobs get."""
         versions = [RunKey(self.work(version), self.rerun) for version in digests.WORK_DIGESTS]
         return (*self.same_as, *versions)
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the first job is asked only a part of the work."""
+        return self.large or self.canary > 0
 
     @cached_property
     def recipe(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 
@@ -20,6 +22,17 @@ class RequestChange(Struct, frozen=True, kw_only=True):
     """Requests with the same custom_id and another body."""
 
 
+class Wanted(Struct, frozen=True, kw_only=True):
+    """The requests of a work, in the order of its inputs."""
+
+    keys: bytes = b""
+    """16 bytes for each; empty if only the sizes are known."""
+    sizes: Sequence[int]
+    """Bytes of each line, with its line feed."""
+    files: Sequence[int]
+    """How many requests each input has."""
+
+
 class KnownRequests(Struct, frozen=True, kw_only=True):
     """What is known about the requests of a work."""
 
@@ -29,3 +42,5 @@ class KnownRequests(Struct, frozen=True, kw_only=True):
     """The job before that the requests were compared with."""
     change: RequestChange | None = None
     """None if they could not be compared."""
+    wanted: Wanted | None = None
+    """None if they were not read."""

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from reconciler.documents.reports import CountsDoc, EndDoc
+from reconciler.documents.notification import CountsDoc, EndDoc
 from reconciler.ledger.lines import (
     Line,
     NotificationClaimed,

@@ -39,8 +39,7 @@ from reconciler.outputs.summary import Files, shortage, summary
 from reconciler.requests import answered, asked
 from reconciler.requests.answered import Answered
 from reconciler.requests.asked import Asked
-from reconciler.requests.checks import Checker
-from reconciler.requests.patterns import Patterns
+from reconciler.requests.checks import Checker, Patterns
 from reconciler.text.plural import pluralize
 
 MAX_DELAY_SECONDS: Final = 3600.0

@@ -13,9 +13,7 @@ from reconciler.outputs.store import ResultStore
 from reconciler.outputs.summaries import read_summary, results_file
 from reconciler.requests import asked
 from reconciler.requests.index_file import read_head
-from reconciler.tables import columns
-from reconciler.tables.columns import Column
-from reconciler.tables.rows import read_rows
+from reconciler.tables.rows import BASE, BODY, NAME, TEXT_ENDPOINTS, Column, field_columns, read_rows
 
 
 class ResultsTable(Struct, frozen=True):
@@ -26,8 +24,8 @@ class ResultsTable(Struct, frozen=True):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the columns: the name if there are several, those of every request, and the fields of answers."""
-        several = [columns.NAME] if len(self.found) > 1 else []
-        return (*several, *columns.BASE, *([columns.BODY] if self._has_bodies() else []), *self._fields())
+        several = [NAME] if len(self.found) > 1 else []
+        return (*several, *BASE, *([BODY] if self._has_bodies() else []), *self._fields())
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the values of each request by column, and its name. Raises `OSError`."""
@@ -37,7 +35,7 @@ class ResultsTable(Struct, frozen=True):
                 yield {"name": it.name, **row.values(fields, body=body)}
 
     def _fields(self) -> tuple[Column, ...]:
-        return columns.field_columns(schema for it in self.found for schema in self._schemas(it))
+        return field_columns(schema for it in self.found for schema in self._schemas(it))
 
     def _schemas(self, summary: WorkSummary) -> Iterator[Any]:
         """Yield the JSON schemas that the requests of a name's results ask for. Raises `OSError`."""
@@ -50,4 +48,4 @@ class ResultsTable(Struct, frozen=True):
                     yield from head.get("schemas", ())
 
     def _has_bodies(self) -> bool:
-        return any(it.endpoint not in columns.TEXT_ENDPOINTS for it in self.found)
+        return any(it.endpoint not in TEXT_ENDPOINTS for it in self.found)

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from array import array
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
-from reconciler.model import InlineRequests, InputFile, JobSpec
+from reconciler.model import InlineRequests, InputFile, JobSpec, Wanted
 from reconciler.requests import asked
-from reconciler.requests.keys import identify
 from reconciler.settings import Limits
 
 
-class Wanted(Struct, frozen=True):
-    """The requests of a work, in order."""
-
-    keys: bytes
-    """`KEY_BYTES` for each."""
-    sizes: array[int]
-    """Bytes of each line, with its line feed."""
-
-
-def read_wanted(spec: JobSpec, root: Path, limits: Limits) -> Wanted | None:
+def read_wanted(
+    spec: JobSpec, root: Path, limits: Limits, comparison: asked.Comparison | None = None
+) -> Wanted | None:
     """Return the requests that a spec wants; None if an input is not in this clone, or has changed since.
+
+    With a comparison, each request is also compared with those of the job before.
 
     Raises:
         OSError: a file cannot be read.
@@ -32,12 +26,17 @@ def read_wanted(spec: JobSpec, root: Path, limits: Limits) -> Wanted | None:
     contents = contents_of(spec, root)
     if contents is None:
         return None
-    keys, sizes = bytearray(), array("L")
-    for line in asked.lines(contents, limits.line_bytes, _no_heartbeat):
-        keys += identify(line, spec.model)[1]
-        sizes.append(len(line) + 1)
+    compared = comparison or asked.Comparison({})
+    keys, sizes, ends = bytearray(), array("I"), [0]
+    for content in contents:
+        for line in asked.lines([content], limits.line_bytes, _no_heartbeat):
+            keys += compared.key_of(line, spec.model)
+            sizes.append(len(line) + 1)
+        ends.append(len(sizes))
+    files = [end - start for start, end in pairwise(ends)]
     # Otherwise every place after the change would mean another line. `part_files` compares the digests of what it cuts.
-    return Wanted(bytes(keys), sizes) if spec.requests in (None, len(sizes)) else None
+    same = spec.requests in (None, len(sizes))
+    return Wanted(keys=bytes(keys), sizes=sizes, files=files) if same else None
 
 
 def read_order(spec: JobSpec, root: Path, limits: Limits) -> asked.AskedIndex | None:

@@ -7,17 +7,15 @@ unread until `apply` has brought them.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from reconciler.documents.result_summary import NAME, ResultSummary, decode
-from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
+from reconciler.model import JobSpec, OwnedJob, Phase, RunKey, Wanted
 from reconciler.outputs.inputs import read_asked
 from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import ResultStore
-from reconciler.outputs.wanted import Wanted, read_wanted
 from reconciler.planning.actions import Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import (
@@ -48,8 +46,8 @@ class StateReader:
 
     store: ResultStore
     project: str
-    root: Path
-    """The project root, to which inputs are relative."""
+    wanted_of: Callable[[JobSpec], Wanted | None]
+    """Returns the requests of a spec; None if an input is not in this clone."""
     limits: Limits
     late_seconds: float
     """How long after a job's end its results may still be incomplete."""
@@ -69,8 +67,8 @@ class StateReader:
         found = {}
         for case, jobs in needing:
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            if case.spec is not None and (any(summaries.values()) or case.spec.canary or case.spec.reuse):
-                wanted = read_wanted(case.spec, self.root, self.limits)
+            if case.spec is not None and (any(summaries.values()) or case.spec.in_parts or case.spec.reuse):
+                wanted = self.wanted_of(case.spec)
                 if wanted is not None:
                     found[case.name] = self._work(case, case.spec, wanted, summaries, there)
         return found
@@ -108,7 +106,7 @@ class StateReader:
         late = [
             ended_at(it) + self.late_seconds for it, donor in pairs if donor and donor.account is Account.LATE
         ]
-        part = next_part(coverage, rules, wanted.sizes)
+        part = next_part(coverage, rules, wanted)
         lost = _lost(case, coverage)
         return Work(coverage=coverage, part=part, late_until=max(late, default=None), lost=lost)
 

@@ -61,7 +61,7 @@ class Reason(StrEnum):
     )
     KEPT = "kept", "no longer declared, and `on_remove: keep` lets it continue"
     WAITING = "waiting", "a running job of this name has to end first"
-    UNSETTLED = "unsettled", "a create of this work may have been sent, and its outcome is not known yet"
+    UNSETTLED = "unsettled", "a create under this name may have been sent, and its outcome is not known yet"
     STOPPING = "stopping", "it is being cancelled"
     CANCELLED = "cancelled", "cancelled by hand, or by a run whose record is missing"
     PARTIAL = "partial", "it ended early with some answers, which a retry would submit and pay for again"

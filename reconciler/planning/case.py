@@ -17,8 +17,9 @@ from typing import Final
 from reconciler.ledger.memory import Remembered
 from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Reason
+from reconciler.planning.name_facts import rank
 from reconciler.planning.next_part import NextPart, Verdict
-from reconciler.planning.work_facts import WorkFacts, rank
+from reconciler.planning.work_facts import WorkFacts
 
 OUR_CANCELS: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED, Reason.SUPERSEDED})
 """Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""
@@ -131,7 +132,7 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def stopped_by_a_person(self) -> OwnedJob | None:
-        """The newest job that was cancelled and not by us.
+        """The newest job that was cancelled and not by us, unless the spec allows more attempts since.
 
         If the ledger knows the job, it counts even if a younger twin went on. Of other jobs the newest attempt counts,
         and an older one that ended after that was created. Who cancelled one before is not known, and the tool did
@@ -141,9 +142,16 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
         stopped = [
             owned
             for owned in self.wanted_in(Phase.CANCELLED)
-            if not (since and self._repeated_by(since, owned)) and not self.stopped_by_us(owned)
+            if not (since and self._repeated_by(since, owned))
+            and not self.stopped_by_us(owned)
+            and not self._raised_since(owned)
         ]
         return max(stopped, key=rank, default=None)
+
+    def _raised_since(self, owned: OwnedJob) -> bool:
+        """Whether the spec allows more attempts than it did when a job was created: `reconciler retry`."""
+        allowed = self.spec.retry.max_attempts if self.spec else 0
+        return not owned.adopted and allowed > owned.tags.cap
 
     def _repeated_by(self, later: OwnedJob, owned: OwnedJob) -> bool:
         """Whether an attempt was created after the end of a job that the ledger does not know."""
@@ -189,7 +197,7 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def restorable(self) -> bool:
-        """Whether the newest attempt was cancelled by us, and not as a duplicate, and attempts are left."""
+        """Whether the newest attempt was cancelled, though not as a duplicate, and attempts are left."""
         if not self.open_again or not self.attempts_left:
             return False
         if self.newest is not None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.guard_input import Refusal
-from reconciler.planning.name_facts import original
+from reconciler.planning.other_jobs import original
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
 
@@ -31,7 +31,7 @@ def hold_back(plan: Plan, refusals: Iterable[Refusal]) -> Plan:
 def hold_unread(plan: Plan) -> Plan:
     """Hold the creates of which it is not known which requests are answered: only a plan may show them, as a bound.
 
-    The same for a canary whose requests could not be chosen, because an input is not in this clone.
+    The same for work in parts whose requests could not be chosen, because an input is not in this clone.
     """
     hold = Hold(
         reason=Reason.RESULTS_NEEDED,
@@ -49,7 +49,7 @@ def hold_unread(plan: Plan) -> Plan:
 
 
 def _unread(create: Create) -> bool:
-    return bool(create.spec.canary) if create.part is None else create.part.at_most
+    return create.spec.in_parts if create.part is None else create.part.at_most
 
 
 def _held(decision: Decision, guards: Sequence[str]) -> Decision:

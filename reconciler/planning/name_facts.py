@@ -1,15 +1,16 @@
-"""The facts about one name: its spec, its jobs and what the ledger remembers of them. Pure."""
+"""The facts about one name: its spec, its jobs, what the ledger remembers, and how far its wanted work is. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from functools import cached_property
 
 from msgspec import Struct
 
+from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, Job, JobSpec, OwnedJob, Phase, RunKey, Unreadable
-from reconciler.planning.next_part import Work
+from reconciler.model import Declared, JobSpec, OwnedJob, Phase, RunKey, Unreadable
+from reconciler.planning.actions import Reason
+from reconciler.planning.next_part import Verdict, Work
 
 
 class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
@@ -74,40 +75,6 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         return tuple(it for it in self.unreadable if self.spec is not None or not it.job.phase.ended)
 
     @cached_property
-    def other_active(self) -> tuple[OwnedJob, ...]:
-        """Live jobs of this name whose run key is not the wanted one."""
-        return tuple(owned for owned in self.active if owned.tags.run_key not in self.run_keys)
-
-    @cached_property
-    def to_cancel(self) -> tuple[OwnedJob, ...]:
-        """This folder's live jobs that are removed, suspended or superseded; neither duplicates nor adopted ones."""
-        if self.spec is None:
-            found = tuple(owned for owned in self.active if owned.tags.on_remove == "cancel")
-        elif self.spec.suspend:
-            found = self.active
-        elif self.spec.on_change == "finish" or (self.owner and not self.submitted):
-            found = ()
-        else:
-            found = tuple(owned for owned in self.other_active if not self.same_work(owned))
-        return tuple(owned for owned in found if not owned.adopted and not self.from_elsewhere(owned))
-
-    @cached_property
-    def doomed(self) -> frozenset[str]:
-        """The ids of the jobs in `to_cancel`."""
-        return frozenset(owned.job.id for owned in self.to_cancel)
-
-    def original_of(self, owned: OwnedJob) -> Job | None:
-        """Return the job that a live job of this name duplicates, None if it is no duplicate."""
-        keys = self.run_keys if owned.tags.run_key in self.run_keys else {owned.tags.run_key}
-        return original(owned, (it for it in self.jobs if it.job.id not in self.doomed), keys)
-
-    @cached_property
-    def waited_for(self) -> Job | None:
-        """The live job of other work that has to end before anything is created."""
-        stay = (owned for owned in self.other_active if owned.job.id not in self.doomed)
-        return next((owned.job for owned in stay if self.original_of(owned) is None), None)
-
-    @cached_property
     def submitted(self) -> bool:
         """Whether a job of the wanted work is queued or running, or has succeeded."""
         return any(it.tags.run_key in self.run_keys for it in self.phase(Phase.ACTIVE, Phase.SUCCEEDED))
@@ -149,38 +116,68 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
             else None
         )
 
+    # How far the wanted work is.
+
     @cached_property
-    def untouchable(self) -> bool:
-        """Whether the whole name is held: its jobs are not understood, or this checkout may not cancel them."""
-        return (
-            bool(self.unreadable_that_matter)
-            or bool(self.of_unknown_status)
-            or bool(self.live_elsewhere)
-            or any(map(self.foreign_commit, self.to_cancel))
+    def wanted(self) -> tuple[OwnedJob, ...]:
+        """The jobs of the wanted run key, less those that were cancelled as duplicates."""
+        return tuple(
+            it
+            for it in self.of_run_key
+            if it.phase is not Phase.CANCELLED or not self._cancelled_as_duplicate(it.job.id)
         )
 
+    def _cancelled_as_duplicate(self, job_id: str) -> bool:
+        return self.memory.cancels.get(job_id) == Reason.DUPLICATE
+
+    def wanted_in(self, *phases: Phase) -> tuple[OwnedJob, ...]:
+        """Return the jobs of the wanted run key in one of `phases`."""
+        return tuple(owned for owned in self.wanted if owned.phase in phases)
+
     @cached_property
-    def work_is_wanted(self) -> bool:
-        """Whether work is wanted: the name is declared, not suspended, and can be touched."""
-        return self.spec is not None and not self.spec.suspend and not self.untouchable
+    def newest(self) -> OwnedJob | None:
+        """The latest attempt at the wanted work, by the server's clock: numbers start again once records are gone."""
+        return max(self.wanted, key=rank, default=None)
+
+    @cached_property
+    def succeeded(self) -> bool:
+        """Whether the wanted work is complete, or a job of it has succeeded and nothing is left to submit."""
+        done = self.wanted_in(Phase.SUCCEEDED)
+        if self.work is not None and self.work.verdict is not Verdict.INCOMPLETE:
+            return self.work.verdict is Verdict.COMPLETE
+        if any(it.completes_the_work for it in done):
+            return True
+        asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))
+        return not asked_again and any(it.reaches_the_end for it in done)
+
+    @cached_property
+    def running(self) -> bool:
+        """Whether a job of the wanted work is queued or running, and none has succeeded."""
+        return not self.succeeded and bool(self.wanted_in(Phase.ACTIVE))
+
+    @cached_property
+    def unsettled(self) -> CreateIntended | None:
+        """The last create under the name, or of the wanted work, that may still take effect.
+
+        None if a job of the wanted work runs or has succeeded: then nothing is created in any case.
+        """
+        if self.succeeded or self.running:
+            return None
+        memory = self.memory
+        of_work = (it for key in self.run_keys for it in memory.open_by_run_key.get(key, ()))
+        several = (
+            it for it in (*memory.open_by_name.get(self.name, ()), *of_work) if it.op not in self.seen_ops
+        )
+        last = max(several, key=lambda it: (it.at, it.op), default=None)
+        return last if last and self.now < memory.settles_at(last) else None
+
+    @cached_property
+    def stopping(self) -> bool:
+        """Whether a job of the wanted work is being cancelled, and no other runs, has succeeded or may still appear."""
+        live = self.succeeded or self.running or self.unsettled is not None
+        return not live and bool(self.wanted_in(Phase.STOPPING))
 
 
-def original(owned: OwnedJob, among: Iterable[OwnedJob], keys: Collection[RunKey]) -> Job | None:
-    """Return which of some jobs a live job duplicates: one that has succeeded, or that runs and is older; or None.
-
-    A job that was asked only a part of the work is no duplicate of one that succeeded without completing it. So two
-    runners that see the same jobs agree which one stays. An adopted job is never cancelled, so it is none.
-
-    Args:
-        owned: the live job.
-        among: jobs with any run key, `owned` among them.
-        keys: the run keys of its work.
-    """
-    twins = [it for it in among if it.tags.run_key in keys]
-    done = [
-        it for it in twins if it.phase is Phase.SUCCEEDED and (it.completes_the_work or not owned.is_part)
-    ]
-    live = [it.job for it in twins if it.phase is Phase.ACTIVE]
-    best = min(done, key=lambda it: it.success_key, default=None)
-    stays = best.job if best else min(live, key=lambda job: job.age_key)
-    return None if owned.adopted or owned.job.id == stays.id else stays
+def rank(owned: OwnedJob) -> tuple[int, int, str]:
+    """Sort attempts at one piece of work, the oldest first."""
+    return (owned.job.created_at, owned.tags.attempt, owned.job.id)

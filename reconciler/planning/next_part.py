@@ -6,11 +6,12 @@ import re
 from array import array
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import accumulate
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.model import Checks
+from reconciler.model import Checks, Wanted
 from reconciler.planning.coverage import ANSWERED_INVALID, ANSWERED_TRUNCATED, WORTH, Coverage, State
 
 
@@ -27,7 +28,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     max_requests: int = 1_000_000
     """The most requests of one job."""
     max_bytes: int = 512_000_000
-    """The most bytes of the input file of one job."""
+    """The most bytes of one input file of a job."""
 
 
 PartKind: TypeAlias = Literal["new", "retry", "canary"]
@@ -128,13 +129,13 @@ def retried(kind: str, retry_on: Sequence[str]) -> bool:
     return re.fullmatch(r"http_[45][0-9]{2}", kind) is not None and kind[5] in hundreds
 
 
-def next_part(coverage: Coverage, rules: Rules, sizes: Sequence[int] | None = None) -> NextPart:
+def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) -> NextPart:
     """Return the requests that the next job submits.
 
     Args:
         coverage: the state of every request.
         rules: the spec's and the limits'.
-        sizes: the bytes of each request's line with its line feed; None if they are not known.
+        inputs: of the work, for their sizes; None if they are not known.
     """
     retry_kinds = {at for at, kind in enumerate(coverage.kinds) if retried(kind, rules.retry_on)}
     states, attempts, kinds = coverage.states, coverage.attempts, coverage.kind
@@ -166,7 +167,7 @@ def next_part(coverage: Coverage, rules: Rules, sizes: Sequence[int] | None = No
             fresh, kind = fresh[:room], "canary"
             failed_check = "" if again else failed_check
     places = array("Q", sorted((*again, *fresh, *unread)))
-    bounded = _bounded(places, rules, sizes)
+    bounded = _bounded(places, rules, inputs)
     held += len(places) - len(bounded)
     return NextPart(
         kind=kind,
@@ -179,14 +180,18 @@ def next_part(coverage: Coverage, rules: Rules, sizes: Sequence[int] | None = No
     )
 
 
-def _bounded(places: Sequence[int], rules: Rules, sizes: Sequence[int] | None) -> Sequence[int]:
-    """Return the first places that fit into one job."""
-    if sizes is None:
-        return places[: rules.max_requests]
-    used = 0
+def _bounded(places: Sequence[int], rules: Rules, inputs: Wanted | None) -> Sequence[int]:
+    """Return the first places that fit into one job, whose inputs have a file each."""
+    places = places[: rules.max_requests]
+    if inputs is None:
+        return places
+    ends = accumulate(inputs.files)
+    end = used = 0
     for count, place in enumerate(places):
-        used += sizes[place]
-        if count >= rules.max_requests or (used > rules.max_bytes and count):
+        while place >= end:
+            end, used = next(ends), 0
+        used += inputs.sizes[place]
+        if used > rules.max_bytes and count:
             return places[:count]
     return places
 

@@ -185,8 +185,8 @@ def _requests(create: CreateDoc) -> str:
         return pluralize(create.requests, "request")
     bound = "at most " if create.at_most else ""
     reused = f", reuses {create.reused:,}" if create.reused else ""
-    waiting = f", {create.waiting:,} wait" if create.waiting else ""
-    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{reused}{waiting}"
+    now, later = (" now", f", {create.waiting:,} later") if create.waiting else ("", "")
+    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{now}{reused}{later}"
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:

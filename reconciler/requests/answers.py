@@ -83,9 +83,8 @@ class Outcome(NamedTuple):
 def understood(line: bytes, *, failed: bool) -> Outcome:
     """Return what a line of a result file says; `failed` if it is from the error file.
 
-    Raises:
-        UnnamedError: it is a line of the error file without a custom_id.
-        MsgspecError: the line is not an answer.
+    Raises `UnnamedError` if it is a line of the error file without a custom_id, and `MsgspecError` if the line is not
+    an answer.
     """
     try:
         if not line.isascii():

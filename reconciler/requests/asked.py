@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler import file_access
+from reconciler.model import RequestChange
 from reconciler.requests.answers import DECODE_ERRORS, decode_line
 from reconciler.requests.index_file import read_index, write_index
 from reconciler.requests.keys import KEY_BYTES, identify
@@ -86,12 +88,60 @@ def read_inputs(
     return asked
 
 
-def read_keys(
-    inputs: Sequence[Path | bytes], *, model: str | None, longest: int
-) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the custom_id as JSON and the key of each request; as `read_inputs`, but nothing is kept."""
-    for _, custom_id, key, _ in _requests(inputs, model, longest, lambda: None):
-        yield _encoder.encode(custom_id), key
+class Comparison:
+    """Reads the requests of a work, and counts how they differ from those of a job before.
+
+    A line with the bytes that the job's next line had is not parsed: most lines of a changed file are such.
+
+    Args:
+        before: the columns of the job's index; none to compare with nothing. Without `lines`, all lines are parsed.
+    """
+
+    def __init__(self, before: Mapping[str, bytes]) -> None:
+        self._keys, self._lines = before.get("keys", b""), before.get("lines", b"")
+        self._ids = before.get("ids", b"").splitlines()
+        self._compares = bool(before)
+        self._seen = bytearray(len(self._ids))
+        self._next = 0
+        self._count = self._added = self._changed = 0
+
+    @cached_property
+    def _places(self) -> Mapping[bytes, int]:
+        return {custom_id: at for at, custom_id in enumerate(self._ids)}
+
+    def key_of(self, line: bytes, model: str | None) -> bytes:
+        """Return the key of the next line of the work."""
+        span = slice(self._next * KEY_BYTES, (self._next + 1) * KEY_BYTES)
+        if self._lines and sha256(line).digest()[:KEY_BYTES] == self._lines[span]:
+            self._found(self._next)
+            return self._keys[span]
+        row, key = identify(line, model)
+        if self._compares and (custom_id := row["custom_id"] if row else _custom_id(line)) is not None:
+            place = self._place(_encoder.encode(custom_id))
+            if place is None:
+                self._count, self._added = self._count + 1, self._added + 1
+            else:
+                self._changed += self._keys[place * KEY_BYTES : (place + 1) * KEY_BYTES] != key
+                self._found(place)
+        return key
+
+    def _found(self, place: int) -> None:
+        self._seen[place] = 1
+        self._next = place + 1
+        self._count += 1
+
+    def _place(self, custom_id: bytes) -> int | None:
+        if self._next < len(self._ids) and self._ids[self._next] == custom_id:
+            return self._next
+        return self._places.get(custom_id) if self._count - self._added < len(self._ids) else None
+
+    @property
+    def change(self) -> RequestChange:
+        """How the requests so far differ from those of the job before."""
+        before, removed = len(self._ids), self._seen.count(0)
+        return RequestChange(
+            before=before, after=self._count, added=self._added, removed=removed, changed=self._changed
+        )
 
 
 def _requests(
@@ -114,8 +164,7 @@ def lines(inputs: Sequence[Path | bytes], longest: int, heartbeat: Callable[[], 
         longest: maximum bytes of a line.
         heartbeat: called regularly; raises to stop.
 
-    Raises:
-        OSError: a file cannot be read.
+    Raises `OSError` if a file cannot be read.
     """
     for part in inputs:
         stream: BinaryIO

@@ -15,7 +15,7 @@ from msgspec import structs
 from reconciler.api.client import Writer
 from reconciler.context import RunContext
 from reconciler.execution.records import record_observations
-from reconciler.ledger.lock import LockHeldError
+from reconciler.ledger.file import LockHeldError
 from reconciler.model import Declared
 from reconciler.planning.actions import Create, Plan
 from reconciler.planning.guard_input import Refusal

@@ -178,7 +178,7 @@ def _grouped(run: RunContext[ApiT], declared: Declared, observed: Observed, memo
 def _results_may_decide(declared: Declared, observed: Observed) -> bool:
     """Return whether a job has ended and answered only some of the requests of wanted work."""
     wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
-    return any(spec.canary or spec.reuse for spec in declared.specs) or any(
+    return any(spec.in_parts or spec.reuse for spec in declared.specs) or any(
         it.tags.run_key in wanted
         and it.phase.ended
         and (it.job.has_answers or it.is_part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,14 +11,14 @@ from typing import Any, Final, TypeAlias
 from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
-from reconciler.model import Declared, InputFile, JobSpec, KnownRequests, Observed, OwnedJob
+from reconciler.model import Declared, InputFile, JobSpec, KnownRequests, Observed, OwnedJob, Wanted
 from reconciler.outputs.inputs import local_inputs, read_asked
 from reconciler.outputs.paths import job_folder
 from reconciler.outputs.place import open_place
+from reconciler.outputs.wanted import read_wanted
 from reconciler.planning import same_requests
 from reconciler.planning.actions import Create
 from reconciler.requests import asked
-from reconciler.requests.compare import compare
 from reconciler.requests.keys import digest_of
 
 MAX_BYTES: Final = 250_000_000
@@ -50,16 +50,31 @@ def with_requests(
             small = left >= 0 and (before.tags.requests or 0) <= MAX_REQUESTS
             index = _index(run, before) if results and small and not before.is_part else None
             alike = any(same_requests.may_be_same(it, spec) for it in jobs)
-            read = _read(run, spec, index) if index or alike else KnownRequests()
+            read = _read(run, spec, index, before.tags.recipe) if index or alike else KnownRequests()
             known[spec.run_key] = replace(read, job_id=before.job.id)
     run.requests.update(known)
     return same_requests.recognized(replace(declared, requests=known), changed)
 
 
+def wanted_of(run: RunContext[ApiT], spec: JobSpec) -> Wanted | None:
+    """Return the requests of a spec, which a run reads once; None if an input is not in this clone.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    known = run.requests.get(spec.run_key, KnownRequests())
+    wanted = known.wanted or read_wanted(spec, run.project.root, run.limits)
+    run.requests[spec.run_key] = replace(known, wanted=wanted)
+    return wanted
+
+
 def identify_requests(run: RunContext[ApiT], creates: Iterable[Create]) -> None:
     """Note the digests of the requests of new jobs, for their tags."""
     for create in creates:
-        if not run.requests.get(create.spec.run_key, KnownRequests()).digest:
+        known = run.requests.get(create.spec.run_key, KnownRequests())
+        if not known.digest and known.wanted:
+            run.requests[create.spec.run_key] = replace(known, digest=digest_of(known.wanted.keys))
+        elif not known.digest:
             run.requests[create.spec.run_key] = _read(run, create.spec, None)
 
 
@@ -75,18 +90,16 @@ def _index(run: RunContext[ApiT], before: OwnedJob) -> Index | None:
     return None
 
 
-def _read(run: RunContext[ApiT], spec: JobSpec, index: Index | None) -> KnownRequests:
+def _read(run: RunContext[ApiT], spec: JobSpec, index: Index | None, recipe: str = "") -> KnownRequests:
     """Read the requests of a spec, if its inputs are on this machine, and compare them with those of a job."""
-    keys = bytearray()
-
-    def pairs(files: Sequence[Path | bytes]) -> Iterator[tuple[bytes, bytes]]:
-        for custom_id, key in asked.read_keys(files, model=spec.model, longest=run.limits.line_bytes):
-            keys.extend(key)
-            yield custom_id, key
-
+    columns = dict(index[1]) if index else {}
+    if recipe != spec.recipe:
+        columns.pop("lines", None)  # the key of a line depends on the model
+    comparison = asked.Comparison(columns)
     with suppress(OSError):
-        if files := local_inputs(spec, root=run.project.root):
-            ids, before = (index[1]["ids"].splitlines(), index[1]["keys"]) if index else ((), b"")
-            change = compare(ids, before, pairs(files))
-            return KnownRequests(digest=digest_of(keys), change=change if index else None)
+        if local_inputs(spec, root=run.project.root) and (
+            wanted := read_wanted(spec, run.project.root, run.limits, comparison)
+        ):
+            change = comparison.change if index else None
+            return KnownRequests(digest=digest_of(wanted.keys), change=change, wanted=wanted)
     return KnownRequests()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from reconciler.api.client import Reader
 from reconciler.context import ApiT, RunContext
@@ -23,6 +24,7 @@ from reconciler.outputs.work_states import StateReader
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Work
 from reconciler.requests.asked import AskedIndex
+from reconciler.runs.known_requests import wanted_of
 
 
 def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> Mapping[str, Work]:
@@ -34,7 +36,7 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> M
     reader = StateReader(
         store=open_place(run.project, run.env.environ, staging=run.folder / "reading"),
         project=run.target.project,
-        root=run.project.root,
+        wanted_of=partial(wanted_of, run),
         limits=run.limits,
         late_seconds=run.limits.late_seconds,
         exact=exact,

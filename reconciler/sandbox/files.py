@@ -1,11 +1,13 @@
-"""The file calls: upload, list, get, content, delete."""
+"""The file calls, and the contents of files in chunks, which are deleted with the last file or job that uses them."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import IO, Annotated, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
@@ -13,10 +15,68 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from reconciler.sandbox import contents, http, inputs, results, rows
+from reconciler.sandbox import http, inputs, results, rows
 from reconciler.sandbox.http import Json, not_found, unprocessable
+from reconciler.sandbox.inputs import split
 from reconciler.sandbox.rows import FileRow
-from reconciler.sandbox.store import World
+from reconciler.sandbox.store import Store, World
+
+CHUNK_BYTES = 1 << 20
+"""Bytes of a chunk, the memory of an upload or a download."""
+
+
+class Saved(Struct, frozen=True):
+    """A content that was written."""
+
+    id: int
+    size: int
+    """Bytes."""
+    signature: str
+    """A prefix of the SHA-256."""
+
+
+def save(db: sqlite3.Connection, stream: IO[bytes]) -> Saved:
+    """Copy a stream into the database."""
+    (content,) = db.execute("INSERT INTO contents DEFAULT VALUES RETURNING id").fetchone()
+    digest, size = hashlib.sha256(), 0
+    for position, chunk in enumerate(iter(lambda: stream.read(CHUNK_BYTES), b"")):
+        db.execute("INSERT INTO chunks VALUES (?, ?, ?)", (content, position, chunk))
+        digest.update(chunk)
+        size += len(chunk)
+    return Saved(content, size, digest.hexdigest()[:16])
+
+
+def chunks(store: Store, content: int) -> Iterator[bytes]:
+    """Read a content, without a connection between two chunks."""
+    for position in count():
+        with store.read() as db:
+            piece = db.execute(
+                "SELECT bytes FROM chunks WHERE content = ? AND position = ?", (content, position)
+            ).fetchone()
+        if piece is None:
+            return
+        yield piece["bytes"]
+
+
+def lines_within(db: sqlite3.Connection, content: int) -> Iterator[bytes]:
+    """Read the lines of a content within one transaction."""
+    pieces = db.execute("SELECT bytes FROM chunks WHERE content = ? ORDER BY position", (content,))
+    return split(piece["bytes"] for piece in pieces)
+
+
+def lines(store: Store, contents: Sequence[int]) -> Iterator[bytes]:
+    """Read the lines of several contents in order."""
+    for content in contents:
+        yield from split(chunks(store, content))
+
+
+def sweep(db: sqlite3.Connection) -> None:
+    """Delete every content that no file and no job uses."""
+    db.execute(
+        "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM files WHERE content = contents.id)"
+        " AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE content = contents.id)"
+    )
+
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Maximum bytes of an upload."""
@@ -44,7 +104,7 @@ def upload_file(world: World, request: Request, workspace: str) -> Json:
     upload.stream.seek(0)
     with world.store.write() as db:
         now = world.now()
-        saved = contents.save(db, upload.stream)
+        saved = save(db, upload.stream)
         file = rows.FileRow(
             id=world.ids(),
             filename=upload.filename or "file",
@@ -95,7 +155,7 @@ def delete_file(world: World, request: Request, workspace: str, file_id: str) ->
     with world.store.write() as db:
         file = _find(db, workspace, file_id, world.now())
         rows.delete_file(db, file.id)
-        contents.sweep(db)
+        sweep(db)
     return {"id": file.id, "object": "file", "deleted": True}
 
 
@@ -108,13 +168,13 @@ def _find(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> F
 
 def _stream(world: World, workspace: str, file: FileRow) -> Iterator[bytes]:
     if file.content is not None:
-        yield from contents.chunks(world.store, file.content)
+        yield from chunks(world.store, file.content)
     elif file.job is not None:
         with world.store.read() as db:
             job = rows.find_job(db, workspace, file.job)
             given = rows.inputs_of(db, file.job)
         if job is not None:
-            requests = inputs.requests(contents.lines(world.store, given))
+            requests = inputs.requests(lines(world.store, given))
             yield from results.encode(results.lines(job, requests, (file.sample_type,)))
 
 

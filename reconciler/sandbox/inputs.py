@@ -1,7 +1,8 @@
-"""Read input files."""
+"""Read input files, and find the names in them that make jobs and requests fail on purpose: see `docs/sandbox.md`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,7 +10,20 @@ import msgspec
 from msgspec import Struct
 
 from reconciler.catalogue.mistakes import fit, mistakes
-from reconciler.sandbox import failures
+
+REFUSED_MODEL = "sandbox-refused"
+"""Prefix of a model whose jobs are rejected by the create call: 400, `unknown_model`."""
+
+UNKNOWN_MODEL = "sandbox-unknown"
+"""Prefix of a model whose jobs are created and then end as FAILED, without answers."""
+
+STUCK_MODEL = "sandbox-stuck"
+"""Prefix of a model whose jobs answer half of their requests and then nothing until their timeout."""
+
+FAILING_REQUEST = "!fail"
+"""Suffix of the `custom_id` of a request that fails. `!fail-429` and so on choose how: see `results.FORMS`."""
+
+_FAILING = re.compile(rf"{FAILING_REQUEST}(?:-(?P<form>[a-z0-9]+))?$")
 
 NAMED_PROBLEMS = 10
 """Maximum number of malformed lines that are listed; the others are counted."""
@@ -67,7 +81,7 @@ def read(files: Iterable[tuple[str, Iterable[bytes]]], model: str | None, endpoi
             count += 1
         if malformed > NAMED_PROBLEMS:
             errors.append(InputError(f"{name}: more malformed lines", malformed - NAMED_PROBLEMS))
-    if failures.names(model, failures.UNKNOWN_MODEL):
+    if (model or "").startswith(UNKNOWN_MODEL):
         errors.append(InputError(f"unknown model: {model}"))
     if count == 0:
         errors.append(InputError("the input has no requests"))
@@ -80,9 +94,15 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _fails(endpoint: str | None, line: bytes, request: Request) -> bool:
-    if failures.is_failing(request.custom_id):
+    if failure_form(request.custom_id) is not None:
         return True
     return endpoint is not None and not fit((endpoint,), (line,)) and any(mistakes(endpoint, request.body))
+
+
+def failure_form(custom_id: str | None) -> str | None:
+    """Return the form that a failing request names, "" if it names none, and None if the request does not fail."""
+    found = _FAILING.search(custom_id or "")
+    return (found["form"] or "") if found else None
 
 
 def requests(lines: Iterable[bytes]) -> Iterator[Request]:

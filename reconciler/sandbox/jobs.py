@@ -13,8 +13,7 @@ from msgspec.structs import asdict, replace
 from werkzeug.wrappers import Request
 
 from reconciler.catalogue import models
-from reconciler.sandbox import contents, failures, http, inputs, lifecycle, results, rows
-from reconciler.sandbox.answers import ENDPOINTS
+from reconciler.sandbox import files, http, inputs, lifecycle, results, rows
 from reconciler.sandbox.http import Json, gateway_refusal, not_found, refused, unprocessable
 from reconciler.sandbox.rows import JobQuery, JobRow
 from reconciler.sandbox.store import World
@@ -40,8 +39,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     requests: Annotated[list[inputs.Request], Meta(max_length=10_000)] | None = None
 
     def __post_init__(self) -> None:
-        if self.endpoint not in ENDPOINTS:
-            raise ValueError(f"endpoint should be one of {', '.join(ENDPOINTS)}")
+        if self.endpoint not in results.ENDPOINTS:
+            raise ValueError(f"endpoint should be one of {', '.join(results.ENDPOINTS)}")
         if bool(self.input_files) == bool(self.requests):
             raise ValueError("give either input_files or requests")
 
@@ -70,8 +69,8 @@ def create_job(world: World, request: Request, workspace: str) -> Json:
         now = world.now()  # inside the transaction, so that creation times follow the order of the rows
         input_files = list(map(str, draft.input_files or ()))
         given = _inline_input(db, draft) if draft.requests else _input_files(db, workspace, input_files, now)
-        files = ((name, contents.lines_within(db, content)) for name, content in given)
-        work = inputs.read(files, draft.model, None if world.lenient else draft.endpoint)
+        named = ((name, files.lines_within(db, content)) for name, content in given)
+        work = inputs.read(named, draft.model, None if world.lenient else draft.endpoint)
         _check_model(world, None if draft.agent_id else work.model, draft.endpoint)
         job = rows.JobRow(
             id=world.ids(),
@@ -87,7 +86,7 @@ def create_job(world: World, request: Request, workspace: str) -> Json:
                 timeout_hours=int(draft.timeout_hours),
                 speed=world.speed,
                 refused=bool(work.errors),
-                stuck=failures.names(work.model, failures.STUCK_MODEL),
+                stuck=(work.model or "").startswith(inputs.STUCK_MODEL),
                 failing=work.failing,
             ),
         )
@@ -106,7 +105,7 @@ def get_job(world: World, request: Request, workspace: str, job_id: str) -> Json
         given = rows.inputs_of(db, job_id)
     shown = _shown(job, now)
     if inline and lifecycle.state(job.course, now).completed_at is not None:
-        requests = inputs.requests(contents.lines(world.store, given))
+        requests = inputs.requests(files.lines(world.store, given))
         shown["outputs"] = list(results.lines(job, requests, (results.OUTPUT, results.ERRORS)))
     return shown
 
@@ -128,7 +127,7 @@ def delete_job(world: World, request: Request, workspace: str, job_id: str) -> J
     with world.store.write() as db:
         _find(db, workspace, job_id)
         rows.delete_job(db, job_id)
-        contents.sweep(db)
+        files.sweep(db)
     return {"id": job_id, "object": "batch", "deleted": True}
 
 
@@ -163,7 +162,7 @@ def _as_text(value: object) -> str:
 
 def _inline_input(db: sqlite3.Connection, draft: Draft) -> list[tuple[str, int]]:
     with io.BytesIO(msgspec.json.Encoder().encode_lines(draft.requests or ())) as stream:
-        return [("requests", contents.save(db, stream).id)]
+        return [("requests", files.save(db, stream).id)]
 
 
 def _input_files(
@@ -185,7 +184,7 @@ def _check_model(world: World, name: str | None, endpoint: str) -> None:
 
     Raises a 400.
     """
-    if failures.names(name, failures.REFUSED_MODEL):
+    if (name or "").startswith(inputs.REFUSED_MODEL):
         raise refused(f"Invalid model: {name}", param="model", code="unknown_model")
     found = None if name is None or world.lenient else models.doubt(name, endpoint, world.day())
     if found is not None:

@@ -19,7 +19,7 @@ from reconciler.model.declared import RETRY_STATUSES
 from reconciler.settings import Limits
 from reconciler.specs import families, models, period
 from reconciler.specs.families import ExpandedJob
-from reconciler.specs.inputs.job_inputs import Inputs
+from reconciler.specs.inputs.job_inputs import Inputs, exceeds_one_job
 from reconciler.specs.policy import Policy
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
@@ -29,8 +29,8 @@ from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.sanitize import NO_WINDOWS_NAME
 from reconciler.text.suggest import did_you_mean
 
-_WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",))
-"""Fields whose change submits the work again."""
+_WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",), ("retry",))
+"""Fields whose change submits the work, or what is left of it, again."""
 
 
 class DocumentResult(Struct, frozen=True, kw_only=True):
@@ -90,7 +90,8 @@ def jobs_of_document(
         if member.file is not None:
             found, wrong = inputs.files(document, member.file)
             problems += wrong
-        specs.append(_spec(document, fields, member, tuple(found), rerun))
+        spec = _spec(document, fields, member, tuple(found), rerun)
+        specs.append(replace(spec, large=exceeds_one_job(found, limits)))
     problems += _adopt(document, fields, specs)
     return DocumentResult(specs=() if _wrong(problems) else tuple(specs), problems=tuple(problems))
 

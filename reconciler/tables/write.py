@@ -18,7 +18,7 @@ import msgspec
 
 from reconciler import file_access
 from reconciler.errors import ReconcilerError
-from reconciler.tables.columns import BOOLEAN, INTEGER, JSON, NUMBER, TEXT, Column
+from reconciler.tables.rows import BOOLEAN, INTEGER, JSON, NUMBER, TEXT, Column
 from reconciler.text.sanitize import without_formula
 
 CSV: Final = "csv"
@@ -35,11 +35,8 @@ Values = Mapping[str, Any]
 def write_table(path: Path, form: str, columns: Sequence[Column], rows: Iterable[Values]) -> int:
     """Write a table in one of `FORMATS`, completely or not at all, and return the number of rows.
 
-    A file that exists is replaced.
-
-    Raises:
-        ReconcilerError: Parquet needs a package that is not installed.
-        OSError: the file cannot be written.
+    A file that exists is replaced. Raises `ReconcilerError` if Parquet needs a package that is not installed, and
+    `OSError` if the file cannot be written.
     """
     part = path.with_name(f".{path.name}.part")
     try:

@@ -1,9 +1,10 @@
 """Write events to stderr (formatted on a terminal, JSON lines otherwise) and, if requested, to a file.
 
-The level of an event and the order of its fields come from the catalogue in `events`; `run_id`, `project` and
-`commit` are bound to every line, from any thread. The log never stops a run: an event that does not match the
-catalogue is written as it is, and an output that cannot be written is dropped, which the other
-outputs record.
+The catalogue, `events.json`, has every event: its name, which is dotted, in the past tense and constant, its level, its
+meaning, and the fields, which have everything that varies. `schemas/event.schema.json` and `docs/events.md` are
+generated from it, and tests check every logged event against it. `run_id`, `project` and `commit` are bound to every
+line, from any thread. The log never stops a run: an event that does not match the catalogue is written as it is, and an
+output that cannot be written is dropped, which the other outputs record.
 
 structlog renders the lines. It is imported for the first line, so that a run without events does not pay for it.
 """
@@ -19,16 +20,68 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, TypeAlias, get_args
+
+import msgspec
+from msgspec import Struct
 
 from reconciler import file_access
 from reconciler.errors import ReconcilerError
-from reconciler.telemetry.events import BOUND, EVENTS, HEAD, LEVELS
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from structlog.typing import Processor
+
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+"""From the least important to the most important."""
+
+
+class Field(Struct, frozen=True, forbid_unknown_fields=True):
+    """One field of an event."""
+
+    type: Literal["string", "integer", "strings"]
+    meaning: str
+    optional: bool = False
+    """True if the value may be unknown. The field is then omitted."""
+
+
+class Event(Struct, frozen=True):
+    """One kind of event."""
+
+    level: Level
+    meaning: str
+    fields: Mapping[str, Field]
+
+
+class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
+    level: Level
+    meaning: str
+    fields: dict[str, Field | None]
+    """None for a field that many events share."""
+
+
+class _Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
+    head: dict[str, Field]
+    bound: dict[str, Field]
+    shared: dict[str, Field]
+    events: dict[str, _Entry]
+
+
+_CATALOGUE: Final = msgspec.json.decode(Path(__file__).with_name("events.json").read_bytes(), type=_Catalogue)
+HEAD: Final[Mapping[str, Field]] = _CATALOGUE.head
+"""The first fields of every line."""
+BOUND: Final[Mapping[str, Field]] = _CATALOGUE.bound
+"""The last fields of every line: the same for all lines of a run, from any thread."""
+EVENTS: Final[Mapping[str, Event]] = {
+    name: Event(
+        it.level, it.meaning, {key: field or _CATALOGUE.shared[key] for key, field in it.fields.items()}
+    )
+    for name, it in _CATALOGUE.events.items()
+}
+"""Every event, in the order of a run."""
+
 
 Style: TypeAlias = Literal["auto", "console", "json"]
 EventCheck: TypeAlias = Callable[[str, Mapping[str, object]], None]
@@ -47,8 +100,7 @@ class LogSink:
         stream: the stream to write to; None for stderr.
         check: called with each event; tests compare it with the catalogue.
 
-    Raises:
-        ReconcilerError: the file cannot be opened.
+    Raises `ReconcilerError` if the file cannot be opened.
     """
 
     def __init__(

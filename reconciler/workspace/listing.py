@@ -56,9 +56,7 @@ class Listed:
 def whole(run: RunContext[ApiT], *, to_show: bool = False) -> Listed:
     """Read every page of the list. One `to_show` may be incomplete because its total cannot be read, and says so.
 
-    Raises:
-        ListingError: no complete list could be read.
-        ApiError: a page could not be read.
+    Raises `ListingError` if no complete list could be read, and `ApiError` if a page could not be read.
     """
     env = run.env
     since, began = env.now(), env.monotonic()
@@ -95,10 +93,8 @@ NEWEST_PAGES: Final = 10
 def newest(run: RunContext[ApiT], ids: Collection[str]) -> dict[str, Job]:
     """Return those of `ids` that are on the newest pages, in their current state. A missing id may still exist.
 
-    A job that is created meanwhile moves others to the next page and they are seen again, so none is missed.
-
-    Raises:
-        ApiError: a page could not be read.
+    A job that is created meanwhile moves others to the next page and they are seen again, so none is missed. Raises
+    `ApiError` if a page could not be read.
     """
     found: dict[str, Job] = {}
     for page in range(NEWEST_PAGES):
@@ -136,11 +132,8 @@ def _pages(run: RunContext[ApiT], *, at_once: int) -> tuple[list[JobPage], int]:
 def _more(pages: list[JobPage], size: int) -> range:
     """Return the pages to read next. After a full last page there may be another, whatever the total says.
 
-    That page is read after the others, although reading it at the same time would be faster: it has the jobs that
-    moved to later pages meanwhile.
-
-    Raises:
-        ListingError: the list has more than `MAX_PAGES` pages.
+    That page is read after the others, although reading it at the same time would be faster: it has the jobs that moved
+    to later pages meanwhile. Raises `ListingError` if the list has more than `MAX_PAGES` pages.
     """
     until = max(-(-pages[-1].total // size), len(pages) + (len(pages[-1].jobs) >= size))
     if until > MAX_PAGES:

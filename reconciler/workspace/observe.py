@@ -53,10 +53,7 @@ def with_remembered(run: RunContext[ApiT], watched: Watched, memory: Memory, lis
     """Sort a list by owner, and read the remembered and the adopted jobs that it does not show.
 
     Of the remembered jobs, those are read whose work is wanted, and those that are so new that the list may not show
-    them yet.
-
-    Raises:
-        ApiError: the API could not be read.
+    them yet. Raises `ApiError` if the API could not be read.
     """
     remembered = {known.job_id for key in watched.wanted for known in memory.by_run_key.get(key, ())}
     remembered |= memory.recent(listed.began)

@@ -70,11 +70,7 @@ def latest_end(run: RunContext[ApiT]) -> float:
 
 
 def recall(run: RunContext[ApiT]) -> Recalled:
-    """Read the ledger.
-
-    Raises:
-        LedgerError: it cannot be read.
-    """
+    """Read the ledger. Raises `LedgerError` if it cannot be read."""
     ledger = run.env.ledger
     memory, problems = recall_lines(run, ledger.read(), ledger.locate)
     if lost := ledger.rewritten():

@@ -123,9 +123,8 @@ def encode(document: SnapshotDoc) -> bytes:
 def decode(data: bytes, target: Target) -> Snapshot:
     """Read a snapshot file of a target.
 
-    Raises:
-        ReconcilerError: it is not a snapshot file, has another major version, was altered, or is of another target.
-        LedgerError: a newer version of this tool wrote the ledger in it.
+    Raises `ReconcilerError` if it is not a snapshot file, has another major version, was altered, or is of another
+    target; `LedgerError` if a newer version of this tool wrote the ledger in it.
     """
     body = checksum_envelope.unwrap("snapshot", data, version=FORMAT_VERSION, hint=HINT)
     try:

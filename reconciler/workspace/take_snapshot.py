@@ -50,10 +50,8 @@ def make(
 ) -> SnapshotDoc:
     """Make a snapshot of a whole list and a ledger; of foreign jobs, only those that specs adopt. Pure.
 
-    Without `complete`, more may be declared than `specs`: then every job of the project is in it.
-
-    Raises:
-        ReconcilerError: a job that may be ours cannot be read, so a plan from the snapshot could submit its work again.
+    Without `complete`, more may be declared than `specs`: then every job of the project is in it. Raises
+    `ReconcilerError` if a job that may be ours cannot be read, so a plan from the snapshot could submit its work again.
     """
     adopted = adoption.adopted_ids(specs)
     memory = remember(ledger, settle_seconds=0)

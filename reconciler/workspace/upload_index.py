@@ -40,8 +40,7 @@ def is_ours(file: File) -> bool:
 def list_uploads(reader: Reader) -> Iterator[File]:
     """Yield our uploads, each once. A missing one may still exist: pages shift while they are read.
 
-    Raises:
-        ApiError: a page could not be read.
+    Raises `ApiError` if a page could not be read.
     """
     seen: set[str] = set()
     for page in range(MAX_PAGES):

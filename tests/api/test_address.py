@@ -7,9 +7,8 @@ from wsgiref.types import StartResponse
 
 import pytest
 
-from reconciler.api.address import checked
+from reconciler.api.address import checked, is_loopback
 from reconciler.api.errors import UnreachableError
-from reconciler.api.loopback import is_loopback
 from reconciler.api.transport import https_transport, wsgi_transport
 from reconciler.errors import ReconcilerError
 

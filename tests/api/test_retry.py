@@ -13,8 +13,7 @@ from reconciler.api.errors import (
     RateLimitedError,
     UnreachableError,
 )
-from reconciler.api.retry import Retrier, RetryPolicy, delay_seconds
-from reconciler.api.throttle import MAX_INTERVAL_SECONDS, MIN_PAUSE_SECONDS
+from reconciler.api.retry import MAX_INTERVAL_SECONDS, MIN_PAUSE_SECONDS, Retrier, RetryPolicy, delay_seconds
 
 from .stage import Clock, retrier
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from reconciler.api.errors import RateLimitedError
-from reconciler.api.retry import Retrier, RetryPolicy
-from reconciler.api.throttle import MIN_INTERVAL_SECONDS, RECOVERY, Throttle
+from reconciler.api.retry import MIN_INTERVAL_SECONDS, RECOVERY, Retrier, RetryPolicy, Throttle
 from tests.simulation.baton import Baton
 
 

@@ -296,7 +296,7 @@ def test_job_stopped_by_hand_stays_stopped(stage: Stage) -> None:
     stage.advance(60)
     result = stage.run("apply", "--yes")
     assert result.writes == []
-    by_command = "! hold    tickets  cancelled with `jobs cancel` · change `rerun` to run it again"
+    by_command = "! hold    tickets  cancelled with `jobs cancel` · to go on with what has no answer"
     assert (by_command in result.out) is not stage.forgetful
     stage.forget()
     assert (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.api.key import ApiKeyError
-from reconciler.cli.session.key_command import key_from_command
+from reconciler.cli.session.connect import key_from_command
 from tests.cli.stage import Fault, Result, Stage
 
 KEY = "Sk-Very-Distinctive-0123456789-Key"

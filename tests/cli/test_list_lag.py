@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from tests.cli.dies import apply_dies
 from tests.cli.stage import Fault, Result, Stage
 
 JOBS = "/v1/batch/jobs"
@@ -59,6 +62,48 @@ def test_other_work_right_after_an_apply_is_not_refused_as_in_another_workspace(
     assert (result.code, result.writes) == (0, []), result.err
     assert "another workspace" not in result.out + result.err
     assert "waiting · for job" in result.out  # GET shows that the first run of it still runs
+
+
+def lost_and_edited(stage: Stage) -> None:
+    """Let the process die in the create of a spec, and then edit the spec. The list does not show the job yet."""
+    spec = stage.spec("second", requests=500)
+    apply_dies(stage)
+    lags(stage)
+    spec.write_text(spec.read_text().replace("small", "medium"))
+
+
+def test_an_edit_after_a_lost_create_waits_until_the_list_shows_its_job_and_replaces_it(
+    remote: Stage,
+) -> None:
+    lost_and_edited(remote)
+    held = remote.run("apply", "--yes")
+    assert (held.code, held.writes) == (0, [])
+    assert "second  a create may have been sent, and its outcome is not known yet" in held.out
+    remote.faults = []
+    assert remote.run("apply", "--yes").code == 0
+    live = {job["model"] for job in remote.jobs() if job["name"] == "second" and job["status"] == "QUEUED"}
+    assert live == {"mistral-medium-latest"}, "one job of the name is left"
+
+
+def test_an_edit_after_a_lost_create_is_submitted_once_that_create_can_no_longer_take_effect(
+    remote: Stage,
+) -> None:
+    lost_and_edited(remote)
+    remote.faults = [Fault("GET", JOBS, 200, alter=_without("second"), times=999)]
+    remote.advance(SETTLE - 1)
+    assert creates(remote.run("apply", "--yes")) == []
+    remote.advance(1)
+    assert len(creates(remote.run("apply", "--yes"))) == 1
+
+
+def _without(name: str) -> Callable[[Any], Any]:
+    """Return what hides the jobs of a name from the list: as if their creates had never taken effect."""
+
+    def hidden(page: dict[str, Any]) -> dict[str, Any]:
+        rows = [row for row in page["data"] if row["metadata"]["reconciler.name"] != name]
+        return {**page, "data": rows, "total": len(rows)}
+
+    return hidden
 
 
 def test_a_key_of_another_workspace_is_refused_from_the_first_second_on(remote: Stage) -> None:

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from reconciler.environment import Environment
-from tests.cli.stage import Result, Sent, Stage
+from tests.cli.dies import apply_dies
+from tests.cli.stage import Fault, Result, Sent, Stage
 from tests.cli.team import SETTINGS, Team
 from tests.helpers.thorough import thorough
 
@@ -102,6 +103,28 @@ def test_runner_that_was_overtaken_plans_again_and_creates_nothing_twice(team: T
     assert overtaken[0].code == 0
     assert (result.code, creates(result)) == (0, [])
     assert len(team.first.jobs()) == 1
+
+
+def test_an_edit_on_another_runner_waits_for_the_lost_create_of_a_killed_one(
+    team: Team, clock: list[float]
+) -> None:
+    spec = team.first.spec("tickets", requests=500)
+    team.publish("one spec")
+    apply_dies(team.first)
+    spec.write_text(spec.read_text().replace("small", "medium"))
+    team.publish("another model")
+    second = team.clone("second")
+    second.git("fetch", "--quiet", "--unshallow")
+    nothing = json.dumps({"object": "list", "total": 0, "data": []}).encode()
+    second.faults = [Fault("GET", "/v1/batch/jobs", 200, body=nothing, times=99)]
+    held = second.run("apply", "--yes")
+    assert (held.code, held.writes) == (0, [])
+    assert "its outcome is not known yet" in held.out
+    second.faults = []
+    replaced = second.run("apply", "--yes")
+    assert (replaced.code, len(creates(replaced))) == (0, 1)
+    clock[0] += 60
+    assert [job["status"] for job in second.jobs()] == ["SUCCESS", "CANCELLED"]
 
 
 def test_a_remote_that_refuses_the_push_is_no_race_and_nothing_is_created(team: Team, tmp_path: Path) -> None:
@@ -311,7 +334,7 @@ def test_no_work_tree_and_no_index_is_touched(team: Team) -> None:
     team.publish("one spec")
     team.first.run("apply", "--yes")
     assert team.first.git("status", "--porcelain") == ""
-    assert "create confirmed" in team.first.run("ledger", "show").out
+    assert "create_confirmed" in team.first.run("ledger", "show").out
 
 
 # Git's lock files, as a git that was killed leaves them behind.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.telemetry.events import EVENTS, Field
+from reconciler.telemetry.logs import EVENTS, Field
 
 
 def mismatch(event: str, facts: Mapping[str, object]) -> str:

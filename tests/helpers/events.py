@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from reconciler.telemetry.events import EVENTS
+from reconciler.telemetry.logs import EVENTS
 from tests.helpers.event_check import check_event
 from tools.generate import event_pages
 

@@ -22,8 +22,7 @@ from msgspec.structs import replace
 
 import reconciler
 from reconciler.errors import LedgerError
-from reconciler.ledger import lock
-from reconciler.ledger.file import NAME, FileLedger
+from reconciler.ledger.file import LOCK_NAME, NAME, FileLedger, hold_lock
 from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import (
     CancelEnded,
@@ -572,8 +571,8 @@ def test_many_threads_may_append(tmp_path: Path) -> None:
 HOLDING: Final = """
 import sys
 from pathlib import Path
-from reconciler.ledger import lock
-with lock.hold_lock(Path(sys.argv[1]), holder="run r1 on host h, process 7"):
+from reconciler.ledger.file import hold_lock
+with hold_lock(Path(sys.argv[1]), holder="run r1 on host h, process 7"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -595,10 +594,10 @@ def test_a_lock_that_another_process_holds_is_refused_and_reported(tmp_path: Pat
     with holding(tmp_path):
         with (
             pytest.raises(LedgerError, match="run r1 on host h, process 7"),
-            lock.hold_lock(tmp_path, holder="me"),
+            hold_lock(tmp_path, holder="me"),
         ):
             pass
-        with pytest.raises(LedgerError, match="run r1"), lock.hold_lock(tmp_path, holder="me"):
+        with pytest.raises(LedgerError, match="run r1"), hold_lock(tmp_path, holder="me"):
             pass
 
 
@@ -606,35 +605,35 @@ def test_a_lock_goes_with_the_process_that_held_it(tmp_path: Path) -> None:
     with holding(tmp_path) as process:
         process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
         process.wait(timeout=30)
-        with lock.hold_lock(tmp_path, holder="me"):
-            assert b"me" in (tmp_path / lock.NAME).read_bytes()
+        with hold_lock(tmp_path, holder="me"):
+            assert b"me" in (tmp_path / LOCK_NAME).read_bytes()
 
 
 def test_a_lock_is_released_when_its_block_ends(tmp_path: Path) -> None:
-    with lock.hold_lock(tmp_path / "new", holder="a long description of the first holder"):
+    with hold_lock(tmp_path / "new", holder="a long description of the first holder"):
         pass
-    with lock.hold_lock(tmp_path / "new", holder="second"):
-        assert (tmp_path / "new" / lock.NAME).read_bytes() == b"\0second"
+    with hold_lock(tmp_path / "new", holder="second"):
+        assert (tmp_path / "new" / LOCK_NAME).read_bytes() == b"\0second"
 
 
 def test_a_lock_is_released_when_its_block_fails(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), lock.hold_lock(tmp_path, holder="first"):
+    with pytest.raises(ZeroDivisionError), hold_lock(tmp_path, holder="first"):
         raise ZeroDivisionError
-    with lock.hold_lock(tmp_path, holder="second"):
+    with hold_lock(tmp_path, holder="second"):
         pass
 
 
 def test_a_lock_excludes_its_own_process_too(tmp_path: Path) -> None:
     with (
-        lock.hold_lock(tmp_path, holder="first"),
+        hold_lock(tmp_path, holder="first"),
         pytest.raises(LedgerError, match="first"),
-        lock.hold_lock(tmp_path, holder="second"),
+        hold_lock(tmp_path, holder="second"),
     ):
         pass
 
 
 def test_locks_of_two_targets_do_not_meet(tmp_path: Path) -> None:
-    with lock.hold_lock(tmp_path / "one", holder="first"), lock.hold_lock(tmp_path / "two", holder="second"):
+    with hold_lock(tmp_path / "one", holder="first"), hold_lock(tmp_path / "two", holder="second"):
         pass
 
 
@@ -642,7 +641,7 @@ def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with (
         pytest.raises(LedgerError, match="cannot be created"),
-        lock.hold_lock(tmp_path / "file", holder="me"),
+        hold_lock(tmp_path / "file", holder="me"),
     ):
         pass
 

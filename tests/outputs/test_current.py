@@ -22,8 +22,7 @@ from reconciler.outputs.digest import read
 from reconciler.outputs.leases import Lease, LeaseManager
 from reconciler.outputs.store import FolderStore, ResultStore
 from reconciler.requests import answered, asked
-from reconciler.requests.checks import Checker
-from reconciler.requests.patterns import Patterns
+from reconciler.requests.checks import Checker, Patterns
 from tests.helpers.make import SUCCEEDED, owned, spec
 from tests.requests.make import answer, error, text
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import Checks, Job, Phase
+from reconciler.model import Checks, Job, Phase, Wanted
 from reconciler.planning.coverage import Account, Donor, State, cover
 from reconciler.planning.donors import Count, Results, account, kind_without_line
 from reconciler.planning.next_part import Rules, Verdict, next_part, retried, verdict
@@ -179,6 +179,8 @@ class Next(NamedTuple):
     kind: str = "new"
     held: int = 0
     check: str = ""
+    files: tuple[int, ...] = (4,)
+    """How many requests each input file has; each line has ten bytes."""
 
 
 A = {"a": "", "b": "", "c": "", "d": ""}
@@ -222,14 +224,17 @@ PARTS = (
          rules=CANARY, kind="retry"),
     Next("what fits into one job", (), Verdict.SUBMIT, [0, 1, 2], rules_of(max_requests=3), held=1),
     Next("by its bytes", (), Verdict.SUBMIT, [0, 1], rules_of(max_bytes=25), held=2),
-    Next("one too large goes alone, for the check to name it", (), Verdict.SUBMIT, [0], rules_of(max_bytes=5), held=3),
+    Next("by the bytes of each file", (), Verdict.SUBMIT, [0, 1, 2], rules_of(max_bytes=25), held=1, files=(1, 3)),
+    Next("two files that fit", (), Verdict.SUBMIT, [0, 1, 2, 3], rules_of(max_bytes=25), files=(2, 0, 2)),
+    Next("what is left of a file", (ended("1", {"a": "", "b": ""}),), Verdict.SUBMIT, [2, 3], rules_of(max_bytes=25)),
+    Next("one that no check should let through goes alone", (), Verdict.SUBMIT, [0], rules_of(max_bytes=5), held=3),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("row", PARTS, ids=lambda row: row.why)
 def test_the_next_job_submits_what_is_new_or_may_be_retried(row: Next) -> None:
     coverage = cover(keys("abcd"), row.donors, cap=row.rules.max_attempts)
-    part = next_part(coverage, row.rules, sizes=[10] * 4)
+    part = next_part(coverage, row.rules, Wanted(sizes=[10] * 4, files=row.files))
     found = (verdict(coverage, part), list(part.places), part.kind, part.held, part.failed_check)
     assert found == (row.verdict, row.places, row.kind, row.held, row.check)
 

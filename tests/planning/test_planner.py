@@ -91,6 +91,8 @@ class Row:
     later: tuple[str, ...] = ()
     roots: tuple[str, ...] = ("",)
     works: Mapping[str, Work] = field(default_factory=dict)
+    raised: bool = False
+    """Whether the specs allow more attempts than when the jobs were created."""
     expected: Mapping[str, tuple[str, ...]]
 
     def asked(self) -> Declared:
@@ -103,9 +105,13 @@ class Row:
 
     def seen(self) -> Observed:
         observed = seen(self.specs, *self.jobs, gone=self.gone, odd=self.odd)
+        allowed = {key: spec.retry.max_attempts for spec in self.specs for key in spec.run_keys}
+        owned = (
+            replace(it, tags=replace(it.tags, cap=allowed.get(it.tags.run_key, 1) - self.raised))
+            for it in observed.owned
+        )
         return replace(
-            observed,
-            owned=tuple(replace(it, checked=self.checked.get(it.job.id)) for it in observed.owned),
+            observed, owned=tuple(replace(it, checked=self.checked.get(it.job.id)) for it in owned)
         )
 
     def plan(self, *, now: float = NOW) -> Plan:
@@ -582,8 +588,36 @@ SETTLING = {
         memory=memory(intended(A, "00000009")),
         expected={"a": ("keep j1 succeeded",)},
     ),
-    "an unsettled create of other work is no matter": Row(
-        memory=memory(intended(OLD, "00000009")), expected={"a": ("create new 1",)}
+    "an unsettled create of other work holds the name": Row(
+        memory=memory(intended(OLD, "00000009", at=NOW - 59)), expected={"a": ("hold - unsettled",)}
+    ),
+    "an unsettled create of another rerun holds the name": Row(
+        specs=(spec("a", rerun="2"),),
+        jobs=(job(A, "j1", SUCCEEDED),),
+        memory=memory(intended(spec("a", rerun="1"), "00000009")),
+        expected={"a": ("hold - unsettled",)},
+    ),
+    "of two creates of one name the last to settle counts": Row(
+        memory=memory(intended(OLD, "00000008", at=NOW - 59), intended(A, "00000009", at=NOW - 70)),
+        expected={"a": ("hold - unsettled",)},
+    ),
+    "a create of other work that has settled without a job holds nothing": Row(
+        memory=memory(intended(OLD, "00000009", at=NOW - 60)), expected={"a": ("create new 1",)}
+    ),
+    "a lost create of other work that shows in the list is decided as other work": Row(
+        jobs=(job(OLD, "j1", op="00000009"),),
+        memory=memory(intended(OLD, "00000009")),
+        expected={"a": ("create changed 1", "cancel j1 superseded")},
+    ),
+    "an unsettled create of other work keeps what is not to be created": Row(
+        jobs=(job(A, "j1", SUCCEEDED),),
+        memory=memory(intended(OLD, "00000009")),
+        expected={"a": ("keep j1 succeeded",)},
+    ),
+    "an unsettled create of another name holds nothing": Row(
+        specs=(A, B),
+        memory=memory(intended(B, "00000009")),
+        expected={"a": ("create new 1",), "b": ("hold - unsettled",)},
     ),
     "an unsettled create follows its work to another name": Row(
         specs=(spec("b"),), memory=memory(intended(A, "00000009")), expected={"b": ("hold - unsettled",)}
@@ -898,6 +932,24 @@ CANCELS = {
         specs=(spec("a", retry=retrying(3)),),
         jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
         expected={"a": ("hold j2 cancelled!",)},
+    ),
+    "what a person stopped goes on once the spec allows another attempt": Row(
+        specs=(TWICE,),
+        jobs=(job(A, "j1", CANCELLED),),
+        raised=True,
+        expected={"a": ("create retry 1",)},
+    ),
+    "a retry that a person stopped goes on once the spec allows another attempt": Row(
+        specs=(spec("a", retry=retrying(3)),),
+        jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
+        raised=True,
+        expected={"a": ("create retry 2",)},
+    ),
+    "an adopted job that a person stopped stays stopped whatever the spec allows": Row(
+        specs=(adopting(TWICE),),
+        jobs=(untagged(A, "j1", CANCELLED),),
+        raised=True,
+        expected={"a": ("hold j1 cancelled!",)},
     ),
     "what was restored and then stopped by a person stays stopped": Row(
         jobs=(job(A, "j1", CANCELLED, attempt=3, age=900), job(A, "j2", CANCELLED, age=100)),

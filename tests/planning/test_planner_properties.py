@@ -96,11 +96,14 @@ def test_nothing_is_created_that_is_created_or_may_be(world: World) -> None:
     created = {RunKey(create.spec.run_key.work, create.spec.rerun) for create in world.plan().of(Create)}
     live = (ACTIVE, SUCCEEDED, STOPPING, Phase.UNKNOWN)
     held = {it.tags.run_key for it in world.observed.owned if it.phase in live}
+    names: set[str] = set()
     ops = {it.tags.op for it in world.observed.owned}
     for intent in memory(*world.lines).open_creates:
         if intent.op not in ops and world.now < intent.at + 60:
             held.add(RunKey(intent.work, intent.rerun))
+            names.add(intent.name)
     assert not created & held
+    assert not names & {create.spec.name for create in world.plan().of(Create)}
     damaged = {it.run_key.work for it in world.observed.unreadable if it.run_key}
     assert not {key.work for key in created} & damaged
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.requests import answered, answers, asked
-from reconciler.requests.checks import Checker
+from reconciler.requests.checks import Checker, Patterns
 from reconciler.requests.contents import Usage
 from reconciler.requests.join import Joined, Part, join
-from reconciler.requests.patterns import Patterns
 
 LONGEST = 10_000
 

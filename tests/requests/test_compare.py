@@ -11,19 +11,28 @@ from hypothesis import strategies as st
 
 from reconciler.model import RequestChange
 from reconciler.requests import asked
-from reconciler.requests.compare import compare
-from reconciler.requests.keys import digest_of
+from reconciler.requests.keys import digest_of, identify
 
 
 def key(body: str) -> bytes:
     return body.encode().ljust(16, b".")
 
 
-def between(before: Mapping[str, str], after: Mapping[str, str]) -> RequestChange:
-    """Compare two works, given as custom_ids and bodies."""
-    ids = [b'"%b"' % it.encode() for it in before]
-    pairs = ((b'"%b"' % it.encode(), key(body)) for it, body in after.items())
-    return compare(ids, b"".join(map(key, before.values())), pairs)
+def lines(work: Mapping[str, str]) -> list[bytes]:
+    """Return the lines of a work, given as custom_ids and bodies."""
+    return [b'{"custom_id":"%b","body":{"n":%b}}' % (it.encode(), body.encode()) for it, body in work.items()]
+
+
+def between(before: Mapping[str, str], after: Mapping[str, str], *, parsed: bool = False) -> RequestChange:
+    """Compare two works; `parsed` if the job before had other bytes in each line."""
+    said = [line.replace(b":", b" : ") if parsed else line for line in lines(before)]
+    found = asked.read_inputs([b"\n".join(said)], model=None, longest=999, heartbeat=lambda: None)
+    ids = b"".join(b'"%b"\n' % it.encode() for it in before)
+    columns = {"ids": ids, "keys": bytes(found.keys), "lines": bytes(found.lines)}
+    comparison = asked.Comparison(columns)
+    keys = [comparison.key_of(line, None) for line in lines(after)]
+    assert keys == [identify(line, None)[1] for line in lines(after)], "a key never depends on the job before"
+    return comparison.change
 
 
 TABLE = {
@@ -35,6 +44,8 @@ TABLE = {
     "one is appended": ({"a": "1"}, {"a": "1", "b": "1"}, (1, 2, 1, 0, 0)),
     "one has another body": ({"a": "1", "b": "2"}, {"a": "1", "b": "3"}, (2, 2, 0, 0, 1)),
     "two change places": ({"a": "1", "b": "2"}, {"a": "2", "b": "1"}, (2, 2, 0, 0, 2)),
+    "the first is gone": ({"a": "1", "b": "2", "c": "3"}, {"b": "2", "c": "3"}, (3, 2, 0, 1, 0)),
+    "one comes between": ({"a": "1", "b": "2"}, {"a": "1", "c": "3", "b": "2"}, (2, 3, 1, 0, 0)),
     "one has another custom_id": ({"a": "1", "b": "2"}, {"a": "1", "c": "2"}, (2, 2, 1, 1, 0)),
 }
 
@@ -43,7 +54,7 @@ TABLE = {
 def test_the_table(case: str) -> None:
     before, after, (was, now, added, removed, changed) = TABLE[case]
     expected = RequestChange(before=was, after=now, added=added, removed=removed, changed=changed)
-    assert between(before, after) == expected
+    assert between(before, after) == between(before, after, parsed=True) == expected
 
 
 works = st.dictionaries(st.text("abcdef", min_size=1, max_size=2), st.sampled_from("123"), max_size=12)
@@ -78,10 +89,13 @@ FORMS = (
 def test_form_order_and_the_jobs_model_change_neither_keys_nor_digest(tmp_path: Path) -> None:
     def digest(data: bytes, model: str | None = "m") -> str:
         (tmp_path / "in").write_bytes(data)
-        ids, keys = zip(*asked.read_keys([tmp_path / "in"], model=model, longest=999), strict=True)
-        assert sorted(ids) == [b'"a"', b'"b"']
-        assert [*asked.read_keys([data], model=model, longest=999)] == [*zip(ids, keys, strict=True)]
-        return digest_of(b"".join(keys))
+        inputs: list[Path | bytes] = [tmp_path / "in", data]
+        file, content = (
+            asked.read_inputs([it], model=model, longest=999, heartbeat=lambda: None) for it in inputs
+        )
+        assert file == content
+        assert sorted(file.places) == ["a", "b"]
+        return digest_of(file.keys)
 
     assert len({digest(it) for it in FORMS}) == 1
     assert digest(FORMS[2], "another") != digest(FORMS[2])

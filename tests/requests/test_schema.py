@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.requests.patterns import Patterns
+from reconciler.requests.checks import Patterns
 from reconciler.requests.schema import _CHECKS, MAX_DEPTH, UncheckedError, Validation
 
 STREET = {"$defs": {"street": {"type": "string", "minLength": 1}}, "$ref": "#/$defs/street"}
@@ -193,7 +193,7 @@ def test_a_search_does_not_outlive_a_killed_run(tmp_path: Path) -> None:
     python.write_text(f'#!/bin/sh\necho $$ >{tmp_path}/pid\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     search = (
-        "import sys; from reconciler.requests.patterns import Patterns; "
+        "import sys; from reconciler.requests.checks import Patterns; "
         "sys.executable = sys.argv[1]; Patterns(3).search('^(a+)+$', 'a' * 40 + 'b')"
     )
     run = subprocess.Popen([sys.executable, "-c", search, str(python)])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.catalogue.bodies import BODIES
-from reconciler.sandbox import answers
+from reconciler.sandbox import results
 from reconciler.sandbox.inputs import Request
 
 JOB = "12345678-0000-4000-8000-000000000001"
@@ -31,10 +31,10 @@ SDK_MODELS = {
 
 def line(endpoint: str, body: dict[str, Any], position: int = 0, model: str | None = "m") -> dict[str, Any]:
     request = Request(body=body, custom_id="a")
-    return answers.line(JOB, position, request, endpoint=endpoint, model=model, created=1_800_000_000)
+    return results.line(JOB, position, request, endpoint=endpoint, model=model, created=1_800_000_000)
 
 
-@pytest.mark.parametrize("endpoint", answers.ENDPOINTS)
+@pytest.mark.parametrize("endpoint", results.ENDPOINTS)
 def test_the_official_sdk_reads_the_answer(endpoint: str) -> None:
     from mistralai.client import models
 
@@ -44,14 +44,14 @@ def test_the_official_sdk_reads_the_answer(endpoint: str) -> None:
     getattr(models, SDK_MODELS[endpoint]).model_validate(answer["response"]["body"])
 
 
-@pytest.mark.parametrize("endpoint", answers.ENDPOINTS)
+@pytest.mark.parametrize("endpoint", results.ENDPOINTS)
 def test_no_answer_looks_real(endpoint: str) -> None:
     body = line(endpoint, {"input": "text"})["response"]["body"]
 
-    assert answers.TEXT in str(body) or "'sandbox'" in str(body) or set(body["data"][0]["embedding"]) == {0.0}
+    assert results.TEXT in str(body) or "'sandbox'" in str(body) or set(body["data"][0]["embedding"]) == {0.0}
 
 
-@pytest.mark.parametrize("endpoint", answers.ENDPOINTS)
+@pytest.mark.parametrize("endpoint", results.ENDPOINTS)
 def test_usage_is_reported_for_the_endpoints_that_report_it_in_the_real_api(endpoint: str) -> None:
     body = line(endpoint, {"input": "text"})["response"]["body"]
 
@@ -114,9 +114,9 @@ values: st.SearchStrategy[Any] = st.recursive(
 fields = st.sampled_from(sorted({name for fields in BODIES.values() for name in fields}))
 
 
-@given(st.sampled_from(list(answers.ENDPOINTS)), st.dictionaries(fields, values, max_size=4), st.booleans())
+@given(st.sampled_from(list(results.ENDPOINTS)), st.dictionaries(fields, values, max_size=4), st.booleans())
 def test_any_body_has_a_line(endpoint: str, body: dict[str, Any], fails: bool) -> None:
     request = Request(body=body, custom_id="a")
-    made = answers.line(JOB, 0, request, endpoint=endpoint, model=None, created=1, fails=fails)
+    made = results.line(JOB, 0, request, endpoint=endpoint, model=None, created=1, fails=fails)
     assert (made["response"]["status_code"] == 200) != fails
-    assert made == answers.line(JOB, 0, request, endpoint=endpoint, model=None, created=1, fails=fails)
+    assert made == results.line(JOB, 0, request, endpoint=endpoint, model=None, created=1, fails=fails)

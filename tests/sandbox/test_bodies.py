@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.catalogue.mistakes import mistakes
-from reconciler.sandbox import answers, failures
+from reconciler.sandbox import results
 
 from .support import CHAT, Api, Clock, jsonl
 
@@ -101,7 +101,7 @@ def test_requests_that_ask_to_fail_do_so_in_each_form_in_turn(api: Api, clock: C
     job = ended(api, clock, [{"custom_id": f"{at}!fail", "body": CHAT} for at in range(6)])
     lines = by_id(api, job["error_file"])
     shown = [(lines[f"{at}!fail"]["response"], lines[f"{at}!fail"]["error"]) for at in range(6)]
-    text = failures.ASKED_TO_FAIL
+    text = results.ASKED_TO_FAIL
     assert [response and response["status_code"] for response, _ in shown] == [400, None, 500, None, 429, 400]
     assert [error if isinstance(error, str) else bool(error) for _, error in shown] == [
         False,
@@ -115,16 +115,16 @@ def test_requests_that_ask_to_fail_do_so_in_each_form_in_turn(api: Api, clock: C
     assert job["failed_requests"] == 6
 
 
-@pytest.mark.parametrize("form", failures.FORMS)
+@pytest.mark.parametrize("form", results.FORMS)
 def test_a_request_chooses_the_form_of_its_failure(api: Api, clock: Clock, form: str) -> None:
     job = ended(api, clock, [{"custom_id": f"a!fail-{form}", "body": CHAT}])
     (line,) = api.lines(job["error_file"])
-    assert {name: line[name] for name in ("response", "error")} == failures.FORMS[form]
+    assert {name: line[name] for name in ("response", "error")} == results.FORMS[form]
     assert ("custom_id" in line) == (form != "noid")
 
 
 def test_only_a_request_that_asks_for_it_loses_its_id(api: Api, clock: Clock) -> None:
-    assert "noid" not in failures.IN_TURN
+    assert "noid" not in results.IN_TURN
     job = ended(
         api, clock, [{"custom_id": "a!fail-other", "body": CHAT}, {"custom_id": "!failed", "body": CHAT}]
     )
@@ -206,9 +206,9 @@ def test_an_answer_is_an_instance_of_the_schema_that_is_asked_for(
 @pytest.mark.parametrize(
     ("wanted", "content"),
     [
-        ({"type": "json_object"}, answers.JSON_TEXT),
-        ({"type": "text"}, answers.TEXT),
-        (None, answers.TEXT),
+        ({"type": "json_object"}, results.JSON_TEXT),
+        ({"type": "text"}, results.TEXT),
+        (None, results.TEXT),
     ],
 )
 def test_other_formats_are_followed_too(api: Api, clock: Clock, wanted: object, content: str) -> None:

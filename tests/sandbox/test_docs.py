@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import answers, failures, http, inputs, jobs, lifecycle
+from reconciler.sandbox import http, inputs, jobs, lifecycle, results
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 
@@ -17,18 +17,18 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 @pytest.mark.parametrize(
     "fact",
     [
-        f"`{failures.REFUSED_MODEL}`",
-        f"`{failures.UNKNOWN_MODEL}`",
-        f"`{failures.STUCK_MODEL}`",
-        f"`{failures.FAILING_REQUEST}`",
-        f"`{answers.TEXT}`",
+        f"`{inputs.REFUSED_MODEL}`",
+        f"`{inputs.UNKNOWN_MODEL}`",
+        f"`{inputs.STUCK_MODEL}`",
+        f"`{inputs.FAILING_REQUEST}`",
+        f"`{results.TEXT}`",
         f"| {lifecycle.VALIDATED_AFTER:g} s |",
         f"| {lifecycle.STARTED_AFTER:g} s + {lifecycle.SECONDS_A_REQUEST * 1000:g} ms a request |",
         f"| {lifecycle.CANCELLED_AFTER:g} s after a cancel |",
         f"{http.MAX_PAGE_SIZE:,}",
-        f"`{answers.JSON_TEXT}`",
+        f"`{results.JSON_TEXT}`",
         f"above {jobs.MAX_INLINE_BYTES / 1e6:g} MB",
-        *(f"| `{form}` | " for form in failures.FORMS),
+        *(f"| `{form}` | " for form in results.FORMS),
     ],
 )
 def test_the_page_reports_what_the_code_does(fact: str) -> None:
@@ -37,7 +37,7 @@ def test_the_page_reports_what_the_code_does(fact: str) -> None:
 
 def test_the_page_lists_the_forms_in_their_turn() -> None:
     listed = re.findall(r"^\| `(\w+)` \| (?:status|null)", PAGE, re.MULTILINE)
-    assert listed == [*failures.IN_TURN, "noid"]
+    assert listed == [*results.IN_TURN, "noid"]
 
 
 def test_the_page_reports_how_many_lines_are_named() -> None:

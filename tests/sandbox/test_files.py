@@ -15,7 +15,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from reconciler.sandbox import files
 from reconciler.sandbox.app import make_app
-from reconciler.sandbox.contents import CHUNK_BYTES
+from reconciler.sandbox.files import CHUNK_BYTES
 from reconciler.sandbox.store import Store
 
 from .support import CHAT, START, Api, Clock, jsonl, problem, requests

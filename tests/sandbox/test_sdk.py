@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.sandbox import failures
+from reconciler.sandbox import results
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store
@@ -190,7 +190,7 @@ def test_its_batch_helper_reads_every_form_of_a_failure_and_answers_in_json(stor
 
     schema = {"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"]}
     wanted = {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}
-    bodies = {f"{form}!fail-{form}": CHAT for form in failures.FORMS}
+    bodies = {f"{form}!fail-{form}": CHAT for form in results.FORMS}
     bodies |= {"mistaken": {**CHAT, "max_tokens": "many"}, "good": {**CHAT, "response_format": wanted}}
     lines = jsonl(*({"custom_id": custom_id, "body": body} for custom_id, body in bodies.items()))
 

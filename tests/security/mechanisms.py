@@ -415,7 +415,7 @@ SWITCHES: Final = (
     Switch(
         "the command of the key",
         "a program of the checkout is run",
-        "reconciler/cli/session/key_command.py",
+        "reconciler/cli/session/connect.py",
         ("run a program in place of `RECONCILER_KEY_COMMAND`",),
         (("if Path(os.path.realpath(found)).is_relative_to(os.path.realpath(top)):", "if False:"),),
     ),

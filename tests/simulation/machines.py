@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from reconciler.ledger.lock import LockHeldError
+from reconciler.ledger.file import LockHeldError
 from tests.simulation.baton import Baton
 from tests.simulation.faults import Fates, Peace
 from tests.simulation.ledgers import Disk

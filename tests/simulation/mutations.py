@@ -182,7 +182,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "an adopted job is stopped as any other",
-        "planning/name_facts.py",
+        "planning/other_jobs.py",
         "if not owned.adopted and not self.from_elsewhere(owned)",
         "if not self.from_elsewhere(owned)",
     ),

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from reconciler.documents.reports import EndDoc
+from reconciler.documents.notification import EndDoc
 from reconciler.ledger.lines import NotificationDelivered, decode
 from tests.simulation.history import History, RunRecord
 from tests.simulation.process import Process

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from reconciler.sandbox import contents, inputs, lifecycle, rows
+from reconciler.sandbox import files, inputs, lifecycle, rows
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.lifecycle import Status
 from reconciler.sandbox.store import Store
@@ -65,7 +65,7 @@ class Server:
         """Start from an empty workspace."""
         with self._store.write() as db:
             db.execute("DELETE FROM jobs")
-            contents.sweep(db)
+            files.sweep(db)
         self._now = lambda: START + now()
         self._app = make_app(self._store, now=self._now, speed=speed, ids=lambda: _uuid(dice))
 
@@ -158,7 +158,7 @@ def _lay_down(db: sqlite3.Connection, file_id: str) -> None:
     """Put an input file into the workspace."""
     chat = b'{"messages":[{"role":"user","content":"Hi"}]}'
     with io.BytesIO(b'{"custom_id":"1","body":%s}\n{"custom_id":"2","body":%s}\n' % (chat, chat)) as stream:
-        saved = contents.save(db, stream)
+        saved = files.save(db, stream)
     rows.insert_file(
         db,
         _WORKSPACE,

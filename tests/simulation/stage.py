@@ -10,7 +10,7 @@ from functools import partial
 from reconciler.api.client import Writer
 from reconciler.context import RunContext
 from reconciler.environment import Ledger
-from reconciler.ledger.lock import LockHeldError
+from reconciler.ledger.file import LockHeldError
 from reconciler.model import Declared
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs.wait import PollPolicy

@@ -17,8 +17,8 @@ from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.context import RunContext
 from reconciler.environment import Ledger
 from reconciler.errors import ReconcilerError
+from reconciler.ledger.file import LockHeldError
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
-from reconciler.ledger.lock import LockHeldError
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
 from reconciler.notifications.deliver import Notifier
 from reconciler.plans import plan_file

@@ -227,12 +227,12 @@ def test_reading_ends_after_too_many_problems(tmp_path: Path, line: bytes) -> No
     assert rest.endswith(". Stopped reading")
 
 
-def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
-    result = checked(tmp_path, GOOD + NEXT, Limits(file_bytes=40))
-    (problem,) = result.problems
-    assert problem.message == "the file is too large: 74 bytes, at most 40"
-    assert "`limits.file_bytes`" in problem.hint
-    assert result.file.requests == 0
+def test_a_file_over_the_limit_is_read_for_its_parts_unless_a_line_alone_is_over_it(tmp_path: Path) -> None:
+    result = checked(tmp_path, GOOD + NEXT, Limits(file_bytes=len(NEXT)))
+    assert (result.problems, result.file.requests) == ((), 2)
+    assert reported(tmp_path, GOOD + NEXT, Limits(file_bytes=len(NEXT) - 1)) == [
+        ("a.jsonl:2", f"the line is too long: more than {len(NEXT) - 2} bytes")
+    ]
 
 
 def test_a_line_over_the_limit_ends_the_reading(tmp_path: Path) -> None:

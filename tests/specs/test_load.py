@@ -271,12 +271,24 @@ def test_a_bad_input_of_two_specs_is_reported_once(tmp_path: Path) -> None:
     assert said(tmp_path, files) == [("specs/data.jsonl:1", "not an object")]
 
 
-def test_too_many_requests_are_reported_at_the_field(tmp_path: Path) -> None:
-    files = {"a.yaml": spec(input_files="[data.jsonl, more.jsonl]"), "more.jsonl": LINE.replace("1", "2")}
+UPLOADED = "0f9d1b6e-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize("limit", ["requests_per_job: 1", "file_bytes: 60"])
+@pytest.mark.parametrize("uploaded", [True, False])
+def test_what_needs_several_jobs_is_valid_unless_an_uploaded_file_is_among_it(
+    tmp_path: Path, limit: str, *, uploaded: bool
+) -> None:
+    inputs = f"[data.jsonl, {UPLOADED}]" if uploaded else "[data.jsonl]"
+    files = {"a.yaml": spec(input_files=inputs), "data.jsonl": LINE + LINE.replace("1", "2")}
+    message = "input_files: too much for one job, and an uploaded file cannot be submitted in parts"
+    found = [("specs/a.yaml:4:14", message)] if uploaded else []
+    assert said(tmp_path, files, f"limits: {{{limit}}}\n") == found
+    assert not said(tmp_path, files | {"data.jsonl": LINE}, f"limits: {{{limit}}}\n"), "one line fits"
+
+
+def test_too_many_requests_in_a_spec_are_reported_at_the_field(tmp_path: Path) -> None:
     settings = "limits: {requests_per_job: 1, inline_requests: 1}\n"
-    assert said(tmp_path / "1", files, settings) == [
-        ("specs/a.yaml:4:14", "input_files: 2 requests; at most 1 per job")
-    ]
     inline = spec(input_files=None) + "requests:\n- {custom_id: a, body: {}}\n- {custom_id: b, body: {}}\n"
     assert said(tmp_path / "2", {"a.yaml": inline}, settings) == [
         ("specs/a.yaml:5:1", "requests: 2 requests; at most 1 in a spec")

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.model import Retry
 from reconciler.settings import Limits
-from reconciler.specs import rerun
+from reconciler.specs import field_edit, rerun
 from reconciler.specs.load import load
 from reconciler.specs.project import load_project
 from reconciler.specs.yaml import reader
@@ -31,11 +32,11 @@ def project_of(root: Path, **texts: str) -> Path:
     return specs
 
 
-def edited(root: Path, name: str = "a", to: str | None = None) -> rerun.Edit:
+def edited(root: Path, name: str = "a", to: str | None = None) -> field_edit.Edit:
     project = load_project(None, start=root)
     loaded = load(project, now=NOW)
-    change = rerun.edit(project, loaded.specs, loaded.later, name, to)
-    rerun.write(project, change)
+    change = rerun.rerun_edit(project, loaded.specs, loaded.later, name, to)
+    field_edit.write(project, change)
     return change
 
 
@@ -288,11 +289,96 @@ def test_the_text_around_it_stays(
     source = SourceFile("a.yaml", text)
     (document,) = reader.read(source, Limits())[0]
     after = to or "8"
-    changed = rerun._changed(document, after)
-    line = rerun._verified(source, changed, "a", after, Limits())
+    changed = field_edit.changed(document, ("rerun",), after, field_edit.written(after))
+    line = field_edit.verified(document, changed, ("rerun",), after, Limits())
     was, now = text.split(ending), changed.split(ending)
     assert "rerun" in now[line - 1]
     del now[line - 1]
     if piece:
         del was[line - 1]
     assert was == now
+
+
+def allowed(root: Path, name: str = "a") -> field_edit.Edit:
+    project = load_project(None, start=root)
+    loaded = load(project, now=NOW)
+    change = rerun.retry_edit(project, loaded.specs, loaded.later, name)
+    field_edit.write(project, change)
+    return change
+
+
+ATTEMPTS = {
+    "a number gets one more": (f"name: a\n{REST}retry: {{max_attempts: 3}} # why\n", 4),
+    "in a block": (f"name: a\n{REST}retry:\n  # often\n  max_attempts: 3\n  on: [FAILED]\n", 4),
+    "quotes and spaces stay": (f'name: a\n{REST}"retry": {{ "max_attempts":  3 }}\n', 4),
+}
+
+
+@pytest.mark.parametrize(("text", "after"), ATTEMPTS.values(), ids=list(ATTEMPTS))
+def test_an_attempt_more_changes_the_number_alone(tmp_path: Path, text: str, after: int) -> None:
+    specs = project_of(tmp_path, a=text)
+    change = allowed(tmp_path)
+    assert (specs / "a.yaml").read_text() == text.replace("3", str(after))
+    assert (change.field, change.before, change.after) == ("retry.max_attempts", "3", str(after))
+    assert "max_attempts" in text.splitlines()[change.line - 1]
+
+
+JSON = '"endpoint": "/v1/chat/completions", "model": "m", "input_files": ["one.jsonl"]'
+MORE = {
+    "a spec without it": (f"name: a # who\n{REST}", f"name: a # who\nretry: {{max_attempts: N}}\n{REST}"),
+    "a mapping without it": (
+        f"name: a\n{REST}retry:\n  on: [FAILED]\n",
+        f"name: a\n{REST}retry:\n  max_attempts: N\n  on: [FAILED]\n",
+    ),
+    "a mapping on one line": (
+        f"name: a\n{REST}retry: {{on: [FAILED]}}\n",
+        f"name: a\n{REST}retry: {{max_attempts: N, on: [FAILED]}}\n",
+    ),
+    "JSON stays JSON": (
+        f'{{"name": "a", {JSON}}}',
+        f'{{"name": "a", "retry": {{"max_attempts": N}}, {JSON}}}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), MORE.values(), ids=list(MORE))
+def test_an_attempt_more_than_the_default_is_written_down(tmp_path: Path, before: str, after: str) -> None:
+    specs = project_of(tmp_path, a=before)
+    number = str(Retry().max_attempts + 1)
+    assert allowed(tmp_path).after == number
+    assert (specs / "a.yaml").read_text() == after.replace("N", number)
+
+
+def test_an_attempt_more_than_the_defaults_allow_keeps_what_else_they_say(tmp_path: Path) -> None:
+    defaults = "retry: {max_attempts: 4, on: [FAILED, http_400]}\n"
+    specs = project_of(tmp_path, a=f"name: a\n{REST}", _defaults=defaults)
+    change = allowed(tmp_path)
+    assert (change.after, change.overrides) == ("5", "specs/_defaults.yaml:1")
+    (spec,) = load(load_project(None, start=tmp_path), now=NOW).specs
+    assert spec.retry.words == ("FAILED", "http_400")
+    assert spec.retry.max_attempts == 5
+    assert (specs / "_defaults.yaml").read_text() == defaults
+
+
+@pytest.mark.parametrize("name", ["n-one", "n-*"])
+def test_a_family_gets_an_attempt_more_for_all_of_its_jobs(tmp_path: Path, name: str) -> None:
+    text = "name: n-{stem}\nendpoint: /v1/chat/completions\nmodel: m\nfor_each: {files: ['*.jsonl']}\n"
+    project_of(tmp_path, a=text)
+    number = int(allowed(tmp_path, name).after)
+    specs = load(load_project(None, start=tmp_path), now=NOW).specs
+    assert [spec.retry.max_attempts for spec in specs] == [number, number]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"name: a\n{REST}retry: {{max_attempts: 10}}\n",
+        f"name: a\n{REST}timeout_hours: &n 2\nretry: {{max_attempts: *n}}\n",
+    ],
+)
+def test_where_no_attempt_more_can_be_written_the_file_stays(tmp_path: Path, text: str) -> None:
+    specs = project_of(tmp_path, a=text)
+    with pytest.raises(ReconcilerError) as refused:
+        allowed(tmp_path)
+    assert refused.value.hint
+    assert (specs / "a.yaml").read_text() == text

@@ -10,8 +10,18 @@ from typing import Any
 import pytest
 
 from reconciler.errors import ReconcilerError
-from reconciler.tables.columns import BASE, BODY, BOOLEAN, INTEGER, JSON, NUMBER, TEXT, Column, field_columns
-from reconciler.tables.rows import read_rows
+from reconciler.tables.rows import (
+    BASE,
+    BODY,
+    BOOLEAN,
+    INTEGER,
+    JSON,
+    NUMBER,
+    TEXT,
+    Column,
+    field_columns,
+    read_rows,
+)
 from reconciler.tables.write import write_table
 
 SCHEMA = {

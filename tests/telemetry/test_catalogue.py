@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.telemetry.events import BOUND, EVENTS, HEAD
+from reconciler.telemetry.logs import BOUND, EVENTS, HEAD
 from tests.helpers.events import check_line
 from tests.helpers.source import calls
 from tools.generate import event_pages

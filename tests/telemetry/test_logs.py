@@ -14,8 +14,7 @@ import pytest
 
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.planning.actions import Reason
-from reconciler.telemetry.events import EVENTS, Field
-from reconciler.telemetry.logs import LogSink
+from reconciler.telemetry.logs import EVENTS, Field, LogSink
 from tests.helpers.event_check import check_event
 from tests.helpers.events import Recorder, check_line, check_lines
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.telemetry.events import BOUND
+from reconciler.telemetry.logs import BOUND
 from tests.cli.stage import Fault, Stage
 from tests.helpers.events import check_lines
 

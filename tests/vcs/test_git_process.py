@@ -18,9 +18,9 @@ from tests.helpers.source import calls, nodes
 
 STARTERS = {
     "vcs/git_process.py": "run",
-    "cli/session/key_command.py": "run",
-    "notifications/command.py": "Popen",
-    "requests/patterns.py": "Popen",  # Python cannot interrupt a search for a pattern, only end its process
+    "cli/session/connect.py": "run",
+    "notifications/deliver.py": "Popen",
+    "requests/checks.py": "Popen",  # Python cannot interrupt a search for a pattern, only end its process
 }
 """The modules that start a process, and the function that each calls."""
 WANTED = {

@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.telemetry.events import BOUND, EVENTS, HEAD, Event, Field
-from reconciler.telemetry.logs import LogSink
+from reconciler.telemetry.logs import BOUND, EVENTS, HEAD, Event, Field, LogSink
 from tools.generate import markdown
 
 _INTRODUCTION: Final = """\

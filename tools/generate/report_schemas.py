@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reconciler.api import wire
-from reconciler.documents import reports, result_summary
+from reconciler.documents import notification, reports, result_summary
 from reconciler.history import audit, record, timeline
 from reconciler.model import checks
 from reconciler.plans import document
@@ -53,7 +53,7 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
     "validate": (reports.ValidateDoc,),
     "doctor": (reports.DoctorDoc,),
     "outputs": (reports.PullDoc,),
-    "end": (reports.EndDoc,),
+    "end": (notification.EndDoc,),
     "summary": (result_summary.ResultSummary,),
     "work": (result_summary.WorkSummary,),
 }
@@ -93,6 +93,7 @@ _MODULES: Final = (
     checks.__file__,
     document.__file__,
     result_summary.__file__,
+    notification.__file__,
     reports.__file__,
     snapshot.__file__,
     wire.__file__,

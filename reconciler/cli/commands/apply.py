@@ -125,10 +125,8 @@ def apply(
 def plan_files(folder: Path, selection: options.Selection, *, several: bool = False) -> tuple[Path, ...]:
     """Return the arguments, relative to `folder`, if they are plan files, () if they are specs.
 
-    If there may be `several` plan files, there may be nothing else.
-
-    Raises:
-        UsageError: a plan file is combined with other arguments, or something else than plan files is given.
+    If there may be `several` plan files, there may be nothing else. Raises `UsageError` if a plan file is combined with
+    other arguments, or something else than plan files is given.
     """
     plans = tuple(path for path in selection.paths if path.suffix == ".json" or _is_no_spec(folder / path))
     others = [path for path in selection.paths if path not in plans]

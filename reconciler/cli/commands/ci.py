@@ -203,8 +203,7 @@ def report(job: GithubJob, code: int, text: str) -> None:
 def snapshot(job: GithubJob) -> Path | None:
     """Return the latest snapshot that a run on the default branch saved.
 
-    Raises:
-        GitHubError: it cannot be downloaded.
+    Raises `GitHubError` if it cannot be downloaded.
     """
     kept = job.github.artifacts(job.artifact("observed"))
     found = [it for it in kept if (it.workflow_run or {}).get("head_branch") == job.default_branch]

@@ -52,11 +52,7 @@ def convert(env: Environment, *, file: Path, output: Path | None) -> int:
 
 
 def save(target: Path, lines: Iterable[bytes]) -> None:
-    """Write a new file, or nothing.
-
-    Raises:
-        OSError: it exists, or cannot be written.
-    """
+    """Write a new file, or nothing. Raises `OSError` if it exists, or cannot be written."""
     with file_access.create(target, mode=file_access.SHARED) as stream:
         try:
             stream.writelines(lines)

@@ -148,11 +148,7 @@ def verify(env: Environment, *, offline: bool, form: str, common: options.Common
 
 
 def write_timeline(env: Environment, project: Project, found: Sources, name: str, *, form: str) -> int:
-    """Write one spec's timeline.
-
-    Raises:
-        ReconcilerError: no spec, commit, job or ledger line has this name.
-    """
+    """Write one spec's timeline. Raises `ReconcilerError` if no spec, commit, job or ledger line has this name."""
     place = declared_at(env, project, name)
     entries = timeline.timeline_entries(name, place.works, found.records, found.ledger.lines, place.commits)
     if not entries and not place.declared:

@@ -145,8 +145,7 @@ def init(
 def check_url(results: str | None, found: Path | None) -> None:
     """Check what `--results` says.
 
-    Raises:
-        UsageError: it is no URL of an object store, or there are settings already.
+    Raises `UsageError` if it is no URL of an object store, or there are settings already.
     """
     if results is None:
         return

@@ -128,7 +128,7 @@ def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> 
 def cancel(
     env: Environment, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, common: options.Common
 ) -> int:
-    """Cancel jobs. A job cancelled this way is not submitted again until its `rerun` changes.
+    """Cancel jobs. A job cancelled this way is not submitted again until `reconciler retry` or `rerun`.
 
     A unique prefix of the ID is enough. NAME means the queued or running job of a name of this project.
     """
@@ -156,8 +156,7 @@ def shown(job: Job) -> str:
 def check_owner(job: Job, project: str, *, foreign: bool) -> None:
     """Refuse to cancel a job that is not from this project.
 
-    Raises:
-        ReconcilerError: the job carries no tag of this project.
+    Raises `ReconcilerError` if the job carries no tag of this project.
     """
     owner = tags.project_of(job)
     if owner != project and not foreign:
@@ -187,11 +186,8 @@ _BEGINNING: Final = re.compile(r"[0-9a-f-]{4,35}")
 def find_jobs(run: RunContext[ApiT], words: Sequence[str], *, live: bool = False) -> list[Job]:
     """Return the jobs that ids, prefixes of ids as tables show them, or names of this project's jobs mean.
 
-    A name means its newest job, or if `live` its queued or running one.
-
-    Raises:
-        UsageError: a word means no job, or several.
-        ApiError: a job could not be read.
+    A name means its newest job, or if `live` its queued or running one. Raises `UsageError` if a word means no job, or
+    several; `ApiError` if a job could not be read.
     """
     there = listing.whole(run).jobs if not all(map(_ID.fullmatch, words)) else ()
     found = [
@@ -204,8 +200,7 @@ def find_jobs(run: RunContext[ApiT], words: Sequence[str], *, live: bool = False
 def meant(word: str, jobs: Sequence[Job], project: str, *, live: bool) -> Job:
     """Return the one job whose id begins with a word, or whose name it is.
 
-    Raises:
-        UsageError: there is none, or there are several.
+    Raises `UsageError` if there is none, or there are several.
     """
     ours = [job for job in jobs if tags.project_of(job) == project]
     named = [job for job in ours if job.metadata.get(tags.NAME) == word]

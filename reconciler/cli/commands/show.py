@@ -36,8 +36,7 @@ def show(
 def read_plan(folder: Path, file: Path) -> PlanDoc:
     """Read a plan file. A relative name is relative to `folder`.
 
-    Raises:
-        ReconcilerError: it cannot be read, or is not a plan file.
+    Raises `ReconcilerError` if it cannot be read, or is not a plan file.
     """
     hint = "save a plan first: reconciler plan -o plan.json"
     return checksum_envelope.read(folder / file, file, plan_file.decode, hint=hint)

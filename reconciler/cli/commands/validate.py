@@ -66,8 +66,7 @@ def load_all(
 ) -> Mapping[str, Loaded]:
     """Load the specs of each environment, and look for what is not read as a spec.
 
-    Raises:
-        SpecError: there are errors; carries those of all environments.
+    Raises `SpecError`, with the errors of all environments, if there are any.
     """
     found: dict[str, Loaded] = {}
     problems: set[Problem] = set()

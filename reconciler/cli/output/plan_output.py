@@ -31,8 +31,7 @@ SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 def publish(env: Environment, text: str, output: Output) -> None:
     """Write Markdown to the `--comment` file, and with `--format github` to the step summary.
 
-    Raises:
-        ReconcilerError: one of the files cannot be written.
+    Raises `ReconcilerError` if one of the files cannot be written.
     """
     if output.comment is not None:
         save(env.cwd / output.comment, text.encode())

@@ -82,8 +82,7 @@ def flush_streams() -> None:
 def write_stdout(text: str | bytes) -> None:
     """Write a result to stdout unchanged. If the reader closes the pipe (`reconciler plan | head`), drop the rest.
 
-    Raises:
-        ReconcilerError: stdout cannot be written, for example because the disk is full.
+    Raises `ReconcilerError` if stdout cannot be written, for example because the disk is full.
     """
     if isinstance(text, bytes) and isinstance(sys.stdout, RunnerLog):  # JSON, which can escape it
         text = text.replace(b"##[", b"#\\u0023[")
@@ -151,8 +150,7 @@ def _redirect_to_devnull(stream: TextIO) -> None:
 def save(path: Path, data: bytes) -> None:
     """Write a file atomically.
 
-    Raises:
-        ReconcilerError: the folder is missing or cannot be written, or the path is a link.
+    Raises `ReconcilerError` if the folder is missing or cannot be written, or the path is a link.
     """
     try:
         file_access.replace(path, data)

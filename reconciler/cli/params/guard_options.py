@@ -11,11 +11,7 @@ from reconciler.cli.params.options import F, collect
 
 
 def budget(text: str) -> int | str:
-    """Read a number of requests, or `none` for no budget.
-
-    Raises:
-        BadParameter: the text is neither.
-    """
+    """Read a number of requests, or `none` for no budget. Raises `BadParameter` if the text is neither."""
     digits = text.replace(",", "").replace("_", "")
     if digits != "none" and not digits.isdecimal():
         raise click.BadParameter(f"{text!r} is neither a number of requests nor `none`.")

@@ -14,11 +14,7 @@ _MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
 def duration(text: str) -> float:
-    """Read a duration in seconds: `90`, `30m`, `2h`, `1d`.
-
-    Raises:
-        BadParameter: the text is not a duration.
-    """
+    """Read a duration in seconds: `90`, `30m`, `2h`, `1d`. Raises `BadParameter` if the text is not a duration."""
     found = _DURATION.fullmatch(text.strip())
     if found is None:
         raise click.BadParameter(f"{text!r} is not a duration, such as 90, 30m, 2h or 1d.")
@@ -28,10 +24,8 @@ def duration(text: str) -> float:
 def moment(text: str) -> float | dt.timedelta:
     """Read a time as Unix seconds, or as a duration before now.
 
-    `2026-11`, `2026-11-01`, `2026-11-01T12:00Z`, or `7d` for seven days ago. Without a zone it is UTC.
-
-    Raises:
-        BadParameter: the text is neither.
+    `2026-11`, `2026-11-01`, `2026-11-01T12:00Z`, or `7d` for seven days ago. Without a zone it is UTC. Raises
+    `BadParameter` if the text is neither.
     """
     shown = text.strip()
     try:

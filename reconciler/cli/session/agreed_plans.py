@@ -43,9 +43,8 @@ class AgreedFile:
 def check_tip(job: GithubJob) -> None:
     """Refuse to apply a commit that is not the newest of the default branch, such as in a re-run of an old run.
 
-    Raises:
-        StalePlanError: another commit is the newest, or the run is of another branch.
-        GitHubError: GitHub did not say.
+    Raises `StalePlanError` if another commit is the newest, or the run is of another branch; `GitHubError` if GitHub
+    did not say.
     """
     branch, commit = job.default_branch, job.environ.get("GITHUB_SHA", "")
     ref = job.environ.get("GITHUB_REF", "")
@@ -70,8 +69,7 @@ def agreed_since(job: GithubJob, project: Project) -> str:
 def merged_pulls(job: GithubJob, project: Project) -> list[Pull]:
     """Return the pull requests whose merge agrees to a plan and is part of this checkout, the oldest first.
 
-    Raises:
-        GitHubError: they cannot be listed.
+    Raises `GitHubError` if they cannot be listed.
     """
     pulls = job.github.merged_since(job.default_branch, agreed_since(job, project))
     contained = job.env.git(project.root).ancestry(str(it.merge_commit_sha) for it in pulls).contained or ()
@@ -82,10 +80,8 @@ def agreed_files(job: GithubJob, project: Project, pulls: list[Pull]) -> list[Ag
     """Download the plans that were agreed to: by a merge that this checkout contains, the oldest first, or by hand.
 
     The plan of one of the merged `pulls` counts if it was made from its last commit, for as long as `agreed_for` says;
-    so does the plan that was confirmed for this run.
-
-    Raises:
-        GitHubError: they cannot be listed or downloaded. Nothing may be applied in their place.
+    so does the plan that was confirmed for this run. Raises `GitHubError` if they cannot be listed or downloaded.
+    Nothing may be applied in their place.
     """
     kept = job.github.artifacts(since=agreed_since(job, project)) if pulls else []
     plans = {(it.name, (it.workflow_run or {}).get("head_sha")): it for it in reversed(kept)}
@@ -107,9 +103,8 @@ def agreed_files(job: GithubJob, project: Project, pulls: list[Pull]) -> list[Ag
 def confirmed_plan(job: GithubJob, text: str) -> AgreedFile:
     """Download the plan that was shown for the default branch, and confirmed with its digest.
 
-    Raises:
-        ReconcilerError: the text is not a digest, or no plan has it.
-        GitHubError: the plan cannot be downloaded.
+    Raises `ReconcilerError` if the text is not a digest, or no plan has it; `GitHubError` if the plan cannot be
+    downloaded.
     """
     hint = f"run the workflow `plan` on {job.default_branch}, and copy the digest from its page"
     digest = _DIGEST.fullmatch(text.strip())

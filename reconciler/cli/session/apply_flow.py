@@ -19,7 +19,7 @@ from reconciler.cli.session.session import locked
 from reconciler.cli.session.signals import Interrupts, signal_name
 from reconciler.context import RunContext
 from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
-from reconciler.ledger.lock import LockHeldError
+from reconciler.ledger.file import LockHeldError
 from reconciler.model import Declared
 from reconciler.outputs.submitted import index_submitted
 from reconciler.plans.agreement import AgreedPlan

@@ -1,8 +1,14 @@
-"""Connect to the API: the key, the network or the embedded sandbox, and the log of requests."""
+"""Connect to the API: the key, the network or the embedded sandbox, and the log of requests.
+
+Nothing that the command of RECONCILER_KEY_COMMAND prints is shown or logged.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -10,24 +16,20 @@ from msgspec.structs import asdict
 
 from reconciler.api.errors import TOO_MANY_REQUESTS
 from reconciler.api.http import Observer
-from reconciler.api.key import ApiKey, read_key
+from reconciler.api.key import KEY_COMMAND, ApiKey, ApiKeyError, read_key
 from reconciler.api.transport import Transport, https_transport, wsgi_transport
 from reconciler.api.values import RequestRecord
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.key_command import key_from_command
 from reconciler.cli.session.target import TRUE
 from reconciler.environment import Environment, Log
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model import Target
 from reconciler.specs.project import STATE, Project
+from reconciler.vcs import git_process
 
 
 def key(common: Common, env: Environment, project: Project, target: Target) -> ApiKey:
-    """Return the key for the target.
-
-    Raises:
-        ReconcilerError: there is no key.
-    """
+    """Return the key for the target. Raises `ReconcilerError` if there is no key."""
     if target.sandbox:
         from reconciler.sandbox import BUILT_IN_KEY
 
@@ -47,9 +49,8 @@ def sandbox_db(project: Project) -> Path:
 def transport(env: Environment, project: Project, target: Target, stack: ExitStack) -> Transport:
     """Return the transport of requests: the network, or the embedded sandbox, which `stack` closes.
 
-    Raises:
-        ReconcilerError: the base URL cannot be used, or the sandbox is not installed.
-        UsageError: the sandbox's speed is not a positive number.
+    Raises `ReconcilerError` if the base URL cannot be used, or the sandbox is not installed; `UsageError` if the
+    sandbox's speed is not a positive number.
     """
     if not target.sandbox:
         limits = project.settings.limits
@@ -66,11 +67,7 @@ def transport(env: Environment, project: Project, target: Target, stack: ExitSta
 
 @contextmanager
 def sandbox_installed() -> Iterator[None]:
-    """Import the sandbox within this.
-
-    Raises:
-        ReconcilerError: a package that it needs is not installed.
-    """
+    """Import the sandbox within this. Raises `ReconcilerError` if a package that it needs is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -83,8 +80,7 @@ def sandbox_installed() -> Iterator[None]:
 def sandbox_speed(env: Environment) -> float:
     """Return the speed of the embedded sandbox relative to real time.
 
-    Raises:
-        UsageError: RECONCILER_SANDBOX_SPEED is not a positive number.
+    Raises `UsageError` if RECONCILER_SANDBOX_SPEED is not a positive number.
     """
     text = env.environ.get("RECONCILER_SANDBOX_SPEED", "1")
     try:
@@ -115,3 +111,50 @@ def observer(log: Log, on_request: Observer | None) -> Observer:
             log("request.sent", **facts)
 
     return report
+
+
+def key_from_command(environ: Mapping[str, str], top: Path, *, timeout_seconds: float = 30) -> str:
+    """Return the output of the command.
+
+    No shell runs it. It gets the environment without this tool's own variables, and no input. It runs in the root
+    folder of the system, so that it reads no file of the checkout. No program in `top`, the folder of the project or
+    its repository, is run. Raises `ApiKeyError` if the command cannot be run, fails, or does not end in time.
+    """
+    folders = git_process.search_path(top)
+    try:
+        name, *arguments = shlex.split(environ[KEY_COMMAND])
+    except ValueError:  # a quote that is not closed, or no word at all
+        raise _error("is not a command line", "set it to a command that prints the key") from None
+    paths = [Path(name)] if os.path.dirname(name) else [Path(folder, name) for folder in folders]  # noqa: PTH120
+    found = next((path for path in paths if os.access(path, os.X_OK) and path.is_file()), None)
+    if found is None or not found.is_absolute():
+        raise _error(f"names no program: {name}", "give the name of a program in PATH, or an absolute path")
+    if Path(os.path.realpath(found)).is_relative_to(os.path.realpath(top)):
+        raise _error(f"names a program of the checkout: {name}", "a pull request could change it: move it")
+    given = {name: value for name, value in environ.items() if not name.startswith("RECONCILER_")}
+    try:
+        done = subprocess.run(  # noqa: S603  no shell; only the environment names the command
+            [str(found), *arguments],
+            cwd=os.sep,
+            env={**given, "PATH": os.pathsep.join(folders)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=timeout_seconds,
+            check=True,
+        )
+    except subprocess.CalledProcessError as error:
+        failure = f"ended with exit code {error.returncode}"
+    except subprocess.TimeoutExpired:
+        failure = f"did not end within {timeout_seconds:g} s"
+    except (OSError, ValueError) as error:  # the latter for a NUL in an argument
+        failure = f"cannot be run: {getattr(error, 'strerror', None) or error}"
+    else:
+        return done.stdout.decode("latin-1")
+    raise _error(
+        failure, f"run it yourself to see why: {name} …"
+    )  # outside of `except`, which holds the output
+
+
+def _error(what: str, hint: str) -> ApiKeyError:
+    return ApiKeyError(f"{KEY_COMMAND} {what}", hint=hint)

@@ -50,8 +50,7 @@ class GithubJob:
     def on(cls, env: Environment) -> GithubJob:
         """Read the environment and the event file.
 
-        Raises:
-            UsageError: this is not a job of GitHub Actions, or an input is invalid.
+        Raises `UsageError` if this is not a job of GitHub Actions, or an input is invalid.
         """
         it = env.environ
         missing = [name for name in NEEDED if not it.get(name)]

@@ -30,8 +30,7 @@ def load_declared(
 ) -> Declared:
     """Read the specs; warnings go to stderr. If they are `only_shown`, invalid ones are left out, with a note.
 
-    Raises:
-        SpecError: the specs are invalid.
+    Raises `SpecError` if the specs are invalid.
     """
     env = run.env
     began = env.monotonic()
@@ -78,8 +77,7 @@ def gather(run: RunContext[ApiT], selection: Selection, *, only_shown: bool = Fa
 def gather_from(run: RunContext[ApiT], observed: Path, selection: Selection) -> PlannedRun:
     """Read the specs and a snapshot of the workspace, and return the plan.
 
-    Raises:
-        ReconcilerError: the file is not a snapshot, or is one of another target.
+    Raises `ReconcilerError` if the file is not a snapshot, or is one of another target.
     """
     path, decode = run.env.cwd / observed, partial(snapshot.decode, target=run.target)
     taken = checksum_envelope.read(path, observed, decode, hint=snapshot.HINT)

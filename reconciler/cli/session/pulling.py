@@ -15,7 +15,7 @@ from reconciler.cli.session.session import locked
 from reconciler.context import RunContext
 from reconciler.documents.reports import DeletedFile
 from reconciler.errors import ReconcilerError, UsageError
-from reconciler.ledger.lock import LockHeldError
+from reconciler.ledger.file import LockHeldError
 from reconciler.model import JobSpec, OwnedJob, RunKey, UploadedFile
 from reconciler.outputs.place import local_folder
 from reconciler.outputs.retention import KeptError, Retention
@@ -91,8 +91,7 @@ def own_and_adopted(run: RunContext[Reader], specs: Sequence[JobSpec]) -> Sequen
 def chosen(owned: Sequence[OwnedJob], specs: Sequence[JobSpec], names: Sequence[str]) -> list[OwnedJob]:
     """Return the jobs whose former or current name was asked for, sorted by name and age.
 
-    Raises:
-        UsageError: no job has such a name.
+    Raises `UsageError` if no job has such a name.
     """
     now: dict[RunKey, set[str]] = defaultdict(set)
     for spec in specs:

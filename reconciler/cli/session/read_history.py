@@ -33,12 +33,8 @@ def read(
     """Read all sources of the project's history.
 
     If `offline`, without the API and the remote: no key, no network. With `all_projects`, the listed jobs of other
-    projects are included.
-
-    Raises:
-        ListingError: the list of jobs could not be read completely.
-        LedgerError: the ledger cannot be read.
-        ApiError: the API could not be read.
+    projects are included. Raises `ListingError` if the list of jobs could not be read completely, `LedgerError` if the
+    ledger cannot be read, and `ApiError` if the API could not be read.
     """
     jobs, settled = None, env.now()
     if offline:

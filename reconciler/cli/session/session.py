@@ -23,12 +23,11 @@ from reconciler.cli.session.target import local_ledger, open_project, shared_led
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment, Ledger
 from reconciler.errors import UsageError
-from reconciler.ledger import lock
+from reconciler.ledger.file import hold_lock
 from reconciler.ledger.replicated import ReplicatedLedger
 from reconciler.settings import ApplyFrom
 from reconciler.specs.project import STATE, make_own
-from reconciler.telemetry.events import LEVELS
-from reconciler.telemetry.logs import LogSink
+from reconciler.telemetry.logs import LEVELS, LogSink
 from reconciler.vcs import provenance
 
 
@@ -147,8 +146,7 @@ def open_run(
 def log_level(common: Common, env: Environment) -> str:
     """Return the minimum level of events on stderr: `warning`, so that a job of cron reports only what went wrong.
 
-    Raises:
-        UsageError: RECONCILER_LOG_LEVEL is not a level.
+    Raises `UsageError` if RECONCILER_LOG_LEVEL is not a level.
     """
     level = common.log_level or env.environ.get("RECONCILER_LOG_LEVEL", "").strip().lower() or "warning"
     if level not in LEVELS:
@@ -164,11 +162,7 @@ writing: Final = partial(open_run, Writer)
 
 @contextmanager
 def locked(run: RunContext[ApiT]) -> Iterator[None]:
-    """Hold the target's lock.
-
-    Raises:
-        LockHeldError: another process on this host writes to the same target.
-    """
+    """Hold the target's lock. Raises `LockHeldError` if another process on this host writes to the same target."""
     holder = f"run {run.env.run_id} on {run.env.name}"
-    with lock.hold_lock(run.folder, holder=holder):
+    with hold_lock(run.folder, holder=holder):
         yield

@@ -46,11 +46,7 @@ class Interrupts:
         return True
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Handle a signal.
-
-        Raises:
-            KeyboardInterrupt: nothing has been sent yet.
-        """
+        """Handle a signal. Raises `KeyboardInterrupt` if nothing has been sent yet."""
         code = CODES[signal.Signals(number)]
         if self._received:
             os._exit(code)

@@ -43,8 +43,7 @@ TRUE: Final = frozenset({"1", "true", "yes", "on"})
 def config_file(env: Environment, config: Path | None) -> Path | None:
     """Return the settings file that `--config`, else `RECONCILER_CONFIG`, names; None for the nearest upwards.
 
-    Raises:
-        ReconcilerError: the variable names a file that does not exist.
+    Raises `ReconcilerError` if the variable names a file that does not exist.
     """
     named = env.environ.get("RECONCILER_CONFIG")
     if config is None and named and not (env.cwd / named).exists():
@@ -73,10 +72,8 @@ def environment_of(env: Environment, chosen: Chosen) -> str:
 def find_project(env: Environment, chosen: Chosen, key_file: Path | None = None) -> Project:
     """Find and read the settings of an environment, and the policy. Problems do not show the key.
 
-    Raises:
-        ReconcilerError: there are none, this tool's own folder may be a part of the checkout, or the policy cannot be
-            used.
-        SpecError: they are invalid, or the policy is.
+    Raises `ReconcilerError` if there are none, this tool's own folder may be a part of the checkout, or the policy
+    cannot be used; `SpecError` if they are invalid, or the policy is.
     """
     # A pipe is read only once.
     file = env.cwd / key_file if key_file and (env.cwd / key_file).is_file() else None
@@ -94,11 +91,8 @@ def find_project(env: Environment, chosen: Chosen, key_file: Path | None = None)
 def find_policy(env: Environment, chosen: Chosen, project: Project) -> Policy | None:
     """Return the policy that `--policy`, else `RECONCILER_POLICY`, names; None if neither does.
 
-    It must not be a part of the checkout: then a pull request could change it.
-
-    Raises:
-        ReconcilerError: it does not exist, cannot be read, or is in the checkout.
-        SpecError: it has mistakes.
+    It must not be a part of the checkout: then a pull request could change it. Raises `ReconcilerError` if it does not
+    exist, cannot be read, or is in the checkout; `SpecError` if it has mistakes.
     """
     named = chosen.policy or env.environ.get("RECONCILER_POLICY")
     if not named:
@@ -133,8 +127,7 @@ def open_project(common: Common, env: Environment) -> Project:
 def target_of(common: Common, env: Environment, project: Project) -> Target:
     """Return the target. A flag overrides the environment. No file says where the key goes.
 
-    Raises:
-        UsageError: `--sandbox` and `--base-url` together.
+    Raises `UsageError` if `--sandbox` and `--base-url` are given together.
     """
     name, environment = project.settings.project, project.environment
     if common.sandbox and common.base_url:
@@ -151,8 +144,7 @@ def target_of(common: Common, env: Environment, project: Project) -> Target:
 def check_state(project: Project, env: Environment) -> None:
     """Refuse a state folder that may come from the checkout: a pull request could forge it.
 
-    Raises:
-        ReconcilerError: git tracks a file in it, git cannot be asked, or the folder is a link.
+    Raises `ReconcilerError` if git tracks a file in it, git cannot be asked, or the folder is a link.
     """
     root = project.root
     there = [it for it in root.iterdir() if it.name.casefold() == STATE]
@@ -178,8 +170,7 @@ def check_state(project: Project, env: Environment) -> None:
 def check_other_settings(project: Project, env: Environment) -> None:
     """Refuse a project that two settings files of the repository declare.
 
-    Raises:
-        SpecError: another one that git tracks declares the same project.
+    Raises `SpecError` if another one that git tracks declares the same project.
     """
     git = env.git(project.root)
     check_same_project(project, git.toplevel(), git.tracked_named(CONFIG_NAME))
@@ -200,8 +191,7 @@ def local_ledger(project: Project, target: Target) -> FileLedger:
 def shared_ledger(common: Common, project: Project, target: Target, env: Environment) -> SharedLedger | None:
     """Return this target's ledger in the repository's remote, None if settings or options do not ask for one.
 
-    Raises:
-        SpecError: git lists no remote of that name; git would take any other text for an address or a path.
+    Raises `SpecError` if git lists no remote of that name; git would take any other text for an address or a path.
     """
     remote = project.settings.ledger_remote
     if project.settings.ledger != "git" or target.sandbox or common.local_ledger:

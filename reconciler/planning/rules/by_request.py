@@ -5,69 +5,69 @@ from __future__ import annotations
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import State
-from reconciler.planning.next_part import Verdict
-from reconciler.planning.rules.rule import Actions, rule
+from reconciler.planning.next_part import Verdict, Work, retried
+from reconciler.planning.rules.rule import Actions, rule, rule_about
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
 
 
-@rule(
+@rule_about(
     Standing.INCOMPLETE,
     "some requests have no answer, no job of the work has succeeded, and none of them may be submitted again",
     "Hold `incomplete` (attention), with the number and the kinds of failures",
-    applies=lambda case: case.verdict is Verdict.INCOMPLETE,
+    found=lambda case: case.work if case.verdict is Verdict.INCOMPLETE else None,
 )
-def incomplete(case: Case) -> Actions:
+def incomplete(case: Case, work: Work) -> Actions:
     """No attempt is left, or `retry.on` does not name what failed."""
-    if case.work is None:
-        return ()
-    hint = f"see why: reconciler outputs show {case.name} --failed; to submit them again, raise retry.max_attempts"
-    return (Hold(reason=Reason.INCOMPLETE, detail=case.work.unanswered, hint=hint, attention=True),)
+    hint = f"see why: reconciler outputs show {case.name} --failed; {to_submit_again(case, work)}"
+    return (Hold(reason=Reason.INCOMPLETE, detail=work.unanswered, hint=hint, attention=True),)
 
 
-@rule(
+def to_submit_again(case: Case, work: Work) -> str:
+    """Return how a person lets what has no answer be submitted once more."""
+    words = case.spec.retry.words if case.spec else ()
+    others = [kind for kind in work.coverage.failures() if not retried(kind, words)]
+    also = f"add {' and '.join(others)} to `retry.on`, then " if others else ""
+    return f"to submit them again: {also}reconciler retry {case.name}"
+
+
+@rule_about(
     Standing.CANARY_FAILED,
     "the canary has its outcomes, and they do not pass the checks",
     "Hold `canary_failed` (attention), with the check and the number of requests that were not submitted",
-    applies=lambda case: case.verdict is Verdict.CANARY_FAILED,
+    found=lambda case: case.work if case.verdict is Verdict.CANARY_FAILED else None,
 )
-def canary_failed(case: Case) -> Actions:
+def canary_failed(case: Case, work: Work) -> Actions:
     """The rest of the work is not submitted."""
-    if case.work is None:
-        return ()
-    part = case.work.part
+    part = work.part
     detail = f"canary: {part.failed_check}; {part.held:,} not submitted"
     hint = f"change the prompt or the checks; reconciler outputs show {case.name} --failed or --invalid shows why"
     return (Hold(reason=Reason.CANARY_FAILED, detail=detail, hint=hint, attention=True),)
 
 
-@rule(
+@rule_about(
     Standing.ANSWERS_LATE,
     "a job of the name has just ended, and its results may not be complete yet",
     "Hold `answers_late`, until its results are believed as they are",
-    applies=lambda case: case.verdict is Verdict.LATE,
+    found=lambda case: case.work if case.verdict is Verdict.LATE else None,
 )
-def answers_late(case: Case) -> Actions:
+def answers_late(case: Case, work: Work) -> Actions:
     """An end is not believed too early."""
-    if case.work is None:
-        return ()
-    count = case.work.coverage.count()[State.LATE]
+    count = work.coverage.count()[State.LATE]
     detail = f"the answers to {pluralize(count, 'request')} may still appear"
-    return (Hold(reason=Reason.ANSWERS_LATE, detail=detail, until=case.work.late_until),)
+    return (Hold(reason=Reason.ANSWERS_LATE, detail=detail, until=work.late_until),)
 
 
-@rule(
+@rule_about(
     Standing.ANSWERS_GONE,
     "a job answered requests that are wanted, and its results can no longer be read",
     "Hold `answers_gone` (attention)",
-    applies=lambda case: case.verdict is Verdict.GONE,
+    found=lambda case: case.work if case.verdict is Verdict.GONE else None,
 )
-def answers_gone(case: Case) -> Actions:
+def answers_gone(case: Case, work: Work) -> Actions:
     """What was paid for may still be in another place of results."""
-    if case.work is None:
-        return ()
-    count = case.work.coverage.count()[State.GONE]
-    detail = case.work.lost or f"the answers to {pluralize(count, 'request')} are lost at the API"
+    count = work.coverage.count()[State.GONE]
+    detail = work.lost or f"the answers to {pluralize(count, 'request')} are lost at the API"
     hint = (
         "set `results` to the place that they were pulled into; or change `rerun` to submit everything again"
     )

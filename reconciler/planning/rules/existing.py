@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from reconciler.ledger.lines import CreateIntended
+from reconciler.ledger.memory import Remembered
 from reconciler.model import Checks, Job, Phase
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Verdict, Work
+from reconciler.planning.rules.by_request import to_submit_again
 from reconciler.planning.rules.other_work import duplicate
-from reconciler.planning.rules.rule import Actions, rule
+from reconciler.planning.rules.rule import Actions, rule, rule_about
 from reconciler.planning.standing import Standing
 from reconciler.text.plural import pluralize
 
 
-@rule(
+@rule_about(
     Standing.UNSETTLED,
-    "a create of this run key is unsettled, and no job of it is ACTIVE or SUCCEEDED",
+    "a create under the name, of whatever work, or of this run key under any name is unsettled, and no job of the "
+    "wanted work is ACTIVE or SUCCEEDED",
     "Hold `unsettled`, until the settle time has passed",
-    applies=lambda case: case.work_is_wanted and case.unsettled is not None,
+    found=lambda case: case.unsettled if case.work_is_wanted else None,
 )
-def unsettled(case: Case) -> Actions:
+def unsettled(case: Case, intent: CreateIntended) -> Actions:
     """The response to a create was lost, so the job may still appear. Nothing is created before that is known."""
-    until = case.memory.settles_at(case.unsettled) if case.unsettled else None
+    until = case.memory.settles_at(intent)
     return (Hold(reason=Reason.UNSETTLED, hint="run again after that", until=until),)
 
 
@@ -46,7 +50,8 @@ def succeeded(case: Case) -> Actions:
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
     if case.work is not None:
         failed = "" if owned.difference else case.work.unanswered
-    words = (failed, owned.difference, checked.words if checked else "", *broken.values())
+    again = to_submit_again(case, case.work) if case.work is not None and "failed" in broken else ""
+    words = (failed, owned.difference, checked.words if checked else "", *broken.values(), again)
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
     attention = bool(broken or owned.difference)
     kept = Keep(job=job, reason=reason, detail="; ".join(filter(None, words)), attention=attention)
@@ -107,35 +112,32 @@ def not_adopted(case: Case) -> Actions:
     return (Hold(reason=Reason.NOT_ADOPTED, detail=case.not_adopted, hint=hint, attention=True),)
 
 
-@rule(
+@rule_about(
     Standing.SUCCESS_GONE,
     "the work is at rest, and the ledger has a job of it that SUCCEEDED and that this workspace does not have (not "
     "listed, GET returns 404)",
     "Keep `record_gone`",
-    applies=lambda case: case.at_rest and not case.not_adopted and case.success_gone is not None,
+    found=lambda case: case.success_gone if case.at_rest and not case.not_adopted else None,
 )
-def success_gone(case: Case) -> Actions:
+def success_gone(case: Case, known: Remembered) -> Actions:
     """A deleted record is no reason to submit the work again."""
-    known = case.success_gone
-    detail = f"job {known.job_id[:8]} had succeeded" if known else ""
-    return (Keep(job=None, reason=Reason.RECORD_GONE, detail=detail),)
+    return (Keep(job=None, reason=Reason.RECORD_GONE, detail=f"job {known.job_id[:8]} had succeeded"),)
 
 
-@rule(
+@rule_about(
     Standing.RECORD_GONE,
     "the work is at rest, and the ledger has a later job of it that this workspace does not have (not listed, GET "
     "returns 404) and whose end is unexplained",
     "Hold `record_gone` (attention)",
-    applies=lambda case: (
-        case.at_rest and not case.not_adopted and case.success_gone is None and case.lost is not None
+    found=lambda case: (
+        case.lost if case.at_rest and not case.not_adopted and case.success_gone is None else None
     ),
 )
-def record_gone(case: Case) -> Actions:
+def record_gone(case: Case, known: Remembered) -> Actions:
     """How the job ended can no longer be read, so a person decides."""
-    known = case.lost
-    stopped = known is not None and known.phase is Phase.CANCELLED
+    stopped = known.phase is Phase.CANCELLED
     end = "it was cancelled outside this tool's records" if stopped else "its end is not recorded"
-    detail = f"job {known.job_id[:8]} is not in this workspace, and {end}" if known else ""
+    detail = f"job {known.job_id[:8]} is not in this workspace, and {end}"
     hint = (
         "check that the API key is for the right workspace; "
         "if the answers are lost, change `rerun` to submit them again"

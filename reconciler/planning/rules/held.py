@@ -25,7 +25,7 @@ def cancelled(case: Case) -> Actions:
     job = case.stopped_by_a_person.job if case.stopped_by_a_person else None
     by_hand = job is not None and case.memory.cancels.get(job.id) == BY_HAND
     detail = "with `jobs cancel`" if by_hand else "by hand, or by a run whose record is missing"
-    hint = "change `rerun` to run it again"
+    hint = f"to go on with what has no answer: reconciler retry {case.name}"
     return (Hold(job=job, reason=Reason.CANCELLED, detail=f"cancelled {detail}", hint=hint, attention=True),)
 
 
@@ -48,7 +48,7 @@ def partial(case: Case) -> Actions:
     else:
         detail = f"job {found.job_id[:8]} ended early with some answers, by the ledger" if found else ""
     fetch = "run apply, which fetches them, or: reconciler outputs pull"
-    rest = fetch if case.attempts_left else "to submit the rest alone, raise retry.max_attempts"
+    rest = fetch if case.attempts_left else f"to submit the rest alone: reconciler retry {case.name}"
     hint = f"{rest}; to submit all requests again, change `rerun`"
     return (Hold(job=job, reason=Reason.PARTIAL, detail=detail, hint=hint, attention=True),)
 
@@ -68,7 +68,8 @@ def failed(case: Case) -> Actions:
     timed_out = case.newest is not None and case.newest.phase is Phase.TIMED_OUT
     word = f"{attempts}, the last by its timeout" if timed_out else attempts
     detail = f"{word}: {why}" if why else word
-    hint = "change `rerun` to try again"
+    again = case.newest is not None and case.spec is not None and case.newest.phase in case.spec.retry.on
+    hint = f"to try again: reconciler {'retry' if again else 'rerun'} {case.name}"
     return (Hold(job=job, reason=Reason.FAILED, detail=detail, hint=hint, attention=True),)
 
 

@@ -7,7 +7,8 @@ The conditions exclude each other: exactly one rule applies to a name, so their 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from functools import wraps
+from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ from reconciler.planning.standing import Standing
 
 Actions: TypeAlias = "tuple[Action, ...]"
 Condition: TypeAlias = Callable[[Case], bool]
+_T = TypeVar("_T")
 
 
 class Rule(Struct, frozen=True):
@@ -35,3 +37,19 @@ def rule(
 ) -> Callable[[Callable[[Case], Actions]], Rule]:
     """Make a rule of the function that returns its actions."""
     return lambda decide: Rule(standing, case, outcome, applies, decide)
+
+
+def rule_about(
+    standing: Standing, case: str, outcome: str, *, found: Callable[[Case], _T | None]
+) -> Callable[[Callable[[Case, _T], Actions]], Rule]:
+    """Make a rule that applies if `found` returns something; its function gets that, too."""
+
+    def made(decide: Callable[[Case, _T], Actions]) -> Rule:
+        @wraps(decide)
+        def decided(it: Case) -> Actions:
+            about = found(it)
+            return () if about is None else decide(it, about)
+
+        return Rule(standing, case, outcome, lambda it: found(it) is not None, decided)
+
+    return made

@@ -72,6 +72,6 @@ def renamed(case: Case) -> Actions:
     "nothing: history, never deleted",
     applies=lambda case: undeclared(case) and not case.active and not case.moved,
 )
-def history(case: Case) -> Actions:  # noqa: ARG001 - a rule
+def history(case: Case) -> Actions:
     """An ended job of an undeclared name needs no action."""
     return ()

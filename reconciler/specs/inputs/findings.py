@@ -80,7 +80,6 @@ class FindingKind(Enum):
     EMPTY_ID = "`custom_id` is empty", _ID
     SAME_ID = "`custom_id` was used before", _ID
     TOO_LONG = "the line is too long", "raise `limits.line_bytes` in reconciler.yaml if this is intended"
-    TOO_LARGE = "the file is too large", "split it, or raise `limits.file_bytes` in reconciler.yaml"
     UNREADABLE = "the file cannot be read", "make it readable"
     CHANGED = "the file changed while it was read", "run again once it no longer changes"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests
+from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests, request_count
+from reconciler.settings import Limits
 from reconciler.specs.budget import Budget
 from reconciler.specs.inputs import plain_mistakes
 from reconciler.specs.inputs.cache import InputCache
@@ -55,6 +56,9 @@ class Inputs:
             checked, wrong = self._checked(document, sorted(paths))
             found += checked
             problems += wrong
+        if len(paths) < len(named) and exceeds_one_job(found, self._project.settings.limits):
+            message = "input_files: too much for one job, and an uploaded file cannot be submitted in parts"
+            problems.append(document.problem(("input_files",), message, "declare another job for it"))
         return sorted(found, key=lambda part: part.identity), problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
@@ -65,11 +69,6 @@ class Inputs:
             problems += [problem for path in paths for problem in self.reader.violations(path, demands)]
             problems += [it for path in paths for it in self.reader.plain_mistakes(path, demands.endpoint)]
             problems += self.reader.shared_ids(paths)
-        requests = sum(part.file.requests or 0 for part in checked)
-        most = self._project.settings.limits.requests_per_job
-        if requests > most:
-            message = f"input_files: {pluralize(requests, 'request')}; at most {most:,} per job"
-            problems.append(document.problem(("input_files",), message, "split the job"))
         return [part.file for part in checked], problems
 
     def requests(self, document: Document) -> tuple[list[Input], list[Problem]]:
@@ -115,6 +114,16 @@ class Inputs:
                 problems.append(document.problem(place, message, hint))
             found |= dict.fromkeys(names, uploaded is not None)
         return found, problems
+
+
+def exceeds_one_job(inputs: Iterable[Input], limits: Limits) -> bool:
+    """Return whether one job cannot hold these inputs, as far as their sizes are known."""
+    requests = 0
+    for part in inputs:
+        requests += request_count(part) or 0
+        if isinstance(part, InputFile) and part.size > limits.file_bytes:
+            return True
+    return requests > limits.requests_per_job
 
 
 def _texts(value: object) -> Iterator[tuple[int, str]]:

@@ -80,8 +80,7 @@ class InputReader:
     def _remembered(self, path: str) -> Checked | None:
         """Return the cached result of a file that has not changed and is within the current limits."""
         entry = self._cache.get(path, self._cache.stamp(self._root / path))
-        limits = self._limits
-        if entry is None or entry.facts.longest > limits.line_bytes or entry.file.size > limits.file_bytes:
+        if entry is None or entry.facts.longest > _longest(self._limits):
             return None
         self._progress.advance("checking", entry.file.size)
         return Checked(entry.file, (), entry.facts)
@@ -179,14 +178,13 @@ def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED)
             size = before.st_size
             pointed = _pointer_in(stream, size)
             if pointed:
-                return _pointer(path, *pointed, limits)
-            if size > limits.file_bytes:
-                findings.add(_too_large(size, limits))
-            elif form := of_file(stream, path):
+                return _pointer(path, *pointed)
+            if form := of_file(stream, path):
                 findings.add(form)
             else:
-                blocks = Blocks(stream, limits.line_bytes, on_progress=partial(progress.advance, "checking"))
-                found = scan(blocks, limits.line_bytes, findings)
+                longest = _longest(limits)
+                blocks = Blocks(stream, longest, on_progress=partial(progress.advance, "checking"))
+                found = scan(blocks, longest, findings)
                 sha256 = blocks.sha256
                 first = _first_uses(stream, findings.repeated, limits)
             after = os.fstat(stream.fileno())
@@ -208,17 +206,15 @@ def _pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:
     return (found["oid"].decode(), int(found["size"])) if found else None
 
 
-def _pointer(path: str, sha256: str, size: int, limits: Limits) -> Checked:
+def _pointer(path: str, sha256: str, size: int) -> Checked:
     """Return the result for a Git LFS pointer: its content is not available, so no line is checked."""
-    findings = Findings(path)
-    if size > limits.file_bytes:
-        findings.add(_too_large(size, limits))
     file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
-    return Checked(file, findings.problems({}), marks=array("q"))
+    return Checked(file, (), marks=array("q"))
 
 
-def _too_large(size: int, limits: Limits) -> Finding:
-    return Finding(FindingKind.TOO_LARGE, more=f": {size:,} bytes, at most {limits.file_bytes:,}")
+def _longest(limits: Limits) -> int:
+    """Return the maximum of bytes of a line: with its line feed it must fit into an uploaded file."""
+    return min(limits.line_bytes, limits.file_bytes - 1)
 
 
 def _unreadable(error: OSError) -> Finding:

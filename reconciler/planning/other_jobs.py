@@ -1,0 +1,83 @@
+"""The live jobs of a name that do other work than the wanted one: which of them are cancelled. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import cached_property
+
+from reconciler.model import Job, OwnedJob, Phase, RunKey
+from reconciler.planning.name_facts import NameFacts
+
+
+class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
+    """The facts about one name, what happens to its live jobs of other work, and whether it may be touched."""
+
+    @cached_property
+    def other_active(self) -> tuple[OwnedJob, ...]:
+        """Live jobs of this name whose run key is not the wanted one."""
+        return tuple(owned for owned in self.active if owned.tags.run_key not in self.run_keys)
+
+    @cached_property
+    def to_cancel(self) -> tuple[OwnedJob, ...]:
+        """This folder's live jobs that are removed, suspended or superseded; neither duplicates nor adopted ones."""
+        if self.spec is None:
+            found = tuple(owned for owned in self.active if owned.tags.on_remove == "cancel")
+        elif self.spec.suspend:
+            found = self.active
+        elif self.spec.on_change == "finish" or (self.owner and not self.submitted):
+            found = ()
+        else:
+            found = tuple(owned for owned in self.other_active if not self.same_work(owned))
+        return tuple(owned for owned in found if not owned.adopted and not self.from_elsewhere(owned))
+
+    @cached_property
+    def doomed(self) -> frozenset[str]:
+        """The ids of the jobs in `to_cancel`."""
+        return frozenset(owned.job.id for owned in self.to_cancel)
+
+    def original_of(self, owned: OwnedJob) -> Job | None:
+        """Return the job that a live job of this name duplicates, None if it is no duplicate."""
+        keys = self.run_keys if owned.tags.run_key in self.run_keys else {owned.tags.run_key}
+        return original(owned, (it for it in self.jobs if it.job.id not in self.doomed), keys)
+
+    @cached_property
+    def waited_for(self) -> Job | None:
+        """The live job of other work that has to end before anything is created."""
+        stay = (owned for owned in self.other_active if owned.job.id not in self.doomed)
+        return next((owned.job for owned in stay if self.original_of(owned) is None), None)
+
+    @cached_property
+    def untouchable(self) -> bool:
+        """Whether the whole name is held: its jobs are not understood, or this checkout may not cancel them."""
+        return (
+            bool(self.unreadable_that_matter)
+            or bool(self.of_unknown_status)
+            or bool(self.live_elsewhere)
+            or any(map(self.foreign_commit, self.to_cancel))
+        )
+
+    @cached_property
+    def work_is_wanted(self) -> bool:
+        """Whether work is wanted: the name is declared, not suspended, and can be touched."""
+        return self.spec is not None and not self.spec.suspend and not self.untouchable
+
+
+def original(owned: OwnedJob, among: Iterable[OwnedJob], keys: Collection[RunKey]) -> Job | None:
+    """Return which of some jobs a live job duplicates: one that has succeeded, or that runs and is older; or None.
+
+    A job that was asked only a part of the work is no duplicate of one that succeeded without completing it. So two
+    runners that see the same jobs agree which one stays. An adopted job is never cancelled, so it is none.
+
+    Args:
+        owned: the live job.
+        among: jobs with any run key, `owned` among them.
+        keys: the run keys of its work.
+    """
+    twins = [it for it in among if it.tags.run_key in keys]
+    done = [
+        it for it in twins if it.phase is Phase.SUCCEEDED and (it.completes_the_work or not owned.is_part)
+    ]
+    live = [it.job for it in twins if it.phase is Phase.ACTIVE]
+    best = min(done, key=lambda it: it.success_key, default=None)
+    stays = best.job if best else min(live, key=lambda job: job.age_key)
+    return None if owned.adopted or owned.job.id == stays.id else stays
