@@ -19,29 +19,6 @@ report it from a few hundred requests on, and Mistral's SDK 3.7.0 says that the 
 """
 
 
-class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
-    """A local JSONL file that was read and checked."""
-
-    path: str
-    """Relative to the project root, with forward slashes; for readers, never part of the identity."""
-    sha256: str
-    size: int
-    """Bytes."""
-    requests: int | None
-    """None if this clone has only a pointer to the content."""
-    pointer: bool = False
-    """True if the file is a Git LFS pointer to the content."""
-    content: bytes | None = None
-    """The content, if it is not in a file: inline requests that are uploaded."""
-    rows: str = ""
-    """The identity of the rows and the template that it was rendered from; "" for a file of the checkout."""
-
-    @property
-    def identity(self) -> str:
-        """What the work digest sees of it."""
-        return self.rows or f"sha256:{self.sha256}"
-
-
 class UploadedFile(Struct, frozen=True, kw_only=True, gc=False, tag="uploaded"):
     """A file that is already in the workspace, given by its id."""
 
@@ -101,6 +78,8 @@ class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
     """The tables of the query: the paths of each."""
     columns: Mapping[str, str] = {}
     """The types of CSV columns that are not text."""
+    includes: tuple[str, ...] = ()
+    """The paths of the files that the template includes. For readers: their contents are in `body`."""
     custom_id: str
     body: bytes
     """The template of the body as canonical JSON, with the contents of included files."""
@@ -121,6 +100,34 @@ class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
             }
         read |= {"kind": self.kind, "columns": self.columns, "custom_id": self.custom_id}
         return f"rows:{digests.sha256(digests.canonical(read | {'body': digests.sha256(self.body)}))}"
+
+
+class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
+    """A local JSONL file that was read and checked."""
+
+    path: str
+    """Relative to the project root, with forward slashes; for readers, never part of the identity."""
+    sha256: str
+    size: int
+    """Bytes."""
+    requests: int | None
+    """None if this clone has only a pointer to the content."""
+    pointer: bool = False
+    """True if the file is a Git LFS pointer to the content."""
+    content: bytes | None = None
+    """The content, if it is not in a file: inline requests that are uploaded."""
+    rows: TableRows | None = None
+    """The rows and the template that it was rendered from; None for a file of the checkout."""
+
+    @property
+    def identity(self) -> str:
+        """What the work digest sees of it."""
+        return self.rows.identity if self.rows else f"sha256:{self.sha256}"
+
+    @property
+    def label(self) -> str:
+        """What readers know it by: its path, or the files of its rows."""
+        return ", ".join(file.path for file in self.rows.files[:3]) if self.rows else self.path
 
 
 Input: TypeAlias = InputFile | UploadedFile | InlineRequests | TableRows
@@ -149,3 +156,11 @@ def request_count(part: Input) -> int | None:
             return part.count
         case UploadedFile() | TableRows():
             return None
+
+
+def paths_of(part: Input) -> tuple[str, ...]:
+    """Return the files of the checkout that an input is made of."""
+    rows = part.rows if isinstance(part, InputFile) else part
+    if isinstance(rows, TableRows):
+        return (*(file.path for file in rows.files), *rows.includes)
+    return (part.path,) if isinstance(part, InputFile) else ()

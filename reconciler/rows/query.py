@@ -1,10 +1,10 @@
 """Read Parquet, and the result of a query over tables, with DuckDB (the extra `tables`), in a process of its own.
 
-A query comes from a checkout, so it is hostile until shown otherwise. It is exactly one SELECT by DuckDB's own parser. It
-names only the tables that the spec lists, and no function whose result changes between runs or that reads the
+A query comes from a checkout, so it is hostile until shown otherwise. It is exactly one SELECT by DuckDB's own parser.
+It names only the tables that the spec lists, and no function whose result changes between runs or that reads the
 machine. Beside this, DuckDB may open only the listed files, loads no extension, keeps its temporary files out of the
-checkout, and runs in one thread, so that the result is the same in every run. Its process has no keys in its environment,
-and is ended if it needs too much memory or time.
+checkout, and runs in one thread, so that the result is the same in every run. Its process has no keys in its
+environment, and is ended if it needs too much memory or time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -82,7 +82,8 @@ def query(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row
     """Yield the rows of Parquet files or of a query. Those of a query are in the order of their columns.
 
     Raises:
-        RowsError: DuckDB is not installed, the query is refused or fails, or a column is missing or has no plain values.
+        RowsError: DuckDB is not installed, the query is refused or fails, or a column is missing or has values that
+            are not plain.
     """
     label = source.files[0].path if source.kind == "parquet" and len(source.files) == 1 else ""
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder, _child(folder) as child:
@@ -141,7 +142,10 @@ answer(sys.argv[2])
 
 
 def answer(folder: str) -> None:
-    """Read a table as the child process: the task on stdin, rows or a message on stdout, temporary files in `folder`."""
+    """Read a table as the child process: the task on stdin, rows or a message on stdout.
+
+    `folder` is for temporary files.
+    """
     if sys.platform != "win32":
         import resource  # noqa: PLC0415 - not on Windows
 
@@ -150,7 +154,12 @@ def answer(folder: str) -> None:
         sys.stdin.buffer.read(), type=tuple[TableRows, str, list[str]]
     )
     try:
-        _answer(source, Path(root), columns, folder)
+        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        for found in read(source, Path(root), columns, folder):
+            faulthandler.cancel_dump_traceback_later()
+            _write(found)
+            faulthandler.dump_traceback_later(SECONDS, exit=True)
+        faulthandler.cancel_dump_traceback_later()
         _write({"end": True})
     except RowsError as error:
         _write({"message": str(error), "hint": error.hint, "column": error.column})
@@ -165,8 +174,8 @@ def _write(value: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _answer(source: TableRows, root: Path, columns: Sequence[str], folder: str) -> None:
-    faulthandler.dump_traceback_later(SECONDS, exit=True)
+def read(source: TableRows, root: Path, columns: Sequence[str], folder: str) -> Iterator[Mapping[str, Any]]:
+    """Yield which columns are decimals, and then rows, in the process that calls it. Raises `RowsError`."""
     views = source.views or {TABLE: tuple(file.path for file in source.files)}
     with _opened(views, root, folder) as database:
         text = _checked(database, source.sql, views) if source.kind == "sql" else f"select * from {TABLE}"
@@ -177,25 +186,20 @@ def _answer(source: TableRows, root: Path, columns: Sequence[str], folder: str) 
         found = database.execute(
             f"select {wanted or '0'} from ({text}\n) as rows{order and f' order by {order}'}"
         )
-        _write({"decimals": [known[name].startswith("DECIMAL") for name in columns]})
+        yield {"decimals": [known[name].startswith("DECIMAL") for name in columns]}
         while batch := found.fetchmany(AT_A_TIME):
-            faulthandler.cancel_dump_traceback_later()
-            _write({"rows": batch})
-            faulthandler.dump_traceback_later(SECONDS, exit=True)
-    faulthandler.cancel_dump_traceback_later()
+            yield {"rows": batch}
 
 
 def _selected(name: str, kind: str) -> str:
+    """Return what selects a column as plain values. Raises `RowsError` for lists and the like."""
     quoted = _name(name)
     if _PLAIN.match(kind):
         return quoted
     if _AS_TEXT.match(kind) and not kind.endswith("]"):
         return f"{quoted}::VARCHAR as {quoted}"
-    raise RowsError(
-        f"the column `{name}` is of type {kind[:60]}",
-        f"make text of it in a query: `to_json({name})`",
-        column=name,
-    )
+    hint = f"make text of it in a query: `to_json({name})`"
+    raise RowsError(f"the column `{name}` is of type {kind[:60]}", hint, column=name)
 
 
 def _name(name: str) -> str:
@@ -267,13 +271,15 @@ def _checked(database: Any, sql: str, views: Mapping[str, Sequence[str]]) -> str
     if len(parsed["statements"]) != 1:
         raise RowsError(f"{len(parsed['statements'])} statements", "write exactly one SELECT")
     nodes = list(_nodes(parsed["statements"][0]))
-    own = {entry["key"] for node in nodes for entry in (node.get("cte_map") or {}).get("map", ())}
+    own = {
+        str(entry["key"]).lower() for node in nodes for entry in (node.get("cte_map") or {}).get("map", ())
+    }
     volatile = _VOLATILE | _volatile(database)
     columns = {
         name.lower() for view in views for name, *_ in database.execute(f"describe {_name(view)}").fetchall()
     }
     for node in nodes:
-        reason = _refused(node, {*views, *own}, volatile, columns)
+        reason = _refused(node, own | {view.lower() for view in views}, volatile, columns)
         if reason:
             raise RowsError(
                 reason, "a query reads the listed files only, and gives the same result in every run"
@@ -292,27 +298,24 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - DuckDB's t
             waiting.extend(each)
 
 
-def _refused(
-    node: Mapping[str, Any], tables: frozenset[str] | set[str], volatile: frozenset[str], columns: set[str]
-) -> str:
+def _refused(node: Mapping[str, Any], tables: Set[str], volatile: Set[str], columns: Set[str]) -> str:
     """Return why a node of a query is refused; "" if it is not."""
     kind, function = node.get("type"), str(node.get("function_name", "")).lower()
-    if kind == "TABLE_FUNCTION":
-        name = str(node["function"].get("function_name", ""))
-        return "" if name.lower() in _TABLE_FUNCTIONS else f"the table function `{name}` is not allowed"
-    if kind == "BASE_TABLE":
-        path = node["qualified_name"]["path"]
-        known = len(path) == 1 and path[0].lower() in {table.lower() for table in tables}
-        return "" if known else f"`{'.'.join(path)}` is not a table of this spec"
-    if kind in ("SHOW_REF", "SHOW_REF_EXPRESSION", "COLUMN_DATA", "DELIM_GET"):
-        return "only SELECT is allowed"
-    if kind == "COLUMN_REF":
-        names = node["column_names"]
-        alone = str(names[0]).lower() if len(names) == 1 else ""
-        return f"`{alone}` changes between runs" if alone in volatile and alone not in columns else ""
-    if function in volatile:
-        return f"the function `{function}` changes between runs, or reads the machine"
-    return "a sample changes between runs" if node.get("sample") else ""
+    called = str(node["function"].get("function_name", "")).lower() if kind == "TABLE_FUNCTION" else ""
+    path = [str(step).lower() for step in node["qualified_name"]["path"]] if kind == "BASE_TABLE" else []
+    names = [str(name).lower() for name in node["column_names"]] if kind == "COLUMN_REF" else []
+    reasons = (
+        (node.get("sample"), "a sample changes between runs"),
+        (called and called not in _TABLE_FUNCTIONS, f"the table function `{called}` is not allowed"),
+        (
+            path and (len(path) > 1 or path[0] not in tables),
+            f"`{'.'.join(path)}` is not a table of this spec",
+        ),
+        (kind == "SHOW_REF", "only SELECT is allowed"),
+        (len(names) == 1 and names[0] in volatile - columns, f"`{''.join(names)}` changes between runs"),
+        (function in volatile, f"the function `{function}` changes between runs, or reads the machine"),
+    )
+    return next((reason for holds, reason in reasons if holds), "")
 
 
 def _volatile(database: Any) -> frozenset[str]:  # noqa: ANN401 - as above

@@ -89,6 +89,28 @@ def read_rows(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator
     return _READERS[source.kind](source, root, columns)
 
 
+def header_of(source: TableRows, root: Path) -> tuple[str, ...]:
+    """Return the columns of a table that can be read cheaply, () of others: the first line of CSV or JSON lines.
+
+    Raises:
+        RowsError: the line cannot be read.
+        OSError: the file cannot be read.
+    """
+    if source.kind not in ("csv", "jsonl") or not source.files:
+        return FILE_COLUMNS if source.kind == "files" else ()
+    with file_access.open_to_read(root / source.files[0].path) as stream:
+        if source.kind == "jsonl":
+            found = _decoded(stream.readline(), source.files[0].path, 1)
+            return tuple(found)
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        try:
+            first = text.readline()
+            text.seek(0)
+            return tuple(next(csv.reader(text, strict=True, delimiter=delimiter_of(first)), ()))
+        except csv.Error:  # rendering says where
+            return ()
+
+
 def require(columns: Sequence[str], known: Sequence[str], file: str) -> None:
     """Raise `RowsError` for the first column that a table lacks."""
     for column in columns:
@@ -102,7 +124,7 @@ def _csv(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]
     typed = {name: CELL_TYPES[kind] for name, kind in source.columns.items()}
     for each in source.files:
         with file_access.open_to_read(root / each.path) as stream:
-            text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+            text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
             yield from _csv_rows(text, each.path, columns, typed)
 
 
@@ -130,8 +152,6 @@ def _csv_rows(
                     path, line, {name: _typed(cells[at], cast, (path, line, name)) for at, name, cast in kept}
                 )
             line = reader.line_num + 1
-    except UnicodeDecodeError:
-        raise RowsError("not UTF-8", "save the file as UTF-8", path, line) from None
     except csv.Error as error:
         raise RowsError(
             f"not CSV: {error}", "put a cell with a quotation mark in quotes, and double the mark", path, line
@@ -187,18 +207,12 @@ CELL_TYPES: Final[Mapping[str, Callable[[str], Value]]] = {
 
 
 def _jsonl(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
     for each in source.files:
         with file_access.open_to_read(root / each.path) as stream:
             for number, line in enumerate(stream, start=1):
                 if not line.strip():
                     continue
-                try:
-                    found = decode(line)
-                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                    raise RowsError(
-                        "not a JSON object", 'each line is one row: `{"id": "1"}`', each.path, number
-                    ) from None
+                found = _decoded(line, each.path, number)
                 if number == 1:
                     require(columns, list(found), each.path)
                 yield Row(
@@ -206,6 +220,16 @@ def _jsonl(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Ro
                     number,
                     {name: _plain(found.get(name), (each.path, number, name)) for name in columns},
                 )
+
+
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _decoded(line: bytes, path: str, number: int) -> dict[str, Any]:
+    try:
+        return _decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise RowsError("not a JSON object", 'each line is one row: `{"id": "1"}`', path, number) from None
 
 
 def _plain(value: Any, place: tuple[str, int, str]) -> Value:  # noqa: ANN401 - any JSON

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -50,7 +51,8 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
     ids = _Ids()
     digest, size, count = hashlib.sha256(), 0, 0
     file_access.make_folder(file.parent)
-    with file_access.recreate(file) as target:
+    part = file.with_suffix(f".{os.getpid()}.part")  # another run may render the same at the same time
+    with file_access.recreate(part) as target:
         for row, line in lines(source, root, template, found.add):
             if len(line) > longest:
                 found.add(
@@ -77,10 +79,9 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
                     "the file changed while it was read", "run again once it no longer changes", each.path
                 )
             )
-    path = file.relative_to(root).as_posix()
-    rendered = InputFile(
-        path=path, sha256=digest.hexdigest(), size=size, requests=count, rows=source.identity
-    )
+    part.replace(file)
+    path = os.path.relpath(file, root).replace(os.sep, "/")
+    rendered = InputFile(path=path, sha256=digest.hexdigest(), size=size, requests=count, rows=source)
     return Rendered(rendered, found.shown())
 
 

@@ -1,7 +1,7 @@
 """A template: `custom_id` and a request body with placeholders for the columns of a table. Pure.
 
-A placeholder is `{{column}}`, in any text of the body and in `custom_id`. There are no expressions. Values are inserted as
-data: each is encoded as a piece of a JSON text, or as one whole JSON value, so that nothing in a table can become
+A placeholder is `{{column}}`, in any text of the body and in `custom_id`. There are no expressions. Values are inserted
+as data: each is encoded as a piece of a JSON text, or as one whole JSON value, so that nothing in a table can become
 structure. `{{{{` means the two braces themselves.
 """
 
@@ -64,8 +64,12 @@ class Template(Struct, frozen=True):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it uses, each once, in the order of their first use."""
-        slots = (piece for piece in (*self.custom_id, *self.body) if isinstance(piece, Slot))
-        return tuple(dict.fromkeys(slot.column for slot in slots))
+        return tuple(dict.fromkeys(slot.column for slot in self.slots))
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Its placeholders, those of `custom_id` first."""
+        return tuple(piece for piece in (*self.custom_id, *self.body) if isinstance(piece, Slot))
 
     def render_id(self, row: Mapping[str, Value]) -> bytes:
         """Return the `custom_id` of a row as JSON. Raises `CellError`."""
@@ -161,7 +165,7 @@ def _inserted(slot: Slot, row: Mapping[str, Value]) -> bytes:
             )
         return _inside(text_of(value))
     except UnicodeEncodeError:
-        raise CellError(slot.column, "half a character (a lone surrogate)") from None
+        raise CellError(slot.column, "not UTF-8, or half a character (a lone surrogate)") from None
     except ValueError as error:
         raise CellError(slot.column, str(error)) from None
 
