@@ -16,7 +16,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -298,7 +299,9 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - DuckDB's t
             waiting.extend(each)
 
 
-def _refused(node: Mapping[str, Any], tables: Set[str], volatile: Set[str], columns: Set[str]) -> str:
+def _refused(
+    node: Mapping[str, Any], tables: AbstractSet[str], volatile: AbstractSet[str], columns: AbstractSet[str]
+) -> str:
     """Return why a node of a query is refused; "" if it is not."""
     kind, function = node.get("type"), str(node.get("function_name", "")).lower()
     called = str(node["function"].get("function_name", "")).lower() if kind == "TABLE_FUNCTION" else ""

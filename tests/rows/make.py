@@ -12,7 +12,7 @@ from reconciler.rows.read import KINDS, read_rows
 from reconciler.rows.requests import Rendered, render
 
 
-def table(root: Path, *names: str, **fields: Any) -> TableRows:
+def table(root: Path, *names: str, **fields: Any) -> TableRows:  # noqa: ANN401 - fields of rows
     """Return the rows of some files."""
     files = tuple(
         TableFile(path=name, sha256=hashlib.sha256((root / name).read_bytes()).hexdigest(), size=0)

@@ -77,7 +77,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tables")
     (folder / "a.csv").write_text("id,text,user\n007,a,x\n1.50,b,y\n")
     (folder / "secret.csv").write_text("id,text\n1,secret\n")
-    duckdb.sql(f"copy (select * from read_csv('{folder}/a.csv', all_varchar = true)) to '{folder}/a.parquet'")
+    duckdb.read_csv(folder / "a.csv", all_varchar=True).write_parquet(str(folder / "a.parquet"))
     return folder
 
 
@@ -155,9 +155,9 @@ def test_a_process_that_ends_early_is_no_end_of_the_table(
 
 def test_columns_of_parquet_have_one_text_form_or_are_refused(tmp_path: Path) -> None:
     duckdb.sql(
-        "copy (select '7' as id, 1.50::decimal(9, 2) as d, date '2026-01-02' as day, timestamp '2026-01-02 03:04:05' as at, "
-        f"true as b, 1.5::double as x, null as n, 12::bigint as i, [1] as list) to '{tmp_path}/a.parquet'"
-    )
+        "select '7' as id, 1.50::decimal(9, 2) as d, date '2026-01-02' as day, "
+        "timestamp '2026-01-02 03:04:05' as at, true as b, 1.5::double as x, null as n, 12::bigint as i, [1] as list"
+    ).write_parquet(str(tmp_path / "a.parquet"))
     source = table(tmp_path, "a.parquet")
     row = dict(*rows(tmp_path, source, "id", "d", "day", "at", "b", "x", "n", "i"))
     assert str(row.pop("d")) == "1.50"

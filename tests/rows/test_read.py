@@ -87,7 +87,7 @@ def test_a_file_is_a_row_with_its_content_as_a_data_url(tmp_path: Path) -> None:
     assert one["data_url"].startswith("data:application/octet-stream;")
 
 
-def requests(root: Path, text: str, **fields: Any) -> tuple[list[Any], list[tuple[int, str]]]:
+def requests(root: Path, text: str, **fields: Any) -> tuple[list[Any], list[tuple[int, str]]]:  # noqa: ANN401 - fields of rows
     """Render a CSV, and return the requests, and the line and message of each problem."""
     (root / "a.csv").write_text(text)
     body = json.dumps({"messages": [{"role": "user", "content": "{{text}}"}]}).encode()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.rows.template import CellError, TemplateError, compiled
+from reconciler.rows.template import CellError, TemplateError, Value, compiled
 
 CELLS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"])),
@@ -34,7 +34,7 @@ CELLS = st.one_of(
 )
 
 
-def rendered(body: Any, custom_id: str = "{{id}}", **row: Any) -> dict[str, Any]:
+def rendered(body: Any, custom_id: str = "{{id}}", **row: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     line = compiled(custom_id, body).render({"id": "1", **row})
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -71,7 +71,7 @@ def test_a_cell_stays_inside_its_text(one: str, two: str) -> None:
         (False, False, "false"),
     ],
 )
-def test_a_placeholder_alone_takes_the_type_of_its_column(value: Any, whole: Any, inside: str) -> None:
+def test_a_placeholder_alone_takes_the_type_of_its_column(value: Value, whole: Value, inside: str) -> None:
     found = rendered({"whole": "{{it}}", "inside": "a {{it}}"}, it=value)
     assert found["body"] == {"whole": whole, "inside": f"a {inside}"}
     assert type(found["body"]["whole"]) is type(whole)
@@ -85,7 +85,7 @@ def test_null_is_a_value_and_no_part_of_a_text() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("NaN"), "\ud83d"])
-def test_what_json_does_not_have_is_refused(value: Any) -> None:
+def test_what_json_does_not_have_is_refused(value: Value) -> None:
     for body in ({"a": "{{it}}"}, {"a": "x{{it}}"}):
         with pytest.raises(CellError):
             rendered(body, it=value)

@@ -104,7 +104,7 @@ class Inputs:
         if where[0] not in document.value:
             return found, problems
         folder = f"{self._root}/{document.source.path.rpartition('/')[0]}"
-        for at, entry in _texts(document.at(where)):
+        for at, entry in _texts(document.at(where), alone=where[0] in ("rows", "body")):
             place: Path = (*where, *at)
             uploaded = uploaded_id(entry)
             try:
@@ -132,10 +132,10 @@ def exceeds_one_job(inputs: Iterable[Input], limits: Limits) -> bool:
     return requests > limits.requests_per_job
 
 
-def _texts(value: object) -> Iterator[tuple[Path, str]]:
-    """Yield the texts of a list or of a mapping, or the text itself, each with its place in the value."""
+def _texts(value: object, *, alone: bool) -> Iterator[tuple[Path, str]]:
+    """Yield the texts of a list or of a mapping, or if it may be alone the text itself, with their places."""
     entries: Iterable[tuple[Path, object]] = ()
-    if isinstance(value, str):
+    if isinstance(value, str) and alone:
         entries = [((), value)]
     elif isinstance(value, list | dict):
         entries = [((at,), it) for at, it in (value.items() if isinstance(value, dict) else enumerate(value))]

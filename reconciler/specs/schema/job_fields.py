@@ -69,8 +69,8 @@ class RowsFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Paths | Annotated[dict[TableName, str], Meta(min_length=1)],
         such_as(["scans/*.pdf"], {"tickets": "data/tickets.parquet", "users": "data/users.csv"}),
     ]
-    """With `sql`, the tables that the query reads: a list is one table, named `files`, and a mapping names each. Without
-    it, each file is a row, with the columns `path`, `stem`, `sha256` and `data_url`."""
+    """With `sql`, the tables that the query reads: a list is one table, named `files`, and a mapping names each.
+    Without it, each file is a row, with the columns `path`, `stem`, `sha256` and `data_url`."""
     sql: Annotated[str | UnsetType, such_as("select * from files where lang = 'de'")] = UNSET
     """One SELECT, in DuckDB's SQL. Functions whose result changes between runs are refused."""
 
@@ -154,8 +154,8 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
         dict[str, Any] | UnsetType,
         such_as({"messages": [{"role": "user", "content": "{{subject}}"}]}),
     ] = UNSET
-    """With rows: the body of each request. `{{column}}` in a text is the cell of the row, and `{$file: PATH}` the text of
-    a file, or the contents of a `.json` file."""
+    """With rows: the body of each request. `{{column}}` in a text is the cell of the row, and `{$file: PATH}` the text
+    of a file, or the contents of a `.json` file."""
     columns: Annotated[
         dict[str, Literal["text", "integer", "decimal", "boolean"]], such_as({"amount": "decimal"})
     ] = {}
