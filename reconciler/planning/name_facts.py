@@ -148,7 +148,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         if any(it.completes_the_work for it in done):
             return True
         asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))
-        return not asked_again and any(it.reaches_the_end for it in done)
+        return not asked_again and any(not it.not_asked for it in done)
 
     @cached_property
     def running(self) -> bool:

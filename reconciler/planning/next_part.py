@@ -48,6 +48,8 @@ class NextPart(Struct, frozen=True, kw_only=True):
     """True if results were not read, so that some of the requests may be answered."""
     held: int = 0
     """How many requests wait for the canary, or for the next part."""
+    fresh: int = 0
+    """How many of `places` and of those that wait were never asked."""
     failed_check: str = ""
     """The check that stops the canary, in words; "" if none does."""
 
@@ -176,6 +178,7 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
         reused=states.count(State.ANSWERED),
         at_most=bool(unread),
         held=held,
+        fresh=states.count(State.NEW),
         failed_check=failed_check,
     )
 

@@ -185,8 +185,8 @@ def _requests(create: CreateDoc) -> str:
         return pluralize(create.requests, "request")
     bound = "at most " if create.at_most else ""
     reused = f", reuses {create.reused:,}" if create.reused else ""
-    now, later = (" now", f", {create.waiting:,} later") if create.waiting else ("", "")
-    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{now}{reused}{later}"
+    in_all = f" now, at most {create.in_all:,} in all" if create.waiting else ""
+    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{in_all}{reused}"
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:

@@ -28,7 +28,7 @@ import msgspec
 from reconciler import file_access
 from reconciler.child_environment import child_environment
 from reconciler.model import TableRows
-from reconciler.rows.read import KINDS, Row, RowsError, delimiter_of, require
+from reconciler.rows.row import KINDS, Row, RowsError, delimiter_of, require
 from reconciler.rows.template import compiled
 
 MEMORY: Final = "300MB"

@@ -13,26 +13,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from reconciler import file_access
 from reconciler.model import TableRows
-from reconciler.model.inputs import RowsKind
+from reconciler.rows.row import Row, RowsError, delimiter_of, require
 from reconciler.rows.template import Value
 
 MAX_CELL: Final = 1 << 29
 """Characters of one cell of CSV. `csv` has 128 KiB, for the whole process."""
-KINDS: Final[Mapping[str, RowsKind]] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
-"""The kind of a table by the end of its name."""
-DELIMITERS: Final = ",;\t|"
 FILE_COLUMNS: Final = ("path", "stem", "sha256", "data_url")
 """The columns of a table of files."""
 MEDIA_TYPES: Final[Mapping[str, str]] = {
@@ -54,26 +45,6 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".webp": "image/webp",
 }
 """The media type in `data_url`. The module `mimetypes` reads files of the machine, so it differs between machines."""
-
-
-class Row(NamedTuple):
-    """A row of a table."""
-
-    file: str
-    line: int
-    """The line of the file where it begins, or its number where a file has no lines."""
-    cells: Mapping[str, Value]
-
-
-class RowsError(Exception):
-    """A table cannot be read, or a row of it."""
-
-    def __init__(self, message: str, hint: str, file: str = "", line: int = 0, column: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-        self.file = file
-        self.line = line
-        self.column = column
 
 
 Reader: TypeAlias = Callable[[TableRows, Path, Sequence[str]], Iterator[Row]]
@@ -109,14 +80,6 @@ def header_of(source: TableRows, root: Path) -> tuple[str, ...]:
             return tuple(next(csv.reader(text, strict=True, delimiter=delimiter_of(first)), ()))
         except csv.Error:  # rendering says where
             return ()
-
-
-def require(columns: Sequence[str], known: Sequence[str], file: str) -> None:
-    """Raise `RowsError` for the first column that a table lacks."""
-    for column in columns:
-        if column not in known:
-            shown = ", ".join(f"`{name}`" for name in known[:20])
-            raise RowsError(f"the table has no column `{column}`", f"its columns: {shown}", file, 1, column)
 
 
 def _csv(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:
@@ -156,12 +119,6 @@ def _csv_rows(
         raise RowsError(
             f"not CSV: {error}", "put a cell with a quotation mark in quotes, and double the mark", path, line
         ) from None
-
-
-def delimiter_of(header: str) -> str:
-    """Return the delimiter of CSV: the one of `DELIMITERS` that is most frequent in the header, outside of quotes."""
-    bare = re.sub(r'"[^"]*"', "", header)
-    return max(DELIMITERS, key=bare.count)
 
 
 def _require_header(header: Sequence[str], path: str) -> None:

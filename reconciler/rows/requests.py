@@ -16,7 +16,8 @@ from msgspec import Struct
 from reconciler import file_access
 from reconciler.errors import Problem
 from reconciler.model import InputFile, TableRows
-from reconciler.rows.read import Row, RowsError, read_rows
+from reconciler.rows.read import read_rows
+from reconciler.rows.row import Row, RowsError
 from reconciler.rows.template import CellError, Template, compiled
 from reconciler.text.plural import pluralize
 

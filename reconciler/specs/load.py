@@ -26,7 +26,6 @@ from reconciler.specs.job import jobs_of_document
 from reconciler.specs.problems import Problems
 from reconciler.specs.project import CONFIG_NAME, Project
 from reconciler.specs.uniqueness import UniquenessCheck
-from reconciler.specs.unused_files import unread_specs, unused_files, without_named
 from reconciler.specs.yaml import reader
 from reconciler.specs.yaml.source import START, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
@@ -135,10 +134,10 @@ class _Loader:
                 self._read_defaults(path)
         not_specs = str(self._project.config_path), _DEFAULTS, _CONFIG
         specs = [spec for path in found.specs if not path.endswith(not_specs) for spec in self._file(path)]
-        lone = without_named(self._project, found.others, self.inputs.reader.paths | self.inputs.named)
-        self.problems.add(unread_specs(self._project, lone))
+        lone = files.without_named(self._project, found.others, self.inputs.reader.paths | self.inputs.named)
+        self.problems.add(files.unread_specs(self._project, lone))
         if not self.problems.errors:  # otherwise most of them follow from an error
-            self.problems.add(unused_files(lone))
+            self.problems.add(files.unused_files(lone))
             self.problems.add(self._project.overlay.unused(self._names))
         return specs
 

@@ -18,8 +18,7 @@ from reconciler.errors import Problem, UsageError
 from reconciler.settings import Settings
 from reconciler.specs.environments import name_of
 from reconciler.specs.families import ExpandedJob
-from reconciler.specs.models import named
-from reconciler.specs.schema.policy_file import PolicyFile
+from reconciler.specs.schema.project_files import PolicyFile
 from reconciler.specs.yaml.tree import Document, Path
 from reconciler.text.suggest import some
 
@@ -103,6 +102,14 @@ class Policy(Struct, frozen=True):
         return f"({self.document.source.path}:{line})" + (
             f". {self.file.message}" if self.file.message else ""
         )
+
+
+def named(spec: Document, field: str) -> Iterator[tuple[Path, str]]:
+    """Yield the models, endpoints or agents that a spec names, each with its path."""
+    if spec.value.get(field):
+        yield (field,), spec.value[field]
+    listed = (spec.value.get("matrix") or {}).get(field) or ()
+    yield from ((("matrix", field, at), name) for at, name in enumerate(listed))
 
 
 def _one_of(field: str, name: str) -> Callable[[Policy, Document, Sequence[ExpandedJob]], _Violations]:

@@ -134,6 +134,7 @@ def test_json_is_the_plan_file_and_as_its_schema_says(stage: Stage) -> None:
         "attention": 2,
         "requests": 2101,
         "requests_unknown": 0,
+        "requests_in_all": 2101,
         "lost_answers": 700,
         "upload_bytes": 204953,
     }

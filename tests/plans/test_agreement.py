@@ -11,6 +11,7 @@ from msgspec import structs
 
 from reconciler.model import Checkout, Job, JobSpec, Target
 from reconciler.planning.actions import Cancel, Create, Hold, Plan, Reason
+from reconciler.planning.coverage import UNASKED
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.planning.standing import Standing
@@ -18,7 +19,7 @@ from reconciler.plans.agreement import AgreedPlan, AgreedResult, hold_unagreed, 
 from reconciler.plans.approval import NamedWork
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.plan_file import decode, encode, plan_document
-from tests.helpers.donors import ended, letters, work
+from tests.helpers.donors import ended, letters, us, work
 from tests.helpers.make import (
     CANCELLED,
     FAILED,
@@ -27,6 +28,7 @@ from tests.helpers.make import (
     SUCCEEDED,
     TIMED_OUT,
     declared,
+    file_of,
     job,
     memory,
     reported,
@@ -79,6 +81,27 @@ def left_of(before: JobSpec, now: JobSpec) -> World:
     return World(
         specs=(now,), jobs=(early,), works={"a": work("abc", ended("j1", letters(ab="", c="missing")))}
     )
+
+
+def canary(*outcomes: str, asked: int = 2, cap: int = 2, now: JobSpec | None = None) -> World:
+    """A job that was asked some of eight requests, and the outcomes of these."""
+    of = spec("a", canary=2, retry=retrying(cap), inputs=(file_of("w1", requests=8),))
+    kinds = dict(zip("abcdefgh", outcomes, strict=False))
+    phase = SUCCEEDED if len(outcomes) == asked else CANCELLED
+    made = job(of, "j1", phase, part=(asked, 8, 0))
+    done = us("j1", kinds | dict.fromkeys("abcdefgh"[len(outcomes) : asked], UNASKED))
+    return World(
+        specs=(now or of,),
+        jobs=(made,),
+        lines=stopped("j1", "suspended") if phase is CANCELLED else (),
+        works={"a": work("abcdefgh", done if phase is CANCELLED else ended("j1", kinds), canary=2)},
+    )
+
+
+def unseen(cap: int = 2) -> World:
+    """The work of `canary` before anything of it was submitted."""
+    of = spec("a", canary=2, retry=retrying(cap), inputs=(file_of("w1", requests=8),))
+    return World(specs=(of,), works={"a": work("abcdefgh", canary=2)})
 
 
 TWICE, OFTEN = spec("a", retry=retrying(2)), spec("a", retry=retrying(5))
@@ -157,6 +180,29 @@ TABLE = {
     "what results show to be left": Row(now=left_of(TWICE, TWICE), done=REST),
     "what results show to be left, after the cap was raised": Row(
         now=left_of(TWICE, OFTEN), done=HELD, guards=NOT_AGREED
+    ),
+    "the rest of a canary, without a plan": Row(now=canary("", ""), done={"a": ("create part 2 6/8",)}),
+    "the retry of a canary's requests": Row(now=canary("", "missing"), done={"a": ("create part 2 1/8",)}),
+    "the rest of a canary by the plan that shows it": Row(
+        now=canary("", ""), before=(unseen(),), done={"a": ("create part 2 6/8",)}
+    ),
+    "the rest of a canary, after the cap was raised": Row(
+        now=canary("", "", now=structs.replace(unseen(5).specs[0])), done=HELD, guards=NOT_AGREED
+    ),
+    "what this tool cancelled of a canary, which was declared again": Row(
+        now=canary("", asked=4), done=HELD, guards=NOT_AGREED
+    ),
+    "a raised cap that a reviewed plan shows while the job ran": Row(
+        now=left_of(TWICE, OFTEN), before=(world(job(TWICE), specs=(OFTEN,)),), done=REST
+    ),
+    "a raised cap that a later plan takes back": Row(
+        now=left_of(TWICE, OFTEN),
+        before=(world(job(TWICE), specs=(OFTEN,)), world(job(TWICE), specs=(TWICE,))),
+        done=HELD,
+        guards=NOT_AGREED,
+    ),
+    "a cap that was raised further than a reviewed plan shows": Row(
+        now=left_of(A, OFTEN), before=(world(job(A), specs=(TWICE,)),), done=HELD, guards=NOT_AGREED
     ),
     "a further attempt after the cap was lowered": Row(
         now=world(job(OFTEN, "j1", FAILED), specs=(TWICE,)), done=RETRIED

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.model import TableFile, TableRows
-from reconciler.rows.read import KINDS, read_rows
+from reconciler.rows.read import read_rows
 from reconciler.rows.requests import Rendered, render
+from reconciler.rows.row import KINDS
 
 
 def table(root: Path, *names: str, **fields: Any) -> TableRows:  # noqa: ANN401 - fields of rows

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.model import TableRows
 from reconciler.rows import query
-from reconciler.rows.read import RowsError
+from reconciler.rows.row import RowsError
 from tests.rows.make import rows, table
 
 HOSTILE = [

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.rows.read import RowsError
+from reconciler.rows.row import RowsError
 from tests.rows.make import rendered, rows, table
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

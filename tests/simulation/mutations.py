@@ -219,7 +219,7 @@ MUTATIONS: Final = (
     Mutation(
         "a later round creates whatever the plan says",
         "plans/approval.py",
-        "return work in self.held or (work in self.works and standing in (Standing.RETRY, Standing.PART))",
+        "return work in self.held or (continues and not exceeds(create.in_all, self.works[work]))",
         "return True",
     ),
     Mutation(

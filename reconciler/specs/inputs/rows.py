@@ -13,7 +13,8 @@ from reconciler import file_access
 from reconciler.errors import Problem
 from reconciler.model import Input, TableFile, TableRows, digests
 from reconciler.model.inputs import RowsKind
-from reconciler.rows.read import KINDS, RowsError, header_of
+from reconciler.rows.read import header_of
+from reconciler.rows.row import KINDS, RowsError
 from reconciler.rows.template import ID, Template, TemplateError, compiled
 from reconciler.specs.inputs.job_inputs import Inputs, requirements_of
 from reconciler.specs.inputs.reader import pointer_in
