@@ -49,7 +49,7 @@ class Slot(Struct, frozen=True):
     whole: bool
     """Whether it is the whole text, and so takes the value with its type."""
     steps: Steps
-    """Where it is in the body."""
+    """The way to it in the body."""
 
 
 Piece: TypeAlias = bytes | Slot
