@@ -38,6 +38,7 @@ from reconciler.requests.answered import FILES
 from reconciler.requests.asked import AskedIndex
 from reconciler.requests.index_file import PART
 from reconciler.requests.join import Joined, Part, join
+from reconciler.requests.keys import Places
 
 SEEN_LENGTH: Final = 16
 
@@ -142,19 +143,14 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         lenders = {folder: job for folder, job in jobs.items() if self.lends(work, job)}
         if not lenders or any(_run_key(job) == work for job in jobs.values()):
             return False
-        order = self.order_of(work)
-        return order is not None and self._answers(lenders).issuperset(order.key_list)
-
-    def _answers(self, jobs: Mapping[str, ResultSummary]) -> set[bytes]:
-        """Return the keys of the requests that some jobs have answered."""
-        found: set[bytes] = set()
-        for folder, job in jobs.items():
-            if part := self._part(folder, job):
-                pairs = enumerate(part.asked.key_list)
-                found |= {
-                    key for at, key in pairs if part.answered.rank(at) > answers.RANK[answers.UNREADABLE]
-                }
-        return found
+        if (order := self.order_of(work)) is None:
+            return False
+        places, found = Places(order.keys), bytearray(order.count)
+        for part in filter(None, (self._part(*pair) for pair in lenders.items())):
+            for at, place in enumerate(places.of(part.asked.keys)):
+                if place is not None and part.answered.rank(at) > answers.RANK[answers.UNREADABLE]:
+                    found[place] = 1
+        return all(found)
 
     def _part(self, folder: str, summary: ResultSummary) -> Part | None:
         """Return a job's results as files of this machine; None if it has none."""
@@ -180,7 +176,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
 
 
 def _completeness(asked: AskedIndex) -> tuple[bool, int]:
-    return bool(asked.head["ordered"]), len(asked.ids)
+    return bool(asked.head["ordered"]), asked.count
 
 
 def seen(folders: Sequence[str]) -> str:
@@ -189,7 +185,7 @@ def seen(folders: Sequence[str]) -> str:
     return digests.sha256("\n".join(ids).encode())[:SEEN_LENGTH]
 
 
-_NOTHING: Final = AskedIndex({"ordered": False}, [])
+_NOTHING: Final = AskedIndex({"ordered": False})
 
 
 def _write(
@@ -228,9 +224,9 @@ def _document(
     newest, kinds = jobs[-1], joined.kinds
     ok, missing = kinds.pop(answers.OK, 0), kinds.pop(answers.MISSING, 0)
     requests = newest.requests
-    if order.ids or ok:
+    if order.count or ok:
         requests = RequestsDoc(
-            total=len(order.ids) if order.head["ordered"] else newest.requests.total,
+            total=order.count if order.head["ordered"] else newest.requests.total,
             ok=ok,
             failed=kinds.total(),
             missing=missing if order.head["ordered"] else newest.requests.missing,

@@ -22,7 +22,6 @@ from reconciler.planning.coverage import (
     ANSWERED_INVALID,
     ANSWERED_TRUNCATED,
     ANSWERED_VALID,
-    KEY_BYTES,
     Account,
     Coverage,
     Donor,
@@ -35,6 +34,7 @@ from reconciler.planning.next_part import Rules, Work, next_part
 from reconciler.requests import answered, asked
 from reconciler.requests.answers import OK
 from reconciler.requests.checks import INVALID, TRUNCATED
+from reconciler.requests.keys import KEY_BYTES
 from reconciler.settings import Limits
 
 _ANSWER: Final = {INVALID: ANSWERED_INVALID, TRUNCATED: ANSWERED_TRUNCATED}

@@ -113,7 +113,8 @@ def row(decision: DecisionDoc) -> Row | None:
     if not creates:
         why += dict.fromkeys(reason_words(cancel.reason) for cancel in cancels)
     for hold in holds:
-        why += _hold(hold)
+        until = f"until {_time(hold.until)}" if hold.until is not None else ""
+        why += [reason_words(hold.reason), hold.detail, until, hold.hint]
         now += [job(hold.job)] if hold.job and hold.reason == "held_back" else []
     if not (creates or cancels or holds):
         for keep in (keep for keep in keeps if keep.attention):
@@ -195,11 +196,6 @@ def _uploads(creates: Sequence[CreateDoc]) -> str:
     more = len(uploads) - MAX_UPLOADS
     files += [f"{more:,} more"] if more > 0 else []
     return f"uploads {', '.join(files)}" if files else ""
-
-
-def _hold(hold: HoldDoc) -> list[str]:
-    until = f"until {_time(hold.until)}" if hold.until is not None else ""
-    return [*filter(None, [reason_words(hold.reason), hold.detail, until, hold.hint])]
 
 
 def reason_words(reason: str) -> str:

@@ -25,7 +25,7 @@ class Row(NamedTuple):
 
     file: str
     line: int
-    """The line of the file where it begins, or its number where a file has no lines."""
+    """The line of the file in which it begins, or its number if the file has no lines."""
     cells: Mapping[str, Value]
 
 

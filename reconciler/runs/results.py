@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from reconciler.api.client import Reader
 from reconciler.context import ApiT, RunContext
@@ -117,6 +117,7 @@ def puller(
     wanted = {spec.name: spec.run_keys for spec in specs}
     by_key = {key: spec for spec in specs for key in spec.run_keys}
 
+    @lru_cache(1)  # a work is often asked for several times in a row, and may take 40 MB
     def order_of(work: RunKey) -> AskedIndex | None:
         spec = by_key.get(work)
         return None if spec is None else read_order(spec, run.project.root, run.limits)

@@ -81,7 +81,7 @@ class Policy(Struct, frozen=True):
     def _exceeded(self, group: str, given: Mapping[str, object]) -> dict[str, Any]:
         """Return the bounds of a group that given values do not keep, by name."""
         bounds = {name: self._bound(group, name)[0] for name in given}
-        keeps = _is_as_strict if group == "apply" else _is_at_most
+        keeps = _is_as_strict if group == "apply" else lambda value, most: _rank(value) <= _rank(most)
         return {
             name: bounds[name]
             for name, value in given.items()
@@ -163,10 +163,6 @@ def _matches(text: str, globs: Sequence[str]) -> bool:
 
 def _allowed(globs: Sequence[str]) -> str:
     return f"allowed: {some(globs)}"
-
-
-def _is_at_most(value: object, most: object) -> bool:
-    return _rank(value) <= _rank(most)
 
 
 def _is_as_strict(value: Any, required: Any) -> bool:  # noqa: ANN401 - a boolean, or globs of branches
