@@ -134,7 +134,7 @@ Input: TypeAlias = InputFile | UploadedFile | InlineRequests | TableRows
 
 
 def upload_of(part: Input, path: str) -> InputFile | None:
-    """Return what a create uploads for an input: a file, or inline requests of the spec at `path` that are too large."""
+    """Return what a create uploads for an input: a file, or inline requests of the spec at `path` that are large."""
     if isinstance(part, InlineRequests) and not part.sent_inline:
         content = part.lines
         sha256 = digests.sha256(content)
