@@ -337,8 +337,8 @@ def test_a_kill_at_any_step_between_canary_and_rest_submits_every_request_once(
         assert sorted(it for part in last for it in part) == sorted(row["custom_id"] for row in rows)
         assert [len(part) for part in last] == [4, 8]
         if not kill.happened:
-            break
-    assert not kill.happened, "every step was tried"
+            return
+    pytest.fail("a run has more steps than were tried")
 
 
 # Results in an object store.
