@@ -79,9 +79,8 @@ class WorkResults(Struct, frozen=True, kw_only=True):
     def join(self, name: str, folders: Sequence[str], lease: Lease, *, now: float) -> WorkSummary:
         """Join and publish the results of a name from the folders of its jobs, at least one.
 
-        Raises:
-            ReconcilerError: the results of a job are damaged; they are then pulled again.
-            OSError: the store cannot be read or written.
+        Raises `ReconcilerError` if the results of a job are damaged; they are then pulled again; `OSError` if the store
+        cannot be read or written.
         """
         folder = safe_name(name)
         jobs = self._jobs(folders)
@@ -109,7 +108,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             published = self.store.publish_results(folder, place, written.sha256)
         finally:
             place.unlink(missing_ok=True)
-        summaries = [summary for _, summary in of_work]
+        summaries = [it for _, it in of_work if _run_key(it) == work or it.job_id in joined.jobs]
         document = _document(
             summaries,
             order,

@@ -58,12 +58,14 @@ class StateReader:
     """Unix seconds."""
     exact: bool = False
     """Whether a job of other work of which it is not known what it was asked may have been asked everything."""
+    unreadable: str = ""
+    """Why the place of results cannot be read."""
 
     def works(self, cases: Sequence[Case]) -> Mapping[str, Work]:
         """Return what each name wants, request by request, as far as results show it.
 
         Raises:
-            OSError: an input or the place of results cannot be read.
+            OSError: an input or the place of results cannot be read, or what the package for its URL raises.
         """
         needing = [(case, case.donors) for case in cases if case.decided_by_request]
         there = self.store.jobs() if needing else {}
@@ -122,6 +124,7 @@ class StateReader:
             late_until=max(late, default=None),
             lost=lost,
             overlaps=overlaps(wanted.keys, coverage.states, live),
+            unreadable=self.unreadable,
         )
 
     def _unlisted(self, case: Case, there: Mapping[str, str]) -> dict[tuple[int, str], Donor]:

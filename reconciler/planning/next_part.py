@@ -66,11 +66,20 @@ class Work(Struct, frozen=True, kw_only=True):
     """Which job had answers that no result shows, because its record is gone; "" if there is none."""
     overlaps: Mapping[str, Overlap] = {}
     """What live jobs of other work were asked, by job id, if that is known."""
+    unreadable: str = ""
+    """Why the place of results cannot be read; "" if it can. Then nothing that it may answer is submitted."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether the coverage decides: results that were not read may not, if nothing of them could be submitted."""
+        return self.verdict is not Verdict.UNREAD or bool(self.part.places)
 
     @property
     def verdict(self) -> Verdict:
         """What the coverage says."""
         found = verdict(self.coverage, self.part)
+        if self.unreadable and self.part.at_most and found is Verdict.SUBMIT:
+            return Verdict.UNREAD
         return Verdict.GONE if self.lost and found not in _BEFORE_LOST else found
 
     @property

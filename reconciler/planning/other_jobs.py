@@ -45,7 +45,7 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
         spec = self.spec
         return (
             spec is not None
-            and spec.reuse
+            and bool(spec.reuse)
             and owned.tags.recipe == spec.recipe
             and owned.tags.run_key.rerun == spec.rerun
         )

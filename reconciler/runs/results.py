@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 
 from reconciler.api.client import Reader
@@ -18,7 +19,7 @@ from reconciler.outputs.leases import LeaseManager
 from reconciler.outputs.paths import naming
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
-from reconciler.outputs.store import ResultStore
+from reconciler.outputs.store import ResultStore, UnreadableStore
 from reconciler.outputs.wanted import contents_of, read_order
 from reconciler.outputs.work_states import StateReader
 from reconciler.planning.case import Case
@@ -30,11 +31,13 @@ from reconciler.runs.known_requests import wanted_of
 def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> Mapping[str, Work]:
     """Return the state of each request of the names whose results decide, as far as they are in the place of results.
 
-    Raises:
-        ReconcilerError: an input or the place of results cannot be read.
+    If that place cannot be read, these names say so, and nothing of them is submitted that it may answer. Raises
+    `ReconcilerError` if an input cannot be read.
     """
+    if not any(case.decided_by_request for case in cases):
+        return {}
     reader = StateReader(
-        store=open_place(run.project, run.env.environ, staging=run.folder / "reading"),
+        store=UnreadableStore(run.folder),
         project=run.target.project,
         wanted_of=partial(wanted_of, run),
         limits=run.limits,
@@ -43,9 +46,15 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> M
         now=run.env.now(),
     )
     try:
-        return reader.works(cases)
+        store = open_place(run.project, run.env.environ, staging=run.folder / "reading")
+        return replace(reader, store=store).works(cases)
+    except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
+        unreadable = f"the place of results cannot be read: {error}"
+    try:
+        return replace(reader, exact=True, unreadable=unreadable).works(cases)
     except OSError as error:
-        raise _unreadable(error) from error
+        hint = hint_of(error, "make the input readable, then run again")
+        raise ReconcilerError(f"an input cannot be read: {error}", hint=hint) from error
 
 
 def bring_answers(
@@ -55,15 +64,6 @@ def bring_answers(
 
     A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted. The
     other names go on.
-
-    Args:
-        run: what to work with.
-        cases: the case of each name.
-        specs: the declared specs.
-        owned: the jobs of the project.
-
-    Raises:
-        ReconcilerError: the place of results is invalid, or needs a package that is not installed.
     """
     several = [
         case
@@ -85,16 +85,9 @@ def bring_answers(
         make_place(run.project, run.env.environ)
         store = open_place(run.project, run.env.environ, staging=run.folder / "pulling")
         puller(run, store, specs, owned, frozenset()).pull(donors)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
         for it in donors:
             run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))
-
-
-def _unreadable(error: OSError) -> ReconcilerError:
-    return ReconcilerError(
-        f"the state of requests cannot be read: {error}",
-        hint=hint_of(error, "make the place of results readable, then run again"),
-    )
 
 
 def puller(
@@ -123,7 +116,7 @@ def puller(
     def lends(work: RunKey, summary: ResultSummary) -> bool:
         spec = by_key.get(work)
         same = spec is not None and (summary.recipe, summary.rerun) == (spec.recipe, spec.rerun)
-        return same and spec is not None and spec.reuse
+        return same and spec is not None and bool(spec.reuse)
 
     results = WorkResults(store=store, wanted=wanted, newest=newest, order_of=order_of, lends=lends)
     return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)

@@ -137,6 +137,7 @@ ACCOUNTS = (
     Ended("a lost error file beside answers", T, Account.GONE, Results.LOST, files="error", succeeded=1, ago=LATE),
     Ended("a success without files, just now", S, Account.LATE, files=""),
     Ended("a success without files", S, Account.GONE, files="", ago=LATE),
+    Ended("a success without files, not read", S, Account.GONE, Results.UNREAD, files="", succeeded=3, ago=LATE),
     Ended("a failure without files, just now", F, Account.LATE, files=""),
     Ended("answers that are withheld", T, Account.READ, files="", succeeded=2, ago=LATE),
     Ended("a cancel without files", C, Account.READ, files="", ago=LATE),
