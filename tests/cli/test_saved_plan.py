@@ -54,10 +54,10 @@ def altered(stage: Stage, change: Callable[[dict[str, Any]], None]) -> None:
 def make_busy(stage: Stage) -> None:
     """Three live jobs; then one input changes, one spec goes, one comes, and that is saved as a plan."""
     for name in ("changing", "going", "staying"):
-        stage.spec(name, requests=500)
+        stage.spec(name, requests=500, reuse=False)
     stage.run("apply", "--yes")
     stage.advance(2)
-    stage.spec("changing", requests=501)
+    stage.spec("changing", requests=501, reuse=False)
     stage.spec("coming", requests=500)
     remove(stage, "going")
     saved = stage.run("plan", "-o", "plan.json")

@@ -46,7 +46,8 @@ def waiting(case: Case, before: OwnedJob) -> Actions:
         more = len(work.part.places) + (overlap.open if stops else 0)
         then = f" · then submits {'at most ' if stops else ''}{more:,}" if more else ""
         detail = f"{short_id} {overlap.words}{then}"
-    return (Hold(job=before.job, reason=Reason.WAITING, detail=detail),)
+    changed = () if case.spec is None or case.of_run_key else _why(case, case.spec)[1]
+    return (Hold(job=before.job, reason=Reason.WAITING, detail=detail, changes=changed),)
 
 
 @rule_about(
