@@ -19,10 +19,8 @@ from reconciler.settings import Limits
 def with_rendered(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Declared:
     """Return the specs with the requests of their rows, where their work is neither complete nor in a job that runs.
 
-    If the command only shows what it reads, specs whose rows make no valid requests are not selected.
-
-    Raises:
-        SpecError: rows cannot be read, or make no valid requests.
+    If the command only shows what it reads, specs whose rows make no valid requests are not selected. Otherwise raises
+    `SpecError` if rows cannot be read, or make no valid requests.
     """
     if not any(isinstance(part, TableRows) for spec in declared.specs for part in spec.inputs):
         return declared
@@ -67,8 +65,7 @@ def rendered_spec(
 ) -> Iterator[Problem]:
     """Render the rows of a spec that are not in `known`, add them, and yield the problems.
 
-    Raises:
-        ReconcilerError: a file cannot be written.
+    Raises `ReconcilerError` if a file cannot be written.
     """
     for part in spec.inputs:
         if isinstance(part, TableRows) and part.identity not in known:
@@ -90,8 +87,7 @@ def checked(
 ) -> tuple[tuple[JobSpec, ...], list[Problem]]:
     """Return specs with their requests counted, and the problems of all rows.
 
-    Raises:
-        ReconcilerError: a file cannot be read or written.
+    Raises `ReconcilerError` if a file cannot be read or written.
     """
     known: dict[str, InputFile] = {}
     with TemporaryDirectory(prefix="reconciler-") as folder:

@@ -32,10 +32,8 @@ from reconciler.runs.rendering import rendered
 def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> Mapping[str, Work]:
     """Return the state of each request of the names whose results decide, as far as they are in the place of results.
 
-    If that place cannot be read, these names say so, and nothing of them is submitted that it may answer.
-
-    Raises:
-        ReconcilerError: an input cannot be read.
+    If that place cannot be read, these names say so, and nothing of them is submitted that it may answer. Raises
+    `ReconcilerError` if an input cannot be read.
     """
     if not any(case.decided_by_request for case in cases):
         return {}
@@ -67,12 +65,6 @@ def bring_answers(
 
     A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted. The
     other names go on.
-
-    Args:
-        run: what to work with.
-        cases: the case of each name.
-        specs: the declared specs.
-        owned: the jobs of the project.
     """
     several = [
         case
