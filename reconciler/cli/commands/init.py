@@ -128,11 +128,7 @@ def init(
     if from_workspace:
         rest, skipped = adopt(env, common)
         write_stdout("".join(clean(f"  = no spec for job {it.job.id}: {it.why}") + "\n" for it in skipped))
-    if table is not None:
-        rest += (place(project.root, wanted) for wanted in for_table(project, env.cwd / table))
-    elif not has_specs(project):
-        example = scaffold.example(project.relative(str(project.spec_root)), project.settings.project)
-        rest += (place(project.root, wanted) for wanted in example)
+    rest += (place(project.root, wanted) for wanted in first_specs(env, project, table))
     write_stdout("".join(describe(rest)))
     expected = upgrade or not scaffold.has_workflows(project.root)
     if expected and not (with_workflows or no_workflows):
@@ -163,6 +159,15 @@ def check_url(results: str | None, found: Path | None) -> None:
         raise click.BadParameter(
             "a URL such as s3://bucket/outputs, gs://… or az://…", param_hint="--results"
         )
+
+
+def first_specs(env: Environment, project: Project, table: Path | None) -> Sequence[Wanted]:
+    """Return a spec for a table, or if there is no spec yet an example."""
+    if table is not None:
+        return for_table(project, env.cwd / table)
+    if has_specs(project):
+        return ()
+    return scaffold.example(project.relative(str(project.spec_root)), project.settings.project)
 
 
 def for_table(project: Project, table: Path) -> Sequence[Wanted]:
