@@ -47,7 +47,10 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
         mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
-        jobs = tuple(it for it in mine if it.phase.ended and not it.adopted)
+        found = (
+            it for it in (*mine, *filter(self._lends, self.lenders)) if it.phase.ended and not it.adopted
+        )
+        jobs = tuple(sorted(found, key=lambda it: it.job.age_key))
         return jobs if self.decided_by(jobs) or any(map(may_still_answer, jobs)) else ()
 
     def decided_by(self, jobs: Iterable[OwnedJob]) -> bool:

@@ -207,7 +207,9 @@ def _spec(
         on_change=fields.on_change,
         on_remove=fields.on_remove,
         checks=Checks(**asdict(fields.checks)),
-        reuse=fields.reuse,
+        reuse=fields.reuse
+        if isinstance(fields.reuse, bool)
+        else tuple(dict.fromkeys(map(member.text, fields.reuse))),
         canary=fields.canary.requests if fields.canary else 0,
         adopt=Adopt(job=adopt.job, work=adopt.work)
         if adopt is not UNSET and adopt.work is not UNSET
