@@ -106,6 +106,7 @@ _OTHER_TYPES: Final[Mapping[tuple[str, str], Type]] = {
 }
 """The types of fields that differ in one endpoint."""
 
+
 class _Endpoint(Struct, frozen=True):
     """The body of one endpoint, as `endpoints.json` describes it. A test compares it with the official SDK."""
 

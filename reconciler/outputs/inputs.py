@@ -7,7 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias, assert_never
 
-from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
+from reconciler.model import (
+    InlineRequests,
+    Input,
+    InputFile,
+    JobSpec,
+    OwnedJob,
+    TableRows,
+    UploadedFile,
+    digests,
+)
 from reconciler.outputs.digest import read
 from reconciler.outputs.leases import Heartbeat
 from reconciler.outputs.store import ResultStore
@@ -88,5 +97,7 @@ def _content(part: Input, root: Path, fetch_upload: FetchUpload, heartbeat: Hear
             return fetch_upload(part.id)
         case InlineRequests():
             return part.lines
+        case TableRows():  # a run that submits renders them; afterwards the upload is what was submitted
+            return None
         case _:
             assert_never(part)

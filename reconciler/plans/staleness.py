@@ -206,7 +206,7 @@ def _changed(action: CreateDoc | CancelDoc, decision: Decision | None) -> str:
         f"; {name} was {getattr(action, name) or 'none'}, now {getattr(spec, name) or 'none'}"
         for name in names
     ]
-    now = {file.path: file.sha256 for file in spec.uploads}
+    now = {file.label: file.sha256 for file in spec.uploads}
     found += [
         f"; {file.path} changed: it was sha256 {file.sha256}, now {now[file.path]}"
         for file in action.uploads

@@ -79,9 +79,8 @@ class PathResolver:
     def named(self, entry: str, *, folder: str) -> list[str]:
         """Return the files that a path or glob of a spec in `folder` names, absolute, links followed, sorted.
 
-        Raises:
-            NoInputError: it names no file, or one that cannot be used.
-            OverBudgetError: the globs of this load look at too much.
+        Raises `NoInputError` if it names no file, or one that cannot be used; `OverBudgetError` if the globs of this
+        load look at too much.
         """
         for matches, message, hint in _MISSPELT:
             if matches(entry):
@@ -183,9 +182,7 @@ class PathResolver:
                     return f"the folder {above.name} is empty{_SUBMODULE}"
             return "its folder does not exist" + (" either" if not _MAGIC.search(name) else "")
         if any(fnmatchcase(_composed(it), _composed(name)) and not fnmatchcase(it, name) for it in names):
-            return (
-                "the folder has this name in another Unicode form (NFC and NFD look the same): rename the file"
-            )
+            return "the folder has this name in another Unicode form (NFC and NFD look the same): rename the file"
         found = None if _MAGIC.search(name) else nearest(name, names)
         if found:
             return f"did you mean `{found}`?"

@@ -176,7 +176,7 @@ def check(place: Path, path: str, limits: Limits, progress: Progress = UNWATCHED
         with open_to_read(place, buffering=0) as stream:
             before = os.fstat(stream.fileno())
             size = before.st_size
-            pointed = _pointer_in(stream, size)
+            pointed = pointer_in(stream, size)
             if pointed:  # the content is not here: no line can be checked
                 sha256, size = pointed
                 file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
@@ -199,7 +199,7 @@ def check(place: Path, path: str, limits: Limits, progress: Progress = UNWATCHED
     return Checked(result, findings.problems(first), found.facts, marks)
 
 
-def _pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:
+def pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:
     """Return the digest and the size that a Git LFS pointer names; None for any other file of this size."""
     if size >= MAX_POINTER_BYTES:
         return None
