@@ -50,11 +50,8 @@ def jobs_of_document(
 ) -> DocumentResult:
     """Return the jobs that a document with its defaults declares, none if it has errors.
 
-    `now` is in Unix seconds, for a `rerun` with a period.
-
-    Raises:
-        OverBudgetError: the load does too much work.
-        SpecError: the file has too many errors.
+    `now` is in Unix seconds, for a `rerun` with a period. Raises `OverBudgetError` if the load does too much work
+    and `SpecError` if the file has too many errors.
     """
     inputs.budget.check_time()
     fields, problems = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
