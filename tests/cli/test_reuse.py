@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.cli.stage import Stage
-from tests.cli.test_requests import answered, apply, asked, done, reusing
+from tests.cli.test_requests import apply, done, reusing
+from tests.helpers.requests_of import answered, asked
 
 
 def renamed(stage: Stage, count: int, *, reuse: object) -> None:
