@@ -156,7 +156,7 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     ] = UNSET
     """With rows: the body of each request. `{{column}}` in a text is the cell of the row, and `{$file: PATH}` the text
     of a file, or the contents of a `.json` file."""
-    prompt: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("prompts/classify.md")] = UNSET
+    prompt: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("prompts/classify.txt")] = UNSET
     """With rows: the file that `{$file: "{prompt}"}` includes. A [matrix](#families) can vary it; in names, `{prompt}`
     is then the file's name without its ending."""
     columns: Annotated[
