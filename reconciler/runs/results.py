@@ -26,6 +26,7 @@ from reconciler.planning.case import Case
 from reconciler.planning.next_part import Work
 from reconciler.requests.asked import AskedIndex
 from reconciler.runs.known_requests import wanted_of
+from reconciler.runs.rendering import rendered
 
 
 def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> Mapping[str, Work]:
@@ -111,7 +112,7 @@ def puller(
     @lru_cache(1)  # a work is often asked for several times in a row, and may take 40 MB
     def order_of(work: RunKey) -> AskedIndex | None:
         spec = by_key.get(work)
-        return None if spec is None else read_order(spec, run.project.root, run.limits)
+        return None if spec is None else read_order(rendered(run, spec)[0], run.project.root, run.limits)
 
     def lends(work: RunKey, summary: ResultSummary) -> bool:
         spec = by_key.get(work)
