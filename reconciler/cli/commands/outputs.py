@@ -76,7 +76,8 @@ def pull(
     from msgspec import structs
 
     from reconciler.api.client import Reader, Writer
-    from reconciler.cli.session.pulling import chosen, declared, delete_files, own_and_adopted
+    from reconciler.cli.session.load_declared import load_shown
+    from reconciler.cli.session.pulling import chosen, delete_files, own_and_adopted
     from reconciler.cli.session.session import open_run
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
@@ -89,7 +90,7 @@ def pull(
 
     kind: type[Reader] = Reader if dry_run else Writer
     with interrupts(env) as interrupted, open_run(kind, common, env, without_deadline=True) as run:
-        loaded = declared(run)
+        loaded = load_shown(run.project, run.env)  # for their input files and names
         owned = own_and_adopted(run, loaded.specs)
         every, seen = Declared(specs=loaded.specs, only_shown=True), Observed(owned=tuple(owned))
         specs = with_requests(run, with_rendered(run, every, seen), seen, results=False).specs
