@@ -115,7 +115,7 @@ def mistakes(endpoint: str, body: Mapping[str, Any]) -> Iterator[Mistake]:
 def warnings(
     endpoint: str, bodies: Iterable[tuple[int, Mapping[str, Any]]], unit: str
 ) -> list[tuple[int, str]]:
-    """Return a message for each kind of mistake in bodies, which come with their positions, and where it is first.
+    """Return a message for each kind of mistake in bodies, with the position of its first one.
 
     A kind with several bodies has their number, in words of `unit`. Missing fields are left out.
     """
