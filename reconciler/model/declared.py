@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from reconciler.model import digests
-from reconciler.model.checks import Checks
+from reconciler.model.completeness import Checks
 from reconciler.model.inputs import Input, InputFile, paths_of, request_count, upload_of
 from reconciler.model.jobs import Phase
 from reconciler.model.requests import KnownRequests
@@ -154,6 +154,11 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
         return tuple(file for part in self.inputs if (file := upload_of(part, self.declared_at.path)))
 
     @property
+    def reused_names(self) -> tuple[str, ...]:
+        """The other names whose answers count."""
+        return self.reuse if isinstance(self.reuse, tuple) else ()
+
+    @property
     def requests(self) -> int | None:
         """How many requests the work has; None if an input is an uploaded file."""
         counts = [request_count(part) for part in self.inputs]
@@ -248,5 +253,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     """Of the commits that jobs name."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit: other checkouts of it do not have these changes."""
+    only_shown: bool = False
+    """Whether the command only shows what it reads, and goes on without what has mistakes."""
     requests: Mapping[RunKey, KnownRequests] = {}
     """What is known about the requests of changed work."""

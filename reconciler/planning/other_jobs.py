@@ -40,19 +40,18 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
         overlap = self.overlap(owned)
         return overlap is None or (overlap.open > 0 and overlap.open * 2 >= overlap.asked)
 
-    def lends(self, owned: OwnedJob) -> bool:
-        """Whether the answers of a job of other work may count."""
-        spec = self.spec
-        return (
-            spec is not None
-            and bool(spec.reuse)
-            and owned.tags.recipe == spec.recipe
-            and owned.tags.run_key.rerun == spec.rerun
-        )
+    def lends(self, recipe: str, rerun: str) -> bool:
+        """Return whether answers of other work count: by the spec, or because the first job of the work reused some."""
+        spec, begun = self.spec, any(it.tags.reused for it in self.of_run_key[:1])
+        return spec is not None and bool(spec.reuse or begun) and (recipe, rerun) == (spec.recipe, spec.rerun)
+
+    def may_answer(self, owned: OwnedJob) -> bool:
+        """Return whether answers of a job of other work count."""
+        return self.lends(owned.tags.recipe, owned.tags.run_key.rerun)
 
     def overlap(self, owned: OwnedJob) -> Overlap | None:
         """Return what a live job of other work was asked, compared with what is wanted; None if that is not known."""
-        if not self.lends(owned) or self.succeeded or self.running:
+        if not self.may_answer(owned) or self.succeeded or self.running:
             return NO_OVERLAP
         return self.work.overlaps.get(owned.job.id) if self.work else None
 
@@ -68,9 +67,12 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def waited_for(self) -> OwnedJob | None:
-        """The live job of other work that ends by itself, before anything is created."""
+        """The live job of other work that ends by itself, before anything is created; also of a name in `reuse`."""
+        reused = self.spec.reused_names if self.spec else ()
+        lenders = (it for it in self.lenders if it.tags.name in reused and it.phase is Phase.ACTIVE)
         stay = (owned for owned in self.other_active if owned.job.id not in self.doomed)
-        return next((owned for owned in stay if self.original_of(owned) is None), None)
+        others = (owned for owned in stay if self.original_of(owned) is None)
+        return next((owned for owned in (*others, *lenders)), None)
 
     @cached_property
     def ends_first(self) -> OwnedJob | None:

@@ -47,8 +47,12 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
             return ()
         if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
-        mine = (it.phase.ended if it.tags.run_key in self.run_keys else self.lends(it) for it in self.jobs)
-        jobs = tuple(it for it, counts in zip(self.jobs, mine, strict=True) if counts and not it.adopted)
+        mine = (it for it in self.jobs if it.phase.ended or it.tags.run_key not in self.run_keys)
+        found = (
+            *(it for it in mine if it.tags.run_key in self.run_keys or self.may_answer(it)),
+            *(it for it in self.lenders if it.phase.ended and self.may_answer(it)),
+        )
+        jobs = tuple(sorted((it for it in found if not it.adopted), key=lambda it: it.job.age_key))
         return jobs if self.decided_by(jobs) or any(map(may_still_answer, jobs)) else ()
 
     def decided_by(self, jobs: Iterable[OwnedJob]) -> bool:
@@ -86,10 +90,13 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def decided_by_request(self) -> bool:
-        """Whether the state of each request decides: of work in parts that was never submitted, too."""
-        in_parts = self.spec is not None and self.spec.in_parts
+        """Whether the state of each request may decide: of work that was never submitted, too.
+
+        It may be submitted in parts, or results may be left of jobs whose records are gone.
+        """
+        alone = self.spec is not None and bool(self.spec.in_parts or self.spec.reuse)
         free = self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
-        return bool(self.donors) or (in_parts and free and not self.of_run_key)
+        return bool(self.donors) or (alone and free and not self.of_run_key)
 
 
 def may_still_answer(owned: OwnedJob) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from reconciler.catalogue import mistakes
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests, request_count
 from reconciler.settings import Limits
 from reconciler.specs.budget import Budget
-from reconciler.specs.inputs import plain_mistakes
 from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
 from reconciler.specs.inputs.reader import InputReader
@@ -97,14 +97,19 @@ class Inputs:
             problems += _of_bodies(document, value)
         return [InlineRequests(body=body, count=len(value))], problems
 
-    def paths_named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
-        """Return the named files, relative to the root, and ids of uploaded files; True for an id."""
+    def paths_named(
+        self, document: Document, where: Path, instead: str | None = None
+    ) -> tuple[dict[str, bool], list[Problem]]:
+        """Return the files that a value names, relative to the root, and ids of uploaded files; True for an id.
+
+        `instead` takes the place of the value.
+        """
         found: dict[str, bool] = {}
         problems: list[Problem] = []
         if where[0] not in document.value:
             return found, problems
         folder = f"{self._root}/{document.source.path.rpartition('/')[0]}"
-        for at, entry in _texts(document.at(where), alone=where[0] in ("rows", "body")):
+        for at, entry in _texts(instead or document.at(where), alone=where[0] in ("rows", "body")):
             place: Path = (*where, *at)
             uploaded = uploaded_id(entry)
             try:
@@ -176,9 +181,9 @@ def _of_bodies(document: Document, requests: list[Any]) -> Iterator[Problem]:
         for finding in demands.violations(at, body):
             message = f"requests[{at}]: {finding.kind.message}{finding.more}"
             yield document.problem(("requests", at, "body"), message, finding.kind.hint)
-    for words, kind in plain_mistakes.kinds(demands.endpoint, bodies.items()).items():
-        message = f"requests[{kind.first}]: {plain_mistakes.counted(words, kind, 'request')}"
-        yield document.problem(("requests", kind.first, "body"), message, plain_mistakes.HINT, warning=True)
+    for at, words in mistakes.warnings(demands.endpoint, bodies.items(), "request"):
+        where: Path = ("requests", at, "body")
+        yield document.problem(where, f"requests[{at}]: {words}", mistakes.HINT, warning=True)
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ checked here. A problem shows the position of a line but never its contents, whi
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from array import array
@@ -17,14 +18,15 @@ from typing import Any, BinaryIO, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.catalogue import mistakes
 from reconciler.catalogue.bodies import BODIES
 from reconciler.errors import Problem
 from reconciler.file_access import open_to_read
 from reconciler.model import InputFile
 from reconciler.settings import Limits
-from reconciler.specs.inputs import plain_mistakes
 from reconciler.specs.inputs.blocks import Blocks
 from reconciler.specs.inputs.cache import Entry, InputCache
+from reconciler.specs.inputs.diagnose import MAX_LENGTH
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
 from reconciler.specs.inputs.formats import of_file
 from reconciler.specs.inputs.requirements import FileFacts, Requirements
@@ -113,17 +115,20 @@ class InputReader:
         return findings.problems({})
 
     def plain_mistakes(self, path: str, endpoint: str) -> list[Problem]:
-        """Return warnings about the bodies of an otherwise valid file."""
+        """Return warnings about the bodies of an otherwise valid file, without those of lines too long to be decoded.
+
+        Only if one of its first lines has a mistake, all lines are read again, to count.
+        """
         checked = self.read(path)
         if checked.problems or endpoint not in BODIES or endpoint in checked.facts.fitting:
             return []
         if (path, endpoint) not in self._mistakes:
-            try:
-                with open_to_read(self._root / path, buffering=0) as stream:
-                    texts = Blocks(stream, self._limits.line_bytes)
-                    self._mistakes[path, endpoint] = plain_mistakes.in_lines(path, endpoint, texts)
-            except OSError:  # it has just been read: a run that needs it reports what happened to it
-                return []
+            lines = self._lines(path, Findings(path), MAX_LENGTH)
+            found = mistakes.warnings(endpoint, ((number, body) for number, _, body in lines), "line")
+            self._mistakes[path, endpoint] = [
+                Problem(path=path, line=line, message=message, hint=mistakes.HINT, warning=True)
+                for line, message in found
+            ]
         return self._mistakes[path, endpoint]
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
@@ -158,27 +163,31 @@ class InputReader:
             problems += findings.problems(first)
         return problems
 
-    def _lines(self, path: str, findings: Findings) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-        """Read the valid lines of a file again."""
+    def _lines(
+        self, path: str, findings: Findings, longest: float = math.inf
+    ) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+        """Read the valid lines of a file again, of at most `longest` bytes."""
         try:
             with open_to_read(self._root / path, buffering=0) as stream:
-                yield from requests(Blocks(stream, self._limits.line_bytes))
+                yield from requests(Blocks(stream, self._limits.line_bytes), longest)
         except OSError as error:
             findings.add(_unreadable(error))
 
 
-def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED) -> Checked:
+def check(place: Path, path: str, limits: Limits, progress: Progress = UNWATCHED) -> Checked:
     """Read a file in one pass; problems call it `path`. Memory grows only with its longest line and its custom_ids."""
     findings, sha256, size = Findings(path), "", 0
     found = Scan(findings)
     first: dict[str, str] = {}
     try:
-        with open_to_read(file, buffering=0) as stream:
+        with open_to_read(place, buffering=0) as stream:
             before = os.fstat(stream.fileno())
             size = before.st_size
             pointed = pointer_in(stream, size)
-            if pointed:
-                return _pointer(path, *pointed)
+            if pointed:  # the content is not here: no line can be checked
+                sha256, size = pointed
+                file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
+                return Checked(file, (), marks=array("q"))
             if form := of_file(stream, path):
                 findings.add(form)
             else:
@@ -204,12 +213,6 @@ def pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:
     found = _POINTER.fullmatch(stream.read(MAX_POINTER_BYTES))
     stream.seek(0)
     return (found["oid"].decode(), int(found["size"])) if found else None
-
-
-def _pointer(path: str, sha256: str, size: int) -> Checked:
-    """Return the result for a Git LFS pointer: its content is not available, so no line is checked."""
-    file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
-    return Checked(file, (), marks=array("q"))
 
 
 def _longest(limits: Limits) -> int:
