@@ -235,7 +235,7 @@ def test_selection_is_said_and_the_next_command_selects_the_same(stage: Stage) -
     for name in ("one", "two", "three"):
         stage.spec(name)
     stage.run("apply", "--yes")
-    stage.spec("one", requests=4)
+    stage.spec("one", requests=4, reuse=False)
     stage.spec("two", requests=4)
     result = stage.run("plan", "specs/one.yaml")
     assert "1 spec selected; 2 jobs not considered" in result.out
