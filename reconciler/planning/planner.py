@@ -123,6 +123,7 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
         standing=standing,
         actions=actions,
         notes=tuple(notes(case, actions)),
+        requests=case.tally if case.spec else None,
     )
 
 

@@ -12,6 +12,7 @@ import msgspec
 from reconciler.model import Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guard_input import Approved, Refusal
+from reconciler.planning.tally import Tally
 from reconciler.plans.settings_document import SettingsDoc
 
 FORMAT_VERSION: Final = "1.0"
@@ -129,6 +130,8 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     max_attempts: int = 1
     """`retry.max_attempts` of the spec, if the work waits for something that passes by itself."""
     notes: tuple[str, ...] = ()
+    requests: Tally | None = None
+    """How many requests of the wanted work are in each state, over all of its jobs; null if that is not known."""
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:
         """Return the actions of one class, in order."""

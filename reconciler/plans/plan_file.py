@@ -104,6 +104,7 @@ def _decision(decision: Decision) -> DecisionDoc:
         rerun=waiting.rerun,
         max_attempts=decision.spec.retry.max_attempts if decision.spec and decision.standing in WAITS else 1,
         notes=decision.notes,
+        requests=decision.requests,
     )
 
 
