@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from reconciler.model import OwnedJob, Phase, completeness
 from reconciler.planning.coverage import Coverage
@@ -33,6 +33,12 @@ class Tally(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 STATES = Tally.__struct_fields__[1:-1]
 """The names of the states, in the order in which they are shown."""
+
+
+def added(several: Iterable[Tally]) -> Tally:
+    """Return the sums of several works."""
+    found = tuple(several)
+    return convert({name: sum(getattr(it, name) for it in found) for name in ("of", *STATES)}, Tally)
 
 
 def by_results(coverage: Coverage) -> Tally:

@@ -132,6 +132,8 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     requests: Tally | None = None
     """How many requests of the wanted work are in each state, over all of its jobs; null if that is not known."""
+    again: str = ""
+    """When another apply continues the work: `when 8c9768d1 has ended`; "" if none is needed for that."""
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:
         """Return the actions of one class, in order."""
@@ -166,6 +168,8 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     unchanged: int
     """Declared names that need no action."""
     attention: int
+    again: int
+    """Names whose work goes on only with another, later apply."""
     requests: int
     """Requests that the plan submits, as far as they are known."""
     requests_unknown: int

@@ -7,10 +7,13 @@ known.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from reconciler.model import Job
-from reconciler.planning.standing import Readiness, Standing
+from reconciler.planning.actions import Create, Decision, Hold, Keep
+from reconciler.planning.standing import WAITS, Readiness, Standing
 from reconciler.plans.document import CreateDoc, DecisionDoc, JobDoc
+from reconciler.text.timestamps import rfc3339
 
 
 def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Readiness:
@@ -36,6 +39,27 @@ def awaited(
         if running and not isinstance(action, CreateDoc) and action.job is not None:
             found[action.job.id] = (*found.get(action.job.id, ()), it.name)
     return found
+
+
+_PASSES: Final = WAITS | {Standing.ANSWERS_LATE}
+"""Standings that pass by themselves, after which another apply goes on."""
+
+
+def again(decision: Decision) -> str:
+    """Return when another apply continues the work of a name; "" if none is needed for that."""
+    match decision.actions[0]:
+        case Create(part=part) if part is not None and part.held:
+            return "when its job has ended"
+        case Hold(until=float(until), attention=False) if decision.standing in _PASSES:
+            return f"after {rfc3339(until)}"
+        case Hold(job=None, attention=False) if decision.standing in _PASSES:
+            return "when there is room" if decision.standing is Standing.NO_ROOM else "later"
+        case Hold(job=Job() as job, attention=False) if decision.standing in _PASSES:
+            return f"when {job.short_id} has ended"
+        case Keep(job=Job() as job) if decision.standing is Standing.RUNNING and decision.requests:
+            return f"when {job.short_id} has ended" if decision.requests.new else ""
+        case _:
+            return ""
 
 
 def known_total(job: Job | JobDoc) -> int:

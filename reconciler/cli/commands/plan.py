@@ -32,7 +32,7 @@ from reconciler.plans.document import PlanDoc
     help="Plan against a snapshot (`jobs snapshot`) instead of the workspace: no key, no network.",
 )
 @options.output("text", "json", "markdown", "github", comment=True)
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if changes are pending.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if changes are pending, or will be.")
 @click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
 @guard_options
 @options.common
