@@ -63,7 +63,8 @@ def by_counts(of: int, jobs: Iterable[OwnedJob], stopped_by_us: Callable[[OwnedJ
         asked = min(of - reused, it.requests or of) if it.is_part else of - reused
         rest = of - reused - asked
         failed = min(rest, found.failed + found.stopped)
-        answers = completeness.fetchable_answers(it.job) if it.phase.ended else it.job.succeeded_requests
+        counted = completeness.fetchable_answers(it.job) if it.phase.ended else it.job.succeeded_requests
+        answers = it.received.ok if it.received else counted
         left = asked - min(asked, answers)
         lost = (
             left if it.phase.ended and it.phase is not Phase.CANCELLED else min(left, it.job.failed_requests)

@@ -68,8 +68,7 @@ def _row(decision: DecisionDoc) -> StatusRow:
     action = decision.actions[0]
     replaced = next((cancel.job for cancel in decision.of(CancelDoc)), None)
     job = replaced if isinstance(action, CreateDoc) else action.job
-    detail = submits(action) if isinstance(action, CreateDoc) else ""
-    detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else detail
+    detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else submits(action) if action.of else ""
     if isinstance(action, CreateDoc):
         state = "to replace" if replaced else "to create"
     elif isinstance(action, HoldDoc) and (job is None or decision.standing in _OF_OTHERS):
