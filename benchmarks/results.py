@@ -129,7 +129,7 @@ def joined(folder: Path, order: str) -> None:
     counts = Joined()
     with (folder / "results").open("wb") as results:
         results.writelines(join([part], requests, lambda: None, counts))
-    if counts.kinds[answers.MISSING] or counts.kinds.total() != len(requests.ids):
+    if counts.kinds[answers.MISSING] or counts.kinds.total() != requests.count:
         raise SystemExit(f"the join is wrong: {counts}")
 
 

@@ -6,6 +6,8 @@ the caller does not have; only `reconciler.cli.main` prints them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -70,6 +72,15 @@ class ReconcilerError(Exception):
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+
+
+@contextmanager
+def explaining(what: str, hint: str, kind: type[ReconcilerError] = ReconcilerError) -> Iterator[None]:
+    """Turn an `OSError` of the block into an error that says what failed, and what to do unless the first says it."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}", hint=getattr(error, "hint", hint)) from error
 
 
 class UsageError(ReconcilerError):

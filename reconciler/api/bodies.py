@@ -18,7 +18,7 @@ from typing import BinaryIO
 import httpx
 
 from reconciler.api.errors import MalformedAnswerError
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, explaining
 from reconciler.text.plural import pluralize
 
 
@@ -74,10 +74,8 @@ class HashingReader:
 
         Raises `ReconcilerError` if the file cannot be read or ends before its announced length.
         """
-        try:
+        with explaining(f"{self.name}: cannot be read", hint=""):
             piece = self.file.read(min(most, self._left))
-        except OSError as error:
-            raise ReconcilerError(f"{self.name}: cannot be read: {error.strerror}") from error
         if self._left and not piece:
             raise ReconcilerError(
                 f"{self.name}: became {pluralize(self._left, 'byte')} shorter during the upload",

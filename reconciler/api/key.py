@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from reconciler.child_environment import MIN_SECRET_LENGTH
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, explaining
 
 VARIABLE: Final = "MISTRAL_API_KEY"
 """The environment variable, the same that Mistral's SDK reads."""
@@ -126,11 +126,8 @@ def read_key(
         if VARIABLE not in environ:
             raise ApiKeyError("no API key", hint=f"{_HOW}; --sandbox needs no key")
         return ApiKey(_line(environ[VARIABLE]), source=VARIABLE, headers=headers)
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(_MAX_FILE_BYTES)
-    except OSError as error:
-        raise ApiKeyError(f"{file}: the API key cannot be read: {error.strerror}", hint=_HOW) from error
+    with explaining(f"{file}: the API key cannot be read", _HOW, ApiKeyError), file.open("rb") as stream:
+        raw = stream.read(_MAX_FILE_BYTES)
     return ApiKey(_line(raw.decode("latin-1")), source=str(file), headers=headers)
 
 

@@ -17,7 +17,7 @@ import httpx
 
 from reconciler.api import address
 from reconciler.api.address import is_loopback
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, explaining
 
 Transport: TypeAlias = httpx.BaseTransport
 
@@ -131,26 +131,20 @@ def _trust() -> ssl.SSLContext:
         folder = _system_folder()
     if not file and not folder:
         return httpx.create_ssl_context(trust_env=False)
-    try:
+    hint = "set SSL_CERT_FILE to a PEM file, or SSL_CERT_DIR to a folder made by `openssl rehash`"
+    with explaining("the trusted certificates cannot be read", hint):
         return ssl.create_default_context(cafile=file or None, capath=folder or None)
-    except OSError as error:
-        raise ReconcilerError(
-            f"the trusted certificates cannot be read: {error.strerror or error}",
-            hint="set SSL_CERT_FILE to a PEM file, or SSL_CERT_DIR to a folder made by `openssl rehash`",
-        ) from error
 
 
 def _add_client_certificate(context: ssl.SSLContext) -> None:
     cert, key = os.environ.get(CLIENT_CERT), os.environ.get(CLIENT_KEY)
-    try:
+    hint = (
+        f"set {CLIENT_CERT} to a PEM file with the certificate, and {CLIENT_KEY} to one with its private key, without "
+        "a password, unless the first has it"
+    )
+    with explaining(f"the client certificate in {CLIENT_CERT} cannot be used", hint):
         if cert or key:
             context.load_cert_chain(cert or "", key or None, password="")  # else OpenSSL asks on the terminal
-    except OSError as error:
-        raise ReconcilerError(
-            f"the client certificate in {CLIENT_CERT} cannot be used: {error.strerror or error}",
-            hint=f"set {CLIENT_CERT} to a PEM file with the certificate, and {CLIENT_KEY} to one with its private "
-            "key, without a password, unless the first has it",
-        ) from error
 
 
 def _system_folder() -> str | None:

@@ -15,11 +15,11 @@ from msgspec import structs
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError
 from reconciler.context import RunContext
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, explaining
 from reconciler.execution import part_files
+from reconciler.execution.after_create import Pauses
 from reconciler.execution.cancel import cancel_job
 from reconciler.execution.create import CreateResult, create_job_once
-from reconciler.execution.pauses import Pauses
 from reconciler.execution.prepared_create import FileIds
 from reconciler.execution.uploads import Uploads
 from reconciler.model import JobSpec
@@ -160,12 +160,8 @@ class Applier:
         if create.part is None or create.submitted is not None:
             return create
         root, folder = self._run.project.root, self._parts / create.spec.name
-        try:
+        with explaining("the requests to submit cannot be written", "make room, then run again"):
             submitted = part_files.cut(create.spec.inputs, create.part, root=root, folder=folder)
-        except OSError as error:
-            raise ReconcilerError(
-                f"the requests to submit cannot be written: {error}", hint="make room, then run again"
-            ) from error
         return structs.replace(create, submitted=submitted)
 
     def _renewed(self, spec: JobSpec, ids: FileIds) -> FileIds:

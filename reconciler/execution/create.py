@@ -29,7 +29,7 @@ from reconciler.api.errors import (
 )
 from reconciler.context import RunContext
 from reconciler.errors import LedgerError, ReconcilerError
-from reconciler.execution import lost_create
+from reconciler.execution import after_create
 from reconciler.execution.prepared_create import FileIds, PreparedCreate, prepare
 from reconciler.execution.records import create_intent
 from reconciler.ledger.lines import CreateConfirmed, CreateRefused, CreateUnknown, Line, job_facts
@@ -83,7 +83,7 @@ def _send_until_settled(
     if not isinstance(result, Unknown) or _too_late(run):
         return result
     try:
-        found = lost_create.search_complete_list(run, prepared.op)
+        found = after_create.search_complete_list(run, prepared.op)
     except ReconcilerError:
         return result
     return _check(run, found, prepared, recovered=True) if found else _send(run, prepared, result)
@@ -151,7 +151,7 @@ def _wait(
         run.retrier.wait(error, attempt=attempt, began=began)
     except ApiError:
         return known
-    found = lost_create.newest(run, prepared.op)
+    found = after_create.newest(run, prepared.op)
     return _check(run, found, prepared, recovered=True) if found else None
 
 
@@ -179,7 +179,7 @@ def _recover(run: RunContext[Writer], prepared: PreparedCreate, error: Reconcile
     env, began = run.env, run.env.monotonic()
     at, name = env.now(), prepared.create.spec.name
     env.log("job.create_unknown", name=name, op=prepared.op, error=str(error))
-    found = lost_create.search_until_deadline(run, prepared.op, began=began)
+    found = after_create.search_until_deadline(run, prepared.op, began=began)
     if found:
         return _check(run, found, prepared, recovered=True)
     until = at + run.limits.settle_seconds

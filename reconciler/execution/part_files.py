@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconciler import file_access
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, explaining
 from reconciler.execution.uploads import changed_since
 from reconciler.model import InlineRequests, Input, InputFile, SubmittedPart, request_count
 from reconciler.planning.next_part import NextPart
@@ -88,10 +88,7 @@ def _opened(each: Input, root: Path) -> Iterator[BinaryIO]:
         if each.content is not None:
             yield BytesIO(each.content)
             return
-        try:
+        with explaining(f"{each.path} cannot be read", "make it readable, then plan again"):
             stream = file_access.open_to_read(root / each.path)
-        except OSError as error:
-            hint = file_access.hint_of(error, "make it readable, then plan again")
-            raise ReconcilerError(f"{each.path} cannot be read: {error.strerror}", hint=hint) from error
         with stream:
             yield stream

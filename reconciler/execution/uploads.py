@@ -21,8 +21,8 @@ from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, NotFoundError
 from reconciler.api.values import File, Upload
 from reconciler.context import RunContext
-from reconciler.errors import ReconcilerError
-from reconciler.file_access import hint_of, open_to_read
+from reconciler.errors import ReconcilerError, explaining
+from reconciler.file_access import open_to_read
 from reconciler.model import InputFile, JobSpec, UploadedFile
 from reconciler.text.plural import pluralize
 from reconciler.workspace import upload_index
@@ -221,11 +221,8 @@ class Uploads:
 def _opened(root: Path, part: InputFile) -> BinaryIO:
     if part.content is not None:
         return io.BytesIO(part.content)
-    try:
+    with explaining(f"{part.path} cannot be read", "make it readable, then plan again"):
         return open_to_read(root / part.path, buffering=0)
-    except OSError as error:
-        hint = hint_of(error, "make it readable, then plan again")
-        raise ReconcilerError(f"{part.path} cannot be read: {error.strerror}", hint=hint) from error
 
 
 def changed_since(part: InputFile, found: str) -> InputChangedError:

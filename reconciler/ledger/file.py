@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from reconciler import file_access
-from reconciler.errors import LedgerError
+from reconciler.errors import LedgerError, explaining
 from reconciler.ledger.lines import CreateIntended, Line, decode, decode_block, encode
 
 NAME = "ledger.jsonl"
@@ -58,17 +58,14 @@ class FileLedger:
 
     def _blocks(self) -> Iterator[bytes]:
         """Yield the file in blocks of whole lines."""
-        try:
-            with file_access.open_to_read(self.path) as file:
-                while data := file.read(BLOCK) + file.readline():
-                    yield data
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise LedgerError(
-                f"the ledger {self.path} cannot be read: {error.strerror}",
-                hint=file_access.hint_of(error, "make it readable, or delete it: tags alone protect less"),
-            ) from error
+        hint = "make it readable, or delete it: tags alone protect less"
+        with (
+            explaining(f"the ledger {self.path} cannot be read", hint, LedgerError),
+            suppress(FileNotFoundError),
+            file_access.open_to_read(self.path) as file,
+        ):
+            while data := file.read(BLOCK) + file.readline():
+                yield data
 
     def append(self, *lines: Line) -> None:
         """Record lines durably, in one write.
@@ -78,14 +75,9 @@ class FileLedger:
         if not lines:
             return
         data = "".join(f"{encode(line)}\n" for line in lines).encode()
-        with self._mutex:
-            try:
-                self._write(data)
-            except OSError as error:
-                raise LedgerError(
-                    f"the ledger {self.path} cannot be written: {error.strerror}",
-                    hint=file_access.hint_of(error, "no job is created without an intent: free disk space"),
-                ) from error
+        hint = "no job is created without an intent: free disk space"
+        with self._mutex, explaining(f"the ledger {self.path} cannot be written", hint, LedgerError):
+            self._write(data)
 
     def claim(self, lines: Sequence[Line]) -> bool:
         """Append lines except creates: on this host the lock is the claim, and each create appends its own intent."""
@@ -135,14 +127,10 @@ def hold_lock(folder: Path, *, holder: str) -> Iterator[None]:
     the folder cannot be written.
     """
     path = folder / LOCK_NAME
-    try:
+    hint = "no job is created without a lock; make the folder writable"
+    with explaining(f"the lock {path} cannot be created", hint, LedgerError):
         file_access.make_folder(folder)
         file = file_access.append(path)
-    except OSError as error:
-        raise LedgerError(
-            f"the lock {path} cannot be created: {error.strerror}",
-            hint=file_access.hint_of(error, "no job is created without a lock; make the folder writable"),
-        ) from error
     try:
         if not _try_lock(file):
             raise LockHeldError(

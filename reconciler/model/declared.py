@@ -46,9 +46,9 @@ RETRY_KINDS: Final = ("missing", "http_429", "http_5xx")
 class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How often failed work is submitted again automatically."""
 
-    max_attempts: int = 1
-    """Jobs in total, including the first."""
-    on: frozenset[Phase] = frozenset(RETRY_STATUSES.values())
+    max_attempts: int = 2
+    """How often one request may be submitted."""
+    on: frozenset[Phase] = frozenset({Phase.TIMED_OUT})
     """Ends of a job after which what it did not answer is submitted again."""
     kinds: frozenset[str] = frozenset(RETRY_KINDS)
     """Kinds of failures of single requests after which they are: `missing`, `error`, `http_429`, `http_5xx`."""
@@ -87,8 +87,8 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     retry: Retry = Retry()
     on_change: Literal["replace", "finish"] = "replace"
     on_remove: Literal["cancel", "keep"] = "cancel"
-    reuse: bool = False
-    """Whether answers of other work of this name count, with the same recipe and rerun."""
+    reuse: bool | tuple[str, ...] = True
+    """Whether answers of other work of this name count, with the same recipe and rerun; or the names whose do too."""
     checks: Checks = Checks()
     canary: int = 0
     """How many requests need an outcome before the others are submitted; 0 without a canary."""

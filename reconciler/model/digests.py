@@ -22,9 +22,8 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 def canonical(value: Json) -> bytes:
     """Return `value` as canonical JSON (RFC 8785): each value has exactly one form.
 
-    Raises:
-        ValueError: a number that RFC 8785 cannot represent (NaN, an infinity, an integer beyond 2**53 - 1) or
-            text that is not Unicode (a lone surrogate).
+    Raises `ValueError` if a number that RFC 8785 cannot represent (NaN, an infinity, an integer beyond 2**53 - 1) or
+    text that is not Unicode (a lone surrogate).
     """
     parts: list[str] = []
     _write(value, parts.append)

@@ -19,6 +19,8 @@ class Source(Struct, frozen=True, kw_only=True, gc=False):
     """Who created a job, and from where. Empty parts are unknown."""
 
     commit: str = ""
+    root: str = ""
+    """The folder of the settings file in the repository, as `tags.root_of` writes it; "" for the repository's root."""
     dirty: bool = False
     """True if the work tree differed from the commit."""
     branch: str = ""
@@ -26,8 +28,6 @@ class Source(Struct, frozen=True, kw_only=True, gc=False):
     repository: str = ""
     """Host and path: `github.com/acme/shop`."""
     run_url: str = ""
-    root: str = ""
-    """The folder of the settings file in the repository, as `tags.root_of` writes it; "" for the repository's root."""
     pull: str = ""
     """The number of the pull request."""
     plan: str = ""
@@ -94,6 +94,11 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return completeness.submitted_requests(self.job, self.tags.requests)
 
     @property
+    def has_results(self) -> bool:
+        """Whether there are answers, or a file says why there are none."""
+        return self.job.has_answers or self.job.error_file is not None
+
+    @property
     def is_part(self) -> bool:
         """Whether the job was asked only a part of its work."""
         return self.tags.of is not None
@@ -104,9 +109,9 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return self.tags.requests if self.tags.of is None else self.tags.of
 
     @property
-    def reaches_the_end(self) -> bool:
-        """Whether nothing of the work is left to ask once this job has answered: a canary leaves the rest."""
-        return self.tags.of is None or self.tags.reused + (self.tags.requests or 0) >= self.tags.of
+    def not_asked(self) -> int:
+        """How many requests were neither answered nor asked with this job: a canary leaves the rest of its work."""
+        return max(0, (self.tags.of or 0) - self.tags.reused - (self.tags.requests or 0))
 
     @property
     def completes_the_work(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from reconciler.model.owned import Source
@@ -14,22 +14,16 @@ MAX_VALUE: Final = 512
 DROP_ORDER: Final = ("repo", "plan", "branch", "event", "approver", "run", "pull", "actor")
 """The parts of a source to drop, in this order, if they do not fit: the run's URL names the repository too."""
 
+_WORDS: Final = {
+    field: {"repository": "repo", "run_url": "run"}.get(field, field) for field in Source.__struct_fields__
+}
+"""For each field of a source, its word in the tag."""
+
 
 def write(source: Source) -> str:
     """Fit the source into one value: drop parts in the order of `DROP_ORDER`; commit and root stay."""
-    words = {
-        "commit": source.commit,
-        "root": source.root,
-        "dirty": "yes" if source.dirty else "",
-        "branch": source.branch,
-        "actor": source.actor,
-        "repo": source.repository,
-        "run": source.run_url,
-        "pull": source.pull,
-        "plan": source.plan,
-        "event": source.event,
-        "approver": source.approver,
-    }
+    words = {word: getattr(source, field) for field, word in _WORDS.items()}
+    words["dirty"] = "yes" if source.dirty else ""
     for leave_out in DROP_ORDER:
         if len(join(words)) > MAX_VALUE:
             words[leave_out] = ""
@@ -39,20 +33,10 @@ def write(source: Source) -> str:
 @lru_cache(maxsize=1000)  # every job of an apply has the same
 def read(text: str) -> Source:
     """Parse the value of the tag."""
-    source = split(text)
-    return Source(
-        commit=source.get("commit", ""),
-        dirty=source.get("dirty") == "yes",
-        branch=source.get("branch", ""),
-        actor=source.get("actor", ""),
-        repository=source.get("repo", ""),
-        run_url=source.get("run", ""),
-        root=source.get("root", ""),
-        pull=source.get("pull", ""),
-        plan=source.get("plan", ""),
-        event=source.get("event", ""),
-        approver=source.get("approver", ""),
-    )
+    words = split(text)
+    parts: dict[str, Any] = {field: words.get(word, "") for field, word in _WORDS.items()}
+    parts["dirty"] = parts["dirty"] == "yes"
+    return Source(**parts)
 
 
 def join(words: Mapping[str, str]) -> str:

@@ -47,6 +47,7 @@ SOURCE: Final = TAG_PREFIX + "source"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _DIGEST: Final = re.compile(r"v[1-9][0-9]{0,3}:[0-9a-f]{64}")
 _OP: Final = re.compile(r"[0-9a-z]{8,64}")
+_ON_REMOVE: Final[Mapping[str, Literal["cancel", "keep"]]] = {"cancel": "cancel", "keep": "keep"}
 
 
 def tags_of(
@@ -190,10 +191,9 @@ def read(job: Job) -> OwnedJob | Unreadable:
 
 
 def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_key: RunKey) -> Tags | None:
-    attempt, on_remove = run.get("attempt", ""), _on_remove(run.get("on_remove", ""))
-    if not (attempt.isdecimal() and len(attempt) <= PART_LENGTH and int(attempt) > 0 and on_remove):
-        return None
-    if not _OP.fullmatch(run.get("op", "")):
+    attempt, cap = (_number(run.get(word, "")) for word in ("attempt", "cap"))
+    on_remove = _ON_REMOVE.get(run.get("on_remove", ""))
+    if not attempt or on_remove is None or not _OP.fullmatch(run.get("op", "")):
         return None
     inputs, requests, parts = _inputs_of(pairs.get(INPUTS, ""))
     of, reused = (_number(run.get(name, "")) for name in ("of", "reused"))
@@ -207,8 +207,8 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         requests=requests,
         input_prefixes=parts,
         settings=pairs.get(SETTINGS, ""),
-        attempt=int(attempt),
-        cap=_cap(run.get("cap", "")),
+        attempt=attempt,
+        cap=cap or 1,
         op=run["op"],
         on_remove=on_remove,
         over=frozenset(filter(None, run.get("over", "").split(","))),
@@ -230,13 +230,4 @@ def _inputs_of(text: str) -> tuple[str, int | None, frozenset[str]]:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) <= PART_LENGTH * 2 else None
-
-
-def _cap(word: str) -> int:
-    """Read a number of attempts. Without one, or if it was altered, there is no retry."""
-    return int(word) if word.isdecimal() and len(word) <= PART_LENGTH else 1
-
-
-def _on_remove(word: str) -> Literal["cancel", "keep"] | None:
-    return "cancel" if word == "cancel" else "keep" if word == "keep" else None
+    return int(text) if text.isdecimal() and len(text) <= 2 * PART_LENGTH else None

@@ -38,6 +38,7 @@ from reconciler.requests.answered import FILES
 from reconciler.requests.asked import AskedIndex
 from reconciler.requests.index_file import PART
 from reconciler.requests.join import Joined, Part, join
+from reconciler.requests.keys import Places
 
 SEEN_LENGTH: Final = 16
 
@@ -89,7 +90,9 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         work, before = self._choose(name, jobs), self.summary(name)
         mine = (pair for pair in jobs.items() if _run_key(pair[1]) == work or self.lends(work, pair[1]))
         of_work = sorted(mine, key=lambda pair: _age(pair[1]))
-        parts = [part for part in (self._part(*pair) for pair in of_work) if part]
+        found = ((self._part(*pair), _run_key(pair[1]) == work) for pair in of_work)
+        # A custom_id alone does not show that a job of other work was asked the same.
+        parts = [part for part, own in found if part and (own or part.asked.head["ordered"])]
         whole = all(summary.of is None and _run_key(summary) == work for _, summary in of_work)
         order = None if whole else self.order_of(work)
         if not whole and order is None and before is not None and before.seen:
@@ -106,7 +109,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             published = self.store.publish_results(folder, place, written.sha256)
         finally:
             place.unlink(missing_ok=True)
-        summaries = [summary for _, summary in of_work]
+        summaries = [it for _, it in of_work if _run_key(it) == work or it.job_id in joined.jobs]
         document = _document(
             summaries,
             order,
@@ -138,23 +141,19 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         return _run_key(max(wanted or having, key=_age))
 
     def _is_answered(self, work: RunKey, jobs: Mapping[str, ResultSummary]) -> bool:
-        """Return whether jobs of other work answer everything of work that has no job of its own."""
+        """Return whether jobs of other work, with those of the work itself, answer everything of it."""
         lenders = {folder: job for folder, job in jobs.items() if self.lends(work, job)}
-        if not lenders or any(_run_key(job) == work for job in jobs.values()):
+        if not lenders:
             return False
-        order = self.order_of(work)
-        return order is not None and self._answers(lenders).issuperset(order.key_list)
-
-    def _answers(self, jobs: Mapping[str, ResultSummary]) -> set[bytes]:
-        """Return the keys of the requests that some jobs have answered."""
-        found: set[bytes] = set()
-        for folder, job in jobs.items():
-            if part := self._part(folder, job):
-                pairs = enumerate(part.asked.key_list)
-                found |= {
-                    key for at, key in pairs if part.answered.rank(at) > answers.RANK[answers.UNREADABLE]
-                }
-        return found
+        if (order := self.order_of(work)) is None:
+            return False
+        own = {folder: job for folder, job in jobs.items() if _run_key(job) == work}
+        places, found = Places(order.keys), bytearray(order.count)
+        for part in filter(None, (self._part(*pair) for pair in (lenders | own).items())):
+            for at, place in enumerate(places.of(part.asked.keys)):
+                if place is not None and part.answered.rank(at) > answers.RANK[answers.UNREADABLE]:
+                    found[place] = 1
+        return all(found)
 
     def _part(self, folder: str, summary: ResultSummary) -> Part | None:
         """Return a job's results as files of this machine; None if it has none."""
@@ -180,7 +179,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
 
 
 def _completeness(asked: AskedIndex) -> tuple[bool, int]:
-    return bool(asked.head["ordered"]), len(asked.ids)
+    return bool(asked.head["ordered"]), asked.count
 
 
 def seen(folders: Sequence[str]) -> str:
@@ -189,7 +188,7 @@ def seen(folders: Sequence[str]) -> str:
     return digests.sha256("\n".join(ids).encode())[:SEEN_LENGTH]
 
 
-_NOTHING: Final = AskedIndex({"ordered": False}, [])
+_NOTHING: Final = AskedIndex({"ordered": False})
 
 
 def _write(
@@ -228,9 +227,9 @@ def _document(
     newest, kinds = jobs[-1], joined.kinds
     ok, missing = kinds.pop(answers.OK, 0), kinds.pop(answers.MISSING, 0)
     requests = newest.requests
-    if order.ids or ok:
+    if order.count or ok:
         requests = RequestsDoc(
-            total=len(order.ids) if order.head["ordered"] else newest.requests.total,
+            total=order.count if order.head["ordered"] else newest.requests.total,
             ok=ok,
             failed=kinds.total(),
             missing=missing if order.head["ordered"] else newest.requests.missing,

@@ -6,10 +6,9 @@ from array import array
 from itertools import pairwise
 from pathlib import Path
 
-import msgspec
-
 from reconciler.model import InlineRequests, InputFile, JobSpec, Wanted
 from reconciler.requests import asked
+from reconciler.requests.asked import AskedIndex
 from reconciler.settings import Limits
 
 
@@ -18,10 +17,8 @@ def read_wanted(
 ) -> Wanted | None:
     """Return the requests that a spec wants; None if an input is not in this clone, or has changed since.
 
-    With a comparison, each request is also compared with those of the job before.
-
-    Raises:
-        OSError: a file cannot be read.
+    With a comparison, each request is also compared with those of the job before. Raises `OSError` if a file cannot be
+    read.
     """
     contents = contents_of(spec, root)
     if contents is None:
@@ -39,19 +36,15 @@ def read_wanted(
     return Wanted(keys=bytes(keys), sizes=sizes, files=files) if same else None
 
 
-def read_order(spec: JobSpec, root: Path, limits: Limits) -> asked.AskedIndex | None:
+def read_order(spec: JobSpec, root: Path, limits: Limits) -> AskedIndex | None:
     """Return the requests that a spec wants, as an index; None if an input is not in this clone.
 
-    Raises:
-        OSError: a file cannot be read.
+    Raises `OSError` if a file cannot be read.
     """
     contents = contents_of(spec, root)
     if contents is None:
         return None
-    found = asked.read_inputs(contents, model=spec.model, longest=limits.line_bytes, heartbeat=_no_heartbeat)
-    return asked.AskedIndex(
-        {"ordered": True}, [msgspec.json.encode(it) for it in found.places], bytes(found.keys)
-    )
+    return asked.read_order(contents, model=spec.model, longest=limits.line_bytes)
 
 
 def contents_of(spec: JobSpec, root: Path) -> list[Path | bytes] | None:

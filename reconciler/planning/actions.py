@@ -115,6 +115,18 @@ class Create(Struct, frozen=True, kw_only=True):
         """How many requests it submits; None if an input is an uploaded file."""
         return self.spec.requests if self.part is None else len(self.part.places)
 
+    @property
+    def in_all(self) -> int | None:
+        """The most requests that may follow, each counted once: with those that wait for a later part."""
+        return self.spec.requests if self.part is None else len(self.part.places) + self.part.held
+
+    @property
+    def never_asked(self) -> int | None:
+        """How many of `in_all` no job that counts was asked before; None if that is not known."""
+        if self.part is not None:
+            return self.part.fresh
+        return 0 if self.reason is Reason.RETRY else self.spec.requests
+
 
 class Cancel(Struct, frozen=True, kw_only=True):
     """Cancel a job of ours that is queued or running."""
@@ -152,6 +164,8 @@ class Hold(Struct, frozen=True, kw_only=True):
     """Unix seconds after which the decision changes, if that is known."""
     changes: tuple[Change, ...] = ()
     """Of a create that a guard holds back: how its work differs from the job before."""
+    requests: int | None = None
+    """How many requests may follow once it is created, in all; None if that is not known."""
 
 
 Action: TypeAlias = Create | Cancel | Keep | Hold
@@ -167,6 +181,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     """None if the name is not declared."""
     standing: Standing
     actions: tuple[Action, ...]
+    raised: bool = False
+    """Whether `retry.max_attempts` is larger than that of the last job of the work."""
     notes: tuple[str, ...] = ()
     requests: Tally | None = None
     """How many requests of the wanted work are in each state; None if that is not known."""

@@ -15,7 +15,8 @@ from typing import Final
 
 from msgspec import Struct
 
-KEY_BYTES: Final = 16
+from reconciler.requests.keys import KEY_BYTES, Places
+
 ANSWERED_VALID: Final = ""
 """The kind of an outcome that is an answer and passes its checks, or is not checked."""
 ANSWERED_TRUNCATED: Final = "truncated"
@@ -139,15 +140,10 @@ def cover(wanted: bytes, donors: Iterable[Donor], *, cap: int) -> Coverage:
         donors: the jobs that may answer, sorted by the time of their creation and id.
         cap: how often each request may fail.
     """
-    places = {wanted[at : at + KEY_BYTES]: at // KEY_BYTES for at in range(0, len(wanted), KEY_BYTES)}
-    fold = _Fold(len(places), cap)
+    places, fold = Places(wanted), _Fold(len(wanted) // KEY_BYTES, cap)
     for donor in donors:
-        fold.add(donor, [places.get(key) for key in _keys(donor.asked)])
+        fold.add(donor, places.of(donor.asked))
     return fold.coverage()
-
-
-def _keys(asked: bytes) -> Iterable[bytes]:
-    return (asked[at : at + KEY_BYTES] for at in range(0, len(asked), KEY_BYTES))
 
 
 class _Fold:

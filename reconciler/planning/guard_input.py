@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
 
 from reconciler.ledger.memory import Memory
-from reconciler.model import Checkout, Declared, Observed, Phase
+from reconciler.model import Checkout, Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.planning.actions import Cancel, Create, Plan
 from reconciler.settings import ApplyFrom, Guards
 from reconciler.text.plural import DAY
@@ -91,15 +91,37 @@ class GuardInput(Struct, frozen=True, kw_only=True):
 
     @property
     def requests(self) -> int:
-        """The number of requests that the plan submits, as far as it is known."""
-        return sum(create.requests or 0 for create in self.plan.of(Create))
+        """The number of requests that budgets count, as far as it is known."""
+        return sum(filter(None, counted(self.plan, self.observed).values()))
 
     @property
     def submitted_today(self) -> int:
-        """Requests of our jobs that are younger than a day."""
+        """Requests of our jobs that are younger than a day, and of the parts that follow them."""
         since = self.now - DAY
         recent = [owned for owned in self.observed.owned if owned.job.created_at > since]
-        return sum(owned.requests or 0 for owned in recent)
+        return sum(owned.requests or 0 for owned in recent) + sum(_not_asked(recent).values())
+
+
+def counted(plan: Plan, observed: Observed) -> dict[str, int | None]:
+    """Return how many requests of each create budgets count, by name; None if that is not known.
+
+    These are all that may follow, because a plan with a canary is an agreement to its rest. So that rest was counted
+    with the job before, and is not counted again.
+    """
+    creates = plan.of(Create)
+    keys = {key for create in creates for key in create.spec.run_keys}
+    before = _not_asked(it for it in observed.owned if it.tags.run_key in keys)
+
+    def count(create: Create) -> int | None:
+        known = max((before.get(key, 0) for key in create.spec.run_keys), default=0)
+        return None if create.in_all is None else create.in_all - min(create.never_asked or 0, known)
+
+    return {create.spec.name: count(create) for create in creates}
+
+
+def _not_asked(owned: Iterable[OwnedJob]) -> dict[RunKey, int]:
+    """Return how many requests the newest job of each work left for a later part."""
+    return {it.tags.run_key: it.not_asked for it in sorted(owned, key=lambda it: it.job.age_key)}
 
 
 def above(

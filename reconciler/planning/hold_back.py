@@ -113,7 +113,7 @@ def hold_create(decision: Decision, hold: Hold, standing: Standing, why: str) ->
     actions: list[Action] = []
     for action in decision.actions:
         if isinstance(action, Create):
-            actions.append(hold)
+            actions.append(replace(hold, requests=action.in_all))
         elif isinstance(action, Cancel) and action in replaced:
             detail = f"the job that would replace it {why}"
             stays = original(action.owned, staying, {action.owned.tags.run_key})

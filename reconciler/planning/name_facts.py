@@ -143,12 +143,12 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     def succeeded(self) -> bool:
         """Whether the wanted work is complete, or a job of it has succeeded and nothing is left to submit."""
         done = self.wanted_in(Phase.SUCCEEDED)
-        if self.work is not None and self.work.verdict is not Verdict.INCOMPLETE:
+        if self.work is not None and self.work.decides and self.work.verdict is not Verdict.INCOMPLETE:
             return self.work.verdict is Verdict.COMPLETE
         if any(it.completes_the_work for it in done):
             return True
         asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))
-        return not asked_again and any(it.reaches_the_end for it in done)
+        return not asked_again and any(not it.not_asked for it in done)
 
     @cached_property
     def running(self) -> bool:

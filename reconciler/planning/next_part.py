@@ -48,6 +48,8 @@ class NextPart(Struct, frozen=True, kw_only=True):
     """True if results were not read, so that some of the requests may be answered."""
     held: int = 0
     """How many requests wait for the canary, or for the next part."""
+    fresh: int = 0
+    """How many of `places` and of those that wait were never asked."""
     failed_check: str = ""
     """The check that stops the canary, in words; "" if none does."""
 
@@ -61,11 +63,20 @@ class Work(Struct, frozen=True, kw_only=True):
     """Unix seconds: when the last late donor is believed; None if none is late."""
     lost: str = ""
     """Which job had answers that no result shows, because its record is gone; "" if there is none."""
+    unreadable: str = ""
+    """Why the place of results cannot be read; "" if it can. Then nothing that it may answer is submitted."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether the coverage decides: results that were not read may not, if nothing of them could be submitted."""
+        return self.verdict is not Verdict.UNREAD or bool(self.part.places)
 
     @property
     def verdict(self) -> Verdict:
         """What the coverage says."""
         found = verdict(self.coverage, self.part)
+        if self.unreadable and self.part.at_most and found is Verdict.SUBMIT:
+            return Verdict.UNREAD
         return Verdict.GONE if self.lost and found not in (Verdict.COMPLETE, Verdict.LATE) else found
 
     @property
@@ -176,6 +187,7 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
         reused=states.count(State.ANSWERED),
         at_most=bool(unread),
         held=held,
+        fresh=states.count(State.NEW),
         failed_check=failed_check,
     )
 

@@ -31,11 +31,22 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     for action in actions:
         if isinstance(action, Create):
             found += _notes_on_create(case, action)
+    if not any(isinstance(it, Create) for it in actions):
+        found += filter(None, [raised_cap(case)])
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
     for owned in case.wanted:
         if owned.job.id in kept:
             found += _notes_on(case, owned)
     return found
+
+
+def raised_cap(case: Case) -> str:
+    """Return a note if `retry.max_attempts` is larger than that of the last job of work that is not complete."""
+    last = case.newest
+    if case.spec is None or last is None or last.adopted or last.completes_the_work:
+        return ""
+    before, now = last.tags.cap, case.spec.retry.max_attempts
+    return f"retry.max_attempts was raised from {before} to {now}" if before < now else ""
 
 
 def _notes_on_create(case: Case, create: Create) -> Iterator[str]:

@@ -75,5 +75,7 @@ class Standing(StrEnum):
     NOT_SUBMITTED = "not_submitted", Readiness.PENDING
 
 
+CONTINUES: Final = frozenset({Standing.RETRY, Standing.PART})
+"""Standings in which a create continues submitted work: another attempt, or requests that were not asked."""
 WAITS: Final = frozenset({Standing.NO_ROOM, Standing.WAITING, Standing.STOPPING, Standing.UNSETTLED})
 """Standings that pass by themselves. Agreement to such a plan includes what follows."""

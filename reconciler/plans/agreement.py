@@ -6,29 +6,30 @@ A team agrees to a plan by merging the pull request that shows it, or by confirm
 of each name, the plan that was agreed to last counts. A plan that no longer holds is refused as a whole, and the others
 go on. Without another review, a run may also
 
-    create a further attempt of submitted work, or its rest      standing RETRY or PART
+    create a further attempt of submitted work                   standing RETRY or PART
+    create the rest that its newest job left for a later part    standing PART
     create the work of the next period of `rerun: {every: …}`    if a job of the name did it in an earlier period
     create what an agreed plan held until there is room          or until another job has ended
     cancel a duplicate                                           it loses nothing
 
-with no larger `retry.max_attempts` than that of the job or plan which it continues. Everything else is held, and needs
-a reviewed plan.
+with no larger `retry.max_attempts`, and no more requests in all, than the job or plan that it continues. Everything
+else is held, and needs a reviewed plan.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.model import JobSpec, Observed, RunKey
-from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
+from reconciler.model import JobSpec, Observed, OwnedJob, RunKey
+from reconciler.planning.actions import Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.guard_input import Refusal
 from reconciler.planning.hold_back import hold_create
-from reconciler.planning.standing import WAITS, Standing
+from reconciler.planning.standing import CONTINUES, WAITS, Standing
 from reconciler.plans import staleness
 from reconciler.plans.approval import NamedWork
 from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
@@ -54,6 +55,24 @@ class AgreedPlan(Struct, frozen=True):
     """For messages: the name of its file."""
 
 
+class Bound(NamedTuple):
+    """How far an agreement to a create goes."""
+
+    cap: int
+    """The largest `retry.max_attempts`."""
+    requests: int | None
+    """The most requests that may follow in all; None for those of the work."""
+
+    def refuse(self, create: Create) -> str:
+        """Return why a create goes further, "" if it does not."""
+        wanted = create.spec.retry.max_attempts
+        if self.cap < wanted:
+            return f"retry.max_attempts was raised from {self.cap} to {wanted}"
+        if staleness.exceeds(create.in_all, self.requests):
+            return f"{create.in_all or 0:,} requests would follow, and {self.requests:,} were agreed to"
+        return ""
+
+
 class AgreedResult(Struct, frozen=True, kw_only=True):
     """A fresh plan, reduced to what was agreed to."""
 
@@ -61,6 +80,42 @@ class AgreedResult(Struct, frozen=True, kw_only=True):
     """What was not agreed to is a hold in it."""
     refusals: tuple[Refusal, ...]
     """Plans that no longer hold, and names about which no agreed plan says what would be done."""
+
+
+class _Agreements(Struct, frozen=True, kw_only=True):
+    """Everything that was agreed to."""
+
+    promised: Mapping[staleness.ActionKey, CreateDoc | CancelDoc]
+    """What agreed plans contain and still holds."""
+    waiting: Mapping[NamedWork, Bound]
+    """What they held until there is room, or until another job has ended."""
+    raised: Mapping[NamedWork, int]
+    """The `retry.max_attempts` that they show for work which has a job with a smaller one."""
+    submitted: Mapping[NamedWork, OwnedJob]
+    """The newest job of each work, in order of their age."""
+
+    def _bounds(self, decision: Decision, create: Create) -> Iterator[Bound]:
+        work = NamedWork(create.spec.name, create.spec.run_key)
+        promised = self.promised.get(staleness.action_key(decision.name, create))
+        if isinstance(promised, CreateDoc) and staleness.is_of(promised, create, decision):
+            yield Bound(promised.settings.retry.max_attempts, promised.in_all)
+        if work in self.waiting:
+            yield self.waiting[work]
+        if decision.standing in CONTINUES and work in self.submitted:
+            job, again = self.submitted[work], (create.in_all or 0) - (create.never_asked or 0)
+            yield Bound(max(job.tags.cap, self.raised.get(work, 0)), again + job.not_asked)
+        elif earlier := _earlier_period(create.spec, self.submitted):
+            yield Bound(earlier.tags.cap, None)
+
+    def refuse(self, decision: Decision, create: Create) -> str | None:
+        """Return why no agreement reaches as far as a create, "" if there is none to it; None if one does."""
+        why = [bound.refuse(create) for bound in self._bounds(decision, create)]
+        return None if "" in why else next(iter(why), "")
+
+    def allow(self, decision: Decision, cancel: Cancel) -> bool:
+        """Whether a cancel was agreed to, or loses nothing."""
+        key = staleness.action_key(decision.name, cancel)
+        return cancel.duplicate_of is not None or key in self.promised
 
 
 def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Observed) -> AgreedResult:
@@ -72,7 +127,7 @@ def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Obser
         if decision.pending or decision.standing in WAITS
     }
     submitted = {
-        NamedWork(owned.tags.name, owned.tags.run_key): owned.tags.cap
+        NamedWork(owned.tags.name, owned.tags.run_key): owned
         for owned in sorted(observed.owned, key=lambda owned: owned.job.age_key)
     }
     pending = {it.name for it in fresh.decisions if it.pending}
@@ -84,7 +139,7 @@ def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Obser
         )
 
     allowed: dict[staleness.ActionKey, CreateDoc | CancelDoc] = {}
-    waiting: dict[NamedWork, int] = {}
+    waiting: dict[NamedWork, Bound] = {}
     refusals: list[Refusal] = []
     stale: set[str] = set()
     for plan in plans:
@@ -95,71 +150,60 @@ def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Obser
         }
         _, broken = staleness.compare(changed, fresh, observed)
         if broken:
-            refusals.append(Refusal("stale_plan", f"{plan.label} no longer holds: {'; '.join(broken)}", HINT))
+            words = "; ".join(it for several in broken.values() for it in several)
+            refusals.append(Refusal("stale_plan", f"{plan.label} no longer holds: {words}", HINT))
             stale |= {it.name for it in own}
         else:
             allowed |= promised
             waiting |= {
-                NamedWork(it.name, RunKey(it.work, it.rerun)): it.max_attempts
+                NamedWork(it.name, it.run_key): Bound(it.max_attempts, it.requests)
                 for it in own
                 if it.standing in WAITS
             }
-
-    def cap(decision: Decision, create: Create) -> int:
-        """Return the largest `max_attempts` that was agreed to for the work of a create, 0 if none was."""
-        work = NamedWork(create.spec.name, create.spec.run_key)
-        promised = allowed.get(staleness.action_key(decision.name, create))
-        retried = submitted.get(work, 0) if decision.standing in (Standing.RETRY, Standing.PART) else 0
-        return max(
-            promised.settings.retry.max_attempts if isinstance(promised, CreateDoc) else 0,
-            waiting.get(work, 0),
-            retried or _earlier_period(create.spec, submitted),
-        )
-
-    def agreed_to(decision: Decision, action: Action) -> bool:
-        match action:
-            case Create(spec=spec):
-                return spec.retry.max_attempts <= cap(decision, action)
-            case Cancel():
-                return (
-                    action.duplicate_of is not None or staleness.action_key(decision.name, action) in allowed
-                )
-            case _:
-                return True
-
-    held = {it.name for it in fresh.decisions if not all(agreed_to(it, action) for action in it.actions)}
-    raised = {
-        it.name: f"retry.max_attempts was raised from {agreed} to {create.spec.retry.max_attempts}"
+    last = {it.name: it for plan in plans for it in plan.document.decisions}
+    agreements = _Agreements(
+        promised=allowed,
+        waiting=waiting,
+        raised={NamedWork(name, it.run_key): it.max_attempts for name, it in last.items()},
+        submitted=submitted,
+    )
+    refused = {
+        it.name: why
         for it in fresh.decisions
         for create in it.of(Create)
-        if 0 < (agreed := cap(it, create)) < create.spec.retry.max_attempts
+        if (why := agreements.refuse(it, create)) is not None
+    }
+    held = refused.keys() | {
+        it.name for it in fresh.decisions for cancel in it.of(Cancel) if not agreements.allow(it, cancel)
     }
     if unknown := sorted(held - stale):
         message = f"no agreed plan contains what is declared now for {some(unknown)}"
-        message += "".join(f"; {name}: {raised[name]}" for name in unknown if name in raised)
+        message += "".join(f"; {name}: {refused[name]}" for name in unknown if refused.get(name))
         refusals.append(Refusal("not_agreed", message, HINT, tuple(unknown)))
-    decisions = tuple(_held(it, raised.get(it.name, "")) if it.name in held else it for it in fresh.decisions)
+    decisions = tuple(
+        _held(it, refused.get(it.name, "")) if it.name in held else it for it in fresh.decisions
+    )
     return AgreedResult(plan=replace(fresh, decisions=decisions), refusals=tuple(refusals))
 
 
-def _earlier_period(spec: JobSpec, submitted: Mapping[NamedWork, int]) -> int:
-    """Return the cap of the last job of the name that did the same work in a period of the same length, or 0."""
+def _earlier_period(spec: JobSpec, submitted: Mapping[NamedWork, OwnedJob]) -> OwnedJob | None:
+    """Return the last job of the name that did the same work in a period of the same length."""
     works = {key.work for key in spec.run_keys}
-    caps = [
-        cap
-        for (name, key), cap in submitted.items()
+    found = [
+        owned
+        for (name, key), owned in submitted.items()
         if spec.period
         and name == spec.name
         and key.work in works
         and _PERIODS[spec.period].fullmatch(key.rerun)
     ]
-    return caps[-1] if caps else 0
+    return found[-1] if found else None
 
 
-def _held(decision: Decision, raised: str) -> Decision:
+def _held(decision: Decision, further: str) -> Decision:
     """Hold everything that a decision would write, except cancels of duplicates."""
     for create in decision.of(Create):
-        detail = f"{create.reason}, {f'{raised}, ' if raised else ''}and no agreed plan contains it"
+        detail = f"{create.reason}, {f'{further}, ' if further else ''}and no agreed plan contains it"
         hold = Hold(reason=Reason.NOT_AGREED, detail=detail, hint=HINT, attention=True)
         return hold_create(decision, hold, Standing.NOT_AGREED, "needs an agreement")
     actions = (

@@ -1,10 +1,10 @@
 """What the later rounds of one run may create, beyond the approved plan. Pure.
 
 `apply --wait` plans again when something has changed. The person who approved the plan saw the names and their work, so
-a later round creates only that work, and of it only
+a later round creates only that work, with no more requests in all than the plan shows, and of it only
 
     a further attempt, as the spec's `retry` allows              Create `retry`
-    what results show to be left of it, by the same `retry`      Create of a part
+    what results show to be left of it, the rest of a canary     Create of a part
     work that the quota held in the approved plan                any Create of that run key
 
 A later round never cancels, never does only a part of a replacement, and never sends again what this run has sent
@@ -14,6 +14,7 @@ the work of its holds, so of a saved plan only the creates are tried again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -21,8 +22,9 @@ from msgspec.structs import replace
 
 from reconciler.model import RunKey
 from reconciler.planning.actions import Cancel, Create, Decision, Plan
-from reconciler.planning.standing import Standing
+from reconciler.planning.standing import CONTINUES, Standing
 from reconciler.plans.document import CreateDoc, PlanDoc
+from reconciler.plans.staleness import exceeds
 
 
 class NamedWork(NamedTuple):
@@ -42,8 +44,8 @@ class Attempt(NamedTuple):
 class Approval(Struct, frozen=True, kw_only=True):
     """What a person, or a saved plan, approved."""
 
-    works: frozenset[NamedWork] = frozenset()
-    """Work that may be tried again."""
+    works: Mapping[NamedWork, int | None] = field(default_factory=dict)
+    """Work that may be continued, with the most requests in all; None for those of the work."""
     held: frozenset[NamedWork] = frozenset()
     """Work that may be created once there is room."""
     tried: frozenset[Attempt] = field(default_factory=frozenset)
@@ -64,7 +66,8 @@ class Approval(Struct, frozen=True, kw_only=True):
         work = NamedWork(create.spec.name, create.spec.run_key)
         if Attempt(work, create.attempt) in self.tried:
             return False
-        return work in self.held or (work in self.works and standing in (Standing.RETRY, Standing.PART))
+        continues = standing in CONTINUES and work in self.works
+        return work in self.held or (continues and not exceeds(create.in_all, self.works[work]))
 
     def restrict(self, plan: Plan) -> Plan:
         """Return a plan without everything that was not approved."""
@@ -87,17 +90,18 @@ def approval_of(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None =
     """
     done = done or plan
     if saved is not None:
-        creates = (
-            NamedWork(decision.name, RunKey(create.work, create.rerun))
+        creates = {
+            NamedWork(decision.name, RunKey(create.work, create.rerun)): create.in_all
             for decision in saved.decisions
             for create in decision.of(CreateDoc)
-        )
-        return Approval(works=frozenset(creates)).record_attempts(done)
+        }
+        return Approval(works=creates).record_attempts(done)
     works = {it.name: NamedWork(it.name, it.spec.run_key) for it in plan.decisions if it.spec is not None}
-    created = {create.spec.name for create in plan.of(Create)}
-    names = _held(plan) | (_held(done) & created)
+    created = {create.spec.name: create.in_all for create in plan.of(Create)}
+    names = _held(plan) | (_held(done) & created.keys())
     held = (work for name, work in works.items() if name in names)
-    return Approval(works=frozenset(works.values()), held=frozenset(held)).record_attempts(done)
+    most = {work: created.get(name) for name, work in works.items()}
+    return Approval(works=most, held=frozenset(held)).record_attempts(done)
 
 
 def _held(plan: Plan) -> set[str]:

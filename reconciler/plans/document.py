@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from reconciler.model import Target
+from reconciler.model import RunKey, Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guard_input import Approved, Refusal
 from reconciler.planning.tally import Tally
@@ -71,6 +71,11 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """What only the ledger says, if the create rests on it: `apply` needs an agreed plan for it."""
 
     @property
+    def in_all(self) -> int | None:
+        """The most requests that may follow: with those that wait."""
+        return None if self.requests is None else self.requests + self.waiting
+
+    @property
     def answered_by(self) -> str:
         """The model, or the agent."""
         return self.model or f"agent {self.agent_id}"
@@ -125,15 +130,22 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     """The standing of the name: `docs/planner.md` lists them."""
     actions: tuple[ActionDoc, ...]
     work: str = ""
-    """The work that waits for something; "" if nothing is held."""
+    """The work that waits for something, or whose `max_attempts` was raised; "" if there is none."""
     rerun: str = ""
     max_attempts: int = 1
-    """`retry.max_attempts` of the spec, if the work waits for something that passes by itself."""
+    """`retry.max_attempts` of the spec, if the work waits for something that passes, or its job had a smaller one."""
+    requests: int | None = None
+    """How many requests of the work wait for room, in all; None if that is not known."""
     notes: tuple[str, ...] = ()
     requests: Tally | None = None
     """How many requests of the wanted work are in each state, over all of its jobs; null if that is not known."""
     again: str = ""
     """When another apply continues the work: `when 8c9768d1 has ended`; "" if none is needed for that."""
+
+    @property
+    def run_key(self) -> RunKey:
+        """The work that `work` and `rerun` name."""
+        return RunKey(self.work, self.rerun)
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:
         """Return the actions of one class, in order."""
@@ -174,6 +186,8 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """Requests that the plan submits, as far as they are known."""
     requests_unknown: int
     """Creates whose number of requests is not known."""
+    requests_in_all: int
+    """The most requests that may follow without another plan: with those that wait for the canary or a later part."""
     lost_answers: int
     """Requests that the cancelled jobs have already answered."""
     upload_bytes: int = 0

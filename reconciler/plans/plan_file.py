@@ -88,6 +88,7 @@ def _summary(plan: Plan) -> SummaryDoc:
         again=sum(bool(again(decision)) for decision in plan.decisions),
         requests=sum(count for count in requests if count is not None),
         requests_unknown=requests.count(None),
+        requests_in_all=sum(create.in_all or 0 for create in creates),
         lost_answers=sum(cancel.owned.job.answers for cancel in cancels),
         upload_bytes=sum(files.values()),
     )
@@ -95,7 +96,9 @@ def _summary(plan: Plan) -> SummaryDoc:
 
 def _decision(decision: Decision) -> DecisionDoc:
     at = decision.spec.declared_at if decision.spec else None
-    waiting = decision.spec.run_key if decision.spec and decision.of(Hold) else RunKey("", "")
+    spec, holds = decision.spec, decision.of(Hold)
+    waiting = spec.run_key if spec and (holds or decision.raised) else RunKey("", "")
+    follows = decision.raised or decision.standing in WAITS
     return DecisionDoc(
         name=decision.name,
         declared_at=f"{at.path}:{at.line}" if at else "",
@@ -104,7 +107,8 @@ def _decision(decision: Decision) -> DecisionDoc:
         actions=tuple(_action(action) for action in decision.actions),
         work=waiting.work,
         rerun=waiting.rerun,
-        max_attempts=decision.spec.retry.max_attempts if decision.spec and decision.standing in WAITS else 1,
+        max_attempts=spec.retry.max_attempts if spec and follows else 1,
+        requests=holds[0].requests if holds else None,
         notes=decision.notes,
         requests=decision.requests,
         again=again(decision),

@@ -4,11 +4,14 @@ A saved plan is a promise about actions, not about the workspace. `apply` gather
 actions that are in both plans. A saved action that the fresh plan lacks is either satisfied (no longer needed: the job
 ended, or another run created the work) or broken (the plan is stale). Progress of running jobs never makes a plan
 stale.
+
+A saved create holds for at most as many requests as it shows: now, and in all. A later attempt or part means that it
+was submitted, and is its rest or a retry: it is done, with the same settings, within what the plan shows in all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
@@ -17,6 +20,7 @@ from msgspec.structs import replace
 from reconciler.errors import StalePlanError
 from reconciler.model import Observed, Phase, RunKey, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
+from reconciler.planning.standing import CONTINUES
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, PlanDoc
 from reconciler.plans.settings_document import SettingsDoc
 
@@ -56,11 +60,12 @@ def reconcile_saved_plan(saved: PlanDoc, fresh: Plan, observed: Observed) -> Sav
     """Reduce a fresh plan to the actions of a saved one. Pure."""
     promised, present = promises(saved.decisions), _present(fresh)
     satisfied, broken = compare(promised, fresh, observed)
-    left = (_cut(decision, promised.keys()) for decision in fresh.decisions)
+    kept = promised.keys() - broken.keys()
+    left = (_cut(decision, kept) for decision in fresh.decisions)
     return SavedPlanResult(
         plan=replace(fresh, decisions=tuple(decision for decision in left if decision.actions)),
         satisfied=tuple(satisfied),
-        broken=tuple(broken),
+        broken=tuple(words for several in broken.values() for words in several),
         extra=tuple(f"{key[0]} {key[1]}" for key in sorted(present.keys() - promised.keys())),
     )
 
@@ -86,32 +91,53 @@ def _present(fresh: Plan) -> dict[ActionKey, Create | Cancel]:
 
 def compare(
     promised: Mapping[ActionKey, CreateDoc | CancelDoc], fresh: Plan, observed: Observed
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[str], dict[ActionKey, list[str]]]:
     """Return which saved actions are no longer needed, and which are broken, with what is planned instead. Pure."""
     present = _present(fresh)
     satisfied: list[str] = []
-    broken: list[str] = []
+    broken: dict[ActionKey, list[str]] = {}
     now = {decision.name: decision for decision in fresh.decisions}
     ahead = {cancel.owned.job.id for cancel in fresh.of(Cancel) if cancel.cancel_before_create}
     for key, action in promised.items():
         planned = present.get(key)
         if isinstance(action, CreateDoc) and isinstance(planned, Create):
-            different = SettingsDoc.of(planned.spec).differences(action.settings)
-            broken += [f"create {key[1]}: {it.field} was {it.before}, now {it.after}" for it in different]
-            if action.requests is not None and (planned.requests or 0) > action.requests:
-                broken.append(f"create {key[1]}: requests were {action.requests:,}, now {planned.requests:,}")
+            if more := [f"create {key[1]}: {it}" for it in _more(action, planned, now[key[1]])]:
+                broken[key] = more
         elif isinstance(action, CancelDoc) and not action.cancel_before_create and action.job.id in ahead:
-            broken.append(
+            broken[key] = [
                 f"cancel {key[1]}: there is no room for both jobs, so it would now be cancelled before the create"
-            )
+            ]
         elif planned is None:
             progress = _progress(action, fresh, observed)
             words = f"{key[0]} {key[1]}"
             if progress:
                 satisfied.append(f"{words}: {progress}")
             else:
-                broken.append(f"{words}: {_instead(now.get(key[1]))}{_changed(action, now.get(key[1]))}")
+                broken[key] = [f"{words}: {_instead(now.get(key[1]))}{_changed(action, now.get(key[1]))}"]
     return satisfied, broken
+
+
+def _more(action: CreateDoc, planned: Create, decision: Decision) -> Iterator[str]:
+    """Yield what a create would do that the saved one does not show."""
+    for it in SettingsDoc.of(planned.spec).differences(action.settings):
+        yield f"{it.field} was {it.before}, now {it.after}"
+    if not is_of(action, planned, decision):
+        yield _instead(decision)
+    elif planned.attempt == action.attempt and exceeds(planned.requests, action.requests):
+        yield f"requests were {action.requests:,}, now {planned.requests or 0:,}"
+    elif exceeds(planned.in_all, action.in_all):
+        yield f"requests in all were {action.in_all:,}, now {planned.in_all or 0:,}"
+
+
+def is_of(action: CreateDoc, planned: Create, decision: Decision) -> bool:
+    """Whether a create is a saved one, or its rest or a retry."""
+    later = planned.attempt > action.attempt and decision.standing in CONTINUES
+    return planned.attempt == action.attempt or later
+
+
+def exceeds(number: int | None, agreed: int | None) -> bool:
+    """Whether a number of requests is more than was agreed to; if neither is known, it is not."""
+    return agreed is not None and (number is None or number > agreed)
 
 
 def _cut(decision: Decision, promised: Collection[ActionKey]) -> Decision:
@@ -124,12 +150,12 @@ def _cut(decision: Decision, promised: Collection[ActionKey]) -> Decision:
 
 
 def action_key(name: str, action: CreateDoc | CancelDoc | Create | Cancel) -> ActionKey:
-    """Return what identifies an action in both kinds of plan."""
+    """Return what identifies an action in both kinds of plan: a create by its work, whatever its attempt."""
     match action:
         case CreateDoc():
-            return ("create", name, action.work, action.rerun, str(action.attempt))
+            return ("create", name, action.work, action.rerun)
         case Create():
-            return ("create", name, *action.spec.run_key, str(action.attempt))
+            return ("create", name, *action.spec.run_key)
         case CancelDoc():
             return ("cancel", name, action.job.id)
         case Cancel():

@@ -6,7 +6,7 @@ https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.plans.document import PlanDoc
@@ -47,46 +47,44 @@ def error_github(error: ReconcilerError) -> str:
 
 def plan_github(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool = False) -> str:
     """Return a plan: guards as errors, names that need attention as warnings, changes as notices."""
-    return _limited(_plan(plan, remarks, everything=everything))
+    found = [*_guards(plan)]
+    for row in grouping.lines(plan, everything=everything).rows:
+        title = f"{row.name} needs attention" if row.verb == "attention" else f"{row.verb} {row.name}"
+        place = _place(row.declared_at)
+        found.append(
+            annotation("warning" if row.attention else "notice", " · ".join(row.facts), title=title, **place)
+        )
+    found += [annotation("notice", line) for line in remarks]
+    found.append(annotation("notice", plan_summary.header(plan), title=plan_summary.verdict(plan)))
+    return _limited(found)
 
 
 def outcomes_github(outcomes: Sequence[Outcome], plan: PlanDoc) -> str:
     """Return the outcomes of an apply: guards and failures as errors, completed actions as notices."""
     places = {decision.name: decision.declared_at for decision in plan.decisions}
-    return _limited((*_guards(plan), *_outcomes(outcomes, places)))
-
-
-def _plan(plan: PlanDoc, remarks: Sequence[str], *, everything: bool) -> Iterator[tuple[AnnotationKind, str]]:
-    yield from _guards(plan)
-    for row in grouping.lines(plan, everything=everything).rows:
-        kind: AnnotationKind = "warning" if row.attention else "notice"
-        title = f"{row.name} needs attention" if row.verb == "attention" else f"{row.verb} {row.name}"
-        yield kind, annotation(kind, " · ".join(row.facts), title=title, **_place(row.declared_at))
-    for line in remarks:
-        yield "notice", annotation("notice", line)
-    yield "notice", annotation("notice", plan_summary.header(plan), title=plan_summary.verdict(plan))
-
-
-def _guards(plan: PlanDoc) -> Iterator[tuple[AnnotationKind, str]]:
-    for guard in plan.guards:
-        title = f"held back by {guard.guard}"
-        yield "error", annotation("error", f"{guard.message} ({guard.hint})", title=title)
-
-
-def _outcomes(outcomes: Sequence[Outcome], places: Mapping[str, str]) -> Iterator[tuple[AnnotationKind, str]]:
+    found = [*_guards(plan)]
     for outcome in outcomes:
-        kind: AnnotationKind = "notice" if isinstance(outcome, Created | Cancelled) else "error"
         row = outcome_row(outcome)
-        hint = f" ({row.hint})" if row.hint else ""
-        place = _place(places.get(outcome.name, ""))
-        yield kind, annotation(kind, f"{row.fact}{hint}", title=f"{row.verb} {row.name}", **place)
+        found.append(
+            annotation(
+                "notice" if isinstance(outcome, Created | Cancelled) else "error",
+                row.fact + (f" ({row.hint})" if row.hint else ""),
+                title=f"{row.verb} {row.name}",
+                **_place(places.get(outcome.name, "")),
+            )
+        )
+    return _limited(found)
 
 
-def _limited(annotations: Iterable[tuple[AnnotationKind, str]]) -> str:
-    kinds: dict[AnnotationKind, list[str]] = {"error": [], "warning": [], "notice": []}
-    for kind, text in annotations:
-        kinds[kind].append(text)
-    return "".join(text for texts in kinds.values() for text in texts[:MAX_ANNOTATIONS])
+def _guards(plan: PlanDoc) -> Iterator[str]:
+    for guard in plan.guards:
+        yield annotation("error", f"{guard.message} ({guard.hint})", title=f"held back by {guard.guard}")
+
+
+def _limited(annotations: Sequence[str]) -> str:
+    """Return the first annotations of each kind, the most serious kind first."""
+    of_kinds = ([it for it in annotations if it.startswith(f"::{kind}")] for kind in get_args(AnnotationKind))
+    return "".join(it for found in of_kinds for it in found[:MAX_ANNOTATIONS])
 
 
 def _place(declared_at: str) -> dict[str, str | int]:

@@ -90,7 +90,8 @@ def _written(
         case "jsonl":
             return msgspec.json.Encoder().encode_lines(parts)
         case "csv":
-            return table_csv(kind.__struct_fields__, _csv_rows(parts))
+            names = kind.__struct_fields__
+            return table_csv(names, [[_field(name, getattr(it, name)) for name in names] for it in parts])
         case "markdown":
             return table_markdown(head, rows())
         case "wide":
@@ -174,12 +175,8 @@ def _footer(records: Sequence[Record]) -> str:
     return " · ".join(parts) + "\n"
 
 
-def _csv_rows(documents: Iterable[msgspec.Struct]) -> list[TextRow]:
-    """Return every field as text; unknown values are empty, times are RFC 3339. The columns are the fields."""
-    return [tuple(_field(name, getattr(it, name)) for name in it.__struct_fields__) for it in documents]
-
-
 def _field(name: str, value: object) -> str:
+    """Return the value of a field in CSV; an unknown one is empty, times are RFC 3339."""
     if value is None:
         return ""
     if isinstance(value, bool):

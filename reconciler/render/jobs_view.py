@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,18 +19,14 @@ def listed(job: Job) -> ListedJob:
     """Return the document of a job of the workspace."""
     name = job.metadata.get(tags.NAME)
     more = {
-        "metadata": _strings(job.metadata),
+        "metadata": {
+            key: value if isinstance(value, str) else json.dumps(value, default=str)
+            for key, value in job.metadata.items()
+        },
         "project": tags.project_of(job),
         "name": name if isinstance(name, str) else None,
     }
     return msgspec.convert(msgspec.structs.asdict(job) | more, ListedJob)
-
-
-def _strings(metadata: Mapping[str, object]) -> dict[str, str]:
-    return {
-        key: value if isinstance(value, str) else json.dumps(value, default=str)
-        for key, value in metadata.items()
-    }
 
 
 def jobs_text(jobs: Sequence[ListedJob], *, now: float, owners: bool) -> str:

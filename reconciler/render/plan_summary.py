@@ -90,10 +90,11 @@ def held_back(plan: PlanDoc) -> str:
 
 
 def submitted(plan: PlanDoc) -> str:
-    """Return what a plan submits: `submit 57,300 requests (mistral-small-2603)`, "" for nothing."""
+    """Return what a plan submits: `submit 20 requests now, at most 40,000 in all (…)`, "" for nothing."""
     it = plan.summary
     unknown = f"{pluralize(it.requests_unknown, 'job')} of unknown size" if it.requests_unknown else ""
-    known = pluralize(it.requests, "request") if it.requests else ""
+    later = f" now, at most {it.requests_in_all:,} in all" if it.requests_in_all > it.requests else ""
+    known = f"{pluralize(it.requests, 'request')}{later}" if it.requests else ""
     requests_text = " and ".join(filter(None, [known, unknown]))
     return clean(f"submit {requests_text} ({_by_model(plan)})") if requests_text else ""
 

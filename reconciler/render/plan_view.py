@@ -115,7 +115,8 @@ def row(decision: DecisionDoc) -> Row | None:
     if not creates:
         why += dict.fromkeys(reason_words(cancel.reason) for cancel in cancels)
     for hold in holds:
-        why += _hold(hold)
+        until = f"until {_time(hold.until)}" if hold.until is not None else ""
+        why += [reason_words(hold.reason), hold.detail, until, hold.hint]
         now += [job(hold.job)] if hold.job and hold.reason == "held_back" else []
     if not (creates or cancels or holds):
         for keep in (keep for keep in keeps if keep.attention):
@@ -198,8 +199,8 @@ def submits(create: CreateDoc) -> str:
         return pluralize(create.requests, "request")
     bound = "at most " if create.at_most else ""
     reused = f", reuses {create.reused:,}" if create.reused else ""
-    now, later = (" now", f", {create.waiting:,} later") if create.waiting else ("", "")
-    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{now}{reused}{later}"
+    in_all = f" now, at most {create.in_all:,} in all" if create.waiting else ""
+    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{in_all}{reused}"
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:
@@ -208,11 +209,6 @@ def _uploads(creates: Sequence[CreateDoc]) -> str:
     more = len(uploads) - MAX_UPLOADS
     files += [f"{more:,} more"] if more > 0 else []
     return f"uploads {', '.join(files)}" if files else ""
-
-
-def _hold(hold: HoldDoc) -> list[str]:
-    until = f"until {_time(hold.until)}" if hold.until is not None else ""
-    return [*filter(None, [reason_words(hold.reason), hold.detail, until, hold.hint])]
 
 
 def reason_words(reason: str) -> str:

@@ -8,7 +8,6 @@ specs/nightly.yaml:7:8: model: not a model name
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -102,10 +101,6 @@ def _cut(text: str, width: int) -> str:
 
 def _width(text: str) -> int:
     """Return the columns on a terminal: wide characters take two, combining ones none."""
-    return len(text) if text.isascii() else sum(map(_cells, text))
+    from rich.cells import cell_len  # noqa: PLC0415 - few lines need it
 
-
-def _cells(character: str) -> int:
-    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return len(text) if text.isascii() else cell_len(text)

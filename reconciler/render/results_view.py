@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from reconciler.documents.reports import NameResults, PullDoc, PulledJob
 from reconciler.documents.result_summary import (
@@ -15,7 +15,7 @@ from reconciler.documents.result_summary import (
     reason_words,
 )
 from reconciler.model import Target
-from reconciler.render.text import MAX_NAME_WIDTH, paint
+from reconciler.render.text import NameLine, name_lines
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
@@ -37,35 +37,26 @@ def pull_text(report: PullDoc, target: Target, *, colour: bool) -> str:
     failed = [it for it in report.results if it.state in ("failed", "stopped")]
     ended = pluralize(len(report.jobs), "job") + " ended"
     running = f", {report.running:,} not yet" if report.running else ""
-    files = [
-        *_rows(
-            [_Row(it.state, it.name, [f"file {it.file_id}", it.reason], ()) for it in report.files],
-            colour=colour,
-        )
-    ]
+    deleted = [_line(it.state, it.name, [f"file {it.file_id}", it.reason], ()) for it in report.files]
+    files = [*name_lines(deleted, colour=colour)]
     if report.kept:
         files.append(clean(f"No file was deleted at the provider: {report.kept}"))
     if not listed and not failed:
         rest = f"all pulled before into {report.place}" if report.jobs else "no results yet"
         return "\n".join([clean(f"Nothing to pull. {where} · {ended}{running} · {rest}"), *files]) + "\n"
     lines = [clean(f"{where} · {ended}{running} · into {report.place}"), ""]
-    lines += _rows(
-        [
-            _Row(
-                job.state,
-                job.name,
-                [*_facts(job)],
-                [*_below(job, joined.get(job.name))],
-                bool(job.summary and needs_attention(job.summary)),
-            )
-            for job in listed
-        ],
-        colour=colour,
-    )
-    lines += _rows(
-        [_Row(it.state, it.name, [it.message], [f"hint: {it.hint}"] if it.hint else []) for it in failed],
-        colour=colour,
-    )
+    pulled = [
+        _line(
+            job.state,
+            job.name,
+            _facts(job),
+            _below(job, joined.get(job.name)),
+            attention=bool(job.summary and needs_attention(job.summary)),
+        )
+        for job in listed
+    ]
+    wrong = [_line(it.state, it.name, [it.message], [f"hint: {it.hint}"] if it.hint else []) for it in failed]
+    lines += [*name_lines(pulled, colour=colour), *name_lines(wrong, colour=colour)]
     before = f", {states['present']:,} before" if states["present"] else ""
     parts = [f"{states['pulled']:,} pulled{before}"]
     parts += [
@@ -82,36 +73,24 @@ def results_text(found: Sequence[tuple[str, WorkSummary]], *, colour: bool) -> s
     if not found:
         return "no results\n"
     rows = [
-        _Row(
+        _line(
             "current" if it.current else "earlier",
             it.name,
             [" + ".join(job[:SHORT_ID_LENGTH] for job in it.jobs[-MAX_JOBS:]), *_counts(it)],
             [path, *_result_words(it)],
-            not it.current,
+            attention=not it.current,
         )
         for path, it in found
     ]
     total = f"{pluralize(len(found), 'name')} · {totals(it for _, it in found)}"
-    return "\n".join([*_rows(rows, colour=colour), "", total]) + "\n"
+    return "\n".join([*name_lines(rows, colour=colour), "", total]) + "\n"
 
 
-class _Row(NamedTuple):
-    state: str
-    name: str
-    facts: Sequence[str]
-    below: Sequence[str]
-    attention: bool = False
-
-
-def _rows(rows: Sequence[_Row], *, colour: bool) -> Iterator[str]:
-    width = min(MAX_NAME_WIDTH, max((len(row.name) for row in rows), default=0))
-    state_width = max((len(row.state) for row in rows), default=0)
-    for row in rows:
-        sign = "!" if row.attention or row.state in ("refused", "failed", "stopped") else "+"
-        facts = " · ".join(map(clean, row.facts))
-        state = paint(f"{sign} {row.state:<{state_width}}", sign, colour=colour)
-        yield f"  {state} {clean(row.name):<{width}}  {facts}"
-        yield from (f"      {clean(line)}" for line in row.below)
+def _line(
+    state: str, name: str, facts: Iterable[str], below: Iterable[str], *, attention: bool = False
+) -> NameLine:
+    sign = "!" if attention or state in ("refused", "failed", "stopped") else "+"
+    return NameLine(sign, state, clean(name), [*map(clean, facts)], [*map(clean, below)])
 
 
 def _facts(job: PulledJob) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
@@ -20,6 +20,26 @@ def paint(text: str, sign: str, *, colour: bool) -> str:
     """Return `text` in a sign's colour."""
     code = COLOURS.get(sign, "")
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
+
+
+class NameLine(NamedTuple):
+    """A line about one name, and the lines below it."""
+
+    sign: str
+    word: str
+    name: str
+    facts: Sequence[str]
+    below: Sequence[str] = ()
+
+
+def name_lines(lines: Sequence[NameLine], *, colour: bool, word_width: int = 0) -> Iterator[str]:
+    """Yield lines about names, with aligned columns; the column of words is at least `word_width` wide."""
+    word_width = max([word_width, *(len(it.word) for it in lines)])
+    width = min(MAX_NAME_WIDTH, max((len(it.name) for it in lines), default=0))
+    for it in lines:
+        word = paint(f"{it.sign} {it.word:<{word_width}}", it.sign, colour=colour)
+        yield f"  {word} {it.name:<{width}}  {' · '.join(it.facts)}"
+        yield from (f"      {line}" for line in it.below)
 
 
 def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: bool = False) -> str:
@@ -39,16 +59,11 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
     if not rows:
         quiet = "; ".join(filter(None, [selected, same or "nothing is declared"]))
         return "\n".join([f"No changes. {header} · {quiet}", *notes, *guards]) + "\n"
-    width = min(MAX_NAME_WIDTH, max(len(row.name) for row in rows))
-    verb_width = max(len("replace"), *(len(row.verb) for row in rows))
-    lines = [header, ""]
-    for row in rows:
-        sign = "!" if row.attention else SIGNS[row.verb]
-        lines.append(
-            f"  {paint(f'{sign} {row.verb:<{verb_width}}', sign, colour=colour)} {row.name:<{width}}  "
-            + " · ".join(row.facts)
-        )
-        lines += [f"      {line}" for line in row.below]
+    named = [
+        NameLine("!" if row.attention else SIGNS[row.verb], row.verb, row.name, row.facts, row.below)
+        for row in rows
+    ]
+    lines = [header, "", *name_lines(named, colour=colour, word_width=len("replace"))]
     lines += [f"  {line}" for line in (same, selected) if line]
     lines += notes
     lines += [f"  {grouping.FOLDED_NOTE}"] if shown.folded else []
@@ -63,10 +78,8 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
 
 def outcomes_text(outcomes: Sequence[Outcome], rows: Sequence[OutcomeRow], *, colour: bool) -> str:
     """Return the outcomes of an apply; `rows` are its lines."""
-    width = min(MAX_NAME_WIDTH, max(len(row.name) for row in rows))
-    lines = [
-        f"  {paint(f'{row.sign} {row.verb:<12}', row.sign, colour=colour)} {row.name:<{width}}  {row.fact}"
-        + (f"\n      hint: {row.hint}" if row.hint else "")
+    named = [
+        NameLine(row.sign, row.verb, row.name, [row.fact], [f"hint: {row.hint}"] if row.hint else [])
         for row in rows
     ]
-    return "\n".join(["", *lines, "", summary(outcomes)]) + "\n"
+    return "\n".join(["", *name_lines(named, colour=colour, word_width=12), "", summary(outcomes)]) + "\n"

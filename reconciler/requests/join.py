@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,6 +18,7 @@ from reconciler.requests.answered import AnswersIndex
 from reconciler.requests.answers import Outcome, joined_line, understood
 from reconciler.requests.asked import AskedIndex
 from reconciler.requests.checks import INVALID, KINDS
+from reconciler.requests.keys import Places
 
 WRITE_BYTES: Final = 1 << 20
 """Bytes per write, exceeded by at most one line."""
@@ -47,6 +49,8 @@ class Joined(Struct):
         default_factory=lambda: {"failed": [], "missing": [], "invalid": []}
     )
     """The first custom_ids of those kinds, at most `MAX_LISTED`."""
+    jobs: set[str] = msgspec.field(default_factory=set)
+    """The ids of the jobs whose outcomes are joined."""
 
     def note(self, custom_id: bytes, what: str) -> None:
         """Add a custom_id to a list."""
@@ -66,7 +70,7 @@ def join(
         sources = [_Source(part, order, stack) for part in parts]
         lines: list[bytes] = []
         size = 0
-        for at, custom_id in enumerate(order.ids):
+        for at, custom_id in enumerate(order.ids()):
             source, place = _best(sources, at)
             if source is not None:
                 line = source.line(custom_id, place, joined)
@@ -102,11 +106,24 @@ def _best(sources: Sequence[_Source], at: int) -> tuple[_Source | None, int]:
     return best, best_place
 
 
-def _names(one: AskedIndex, other: AskedIndex) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """Return what requests are compared by: their keys if both indexes have them, else their custom_ids."""
-    if one is other or not (one.keys and other.keys):
-        return one.ids, other.ids
-    return one.key_list, other.key_list
+def _places(own: AskedIndex, order: AskedIndex) -> array[int] | None:
+    """Return 1 plus the place of each request of the work in a job, or 0; None if the places are the same.
+
+    Requests are compared by their keys if both indexes have them, else by their custom_ids.
+    """
+    places: Iterable[int | None]
+    if own is order:
+        return None
+    if own.keys and order.keys:
+        places = Places(order.keys).of(own.keys)
+    else:
+        table = {custom_id: at for at, custom_id in enumerate(order.ids())}
+        places = map(table.get, own.ids())
+    found = array("I", bytes(4 * order.count))
+    for at, place in enumerate(places, start=1):
+        if place is not None:
+            found[place] = at
+    return found
 
 
 class _Source:
@@ -114,18 +131,19 @@ class _Source:
 
     def __init__(self, part: Part, order: AskedIndex, stack: ExitStack) -> None:
         self.answered = part.answered
-        self._job = msgspec.json.encode(part.job_id)
+        self._job_id, self._job = part.job_id, msgspec.json.encode(part.job_id)
         self._files: dict[int, BinaryIO] = {
             number: stack.enter_context(file_access.open_to_read(path, buffering=0))
             for number, path in part.files.items()
         }
-        own, wanted = _names(part.asked, order)
-        self._places = None if own == wanted else {name: at for at, name in enumerate(own)}
-        self._order = wanted
+        self._places = _places(part.asked, order)
 
     def place(self, at: int) -> int | None:
         """Return a request's place in this job; None if the job was not asked it."""
-        return at if self._places is None else self._places.get(self._order[at])
+        if self._places is None:
+            return at
+        place = self._places[at]
+        return place - 1 if place else None
 
     def line(self, custom_id: bytes, place: int, joined: Joined) -> bytes:
         """Return a request's line in the joined results."""
@@ -135,6 +153,7 @@ class _Source:
         stream.seek(index.start[place])
         data = stream.read(index.length[place])
         joined.kinds[kind] += 1
+        joined.jobs.add(self._job_id)
         if kind == answers.OK:
             verdict = index.verdict[place]
             joined.verdicts[verdict] += 1

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,8 @@ ALL_VERSION: Final = b"requests-v1\n"
 """Begins what is hashed for all requests of a work."""
 ALL_LENGTH: Final = 32
 KEY_BYTES: Final = 16
+_SEARCHES: Final = 50
+"""Searches through all keys of a work before a table of them is made."""
 MAX_DEPTH: Final = 100
 """Levels of nesting up to which a body has a canonical form; Python's own limits depend on its version."""
 
@@ -66,6 +69,46 @@ def digest_of(keys: bytes | bytearray) -> str:
     for key in found:
         digest.update(key)
     return digest.hexdigest()[:ALL_LENGTH]
+
+
+class Places:
+    """Finds requests by their keys among those of a work.
+
+    Most follow each other in both. So the next one is tried first, and few are searched for. A table of all keys takes
+    some 140 bytes for each, and is made only after many searches.
+
+    Args:
+        keys: `KEY_BYTES` for each request of the work.
+    """
+
+    def __init__(self, keys: bytes) -> None:
+        self._keys = keys
+        self._searches = 0
+
+    def of(self, others: bytes) -> Iterator[int | None]:
+        """Yield the place of each of some other requests, None if the work does not have it."""
+        keys, after = self._keys, 0
+        for at in range(0, len(others), KEY_BYTES):
+            key = others[at : at + KEY_BYTES]
+            next_one = keys[after : after + KEY_BYTES] == key
+            place = after // KEY_BYTES if next_one else self._search(key)
+            if place is not None:
+                after = (place + 1) * KEY_BYTES
+            yield place
+
+    def _search(self, key: bytes) -> int | None:
+        self._searches += 1
+        if self._searches > _SEARCHES:
+            return self._table.get(key)
+        at = self._keys.find(key)
+        while at % KEY_BYTES and at > 0:
+            at = self._keys.find(key, at + 1)
+        return None if at < 0 else at // KEY_BYTES
+
+    @cached_property
+    def _table(self) -> Mapping[bytes, int]:
+        keys = self._keys
+        return {keys[at : at + KEY_BYTES]: at // KEY_BYTES for at in range(0, len(keys), KEY_BYTES)}
 
 
 def _canonical(line: bytes, model: str | None) -> tuple[dict[str, Any], bytes]:

@@ -16,9 +16,9 @@ from reconciler.api.client import Writer
 from reconciler.context import RunContext
 from reconciler.execution.records import record_observations
 from reconciler.ledger.file import LockHeldError
-from reconciler.model import Declared
-from reconciler.planning.actions import Create, Plan
-from reconciler.planning.guard_input import Refusal
+from reconciler.model import Declared, Observed
+from reconciler.planning.actions import Plan
+from reconciler.planning.guard_input import Refusal, counted
 from reconciler.plans.approval import Approval
 from reconciler.plans.outcomes import CREATE, Created, Failed, Outcome, Unknown
 from reconciler.plans.planned_run import PlannedRun, Proposal
@@ -64,7 +64,7 @@ class ApplyLoop:
         self.approval = self.approval.record_attempts(planned.proposed)  # one held back is not tried again
         self.refusals += planned.refusals
         if outcomes:
-            self.submitted += requests_submitted(planned.plan, outcomes)
+            self.submitted += requests_submitted(planned.plan, planned.observed, outcomes)
             self.outcomes += outcomes
             self.report(planned, outcomes)
 
@@ -75,8 +75,8 @@ class ApplyLoop:
         return structs.replace(guards, max_new_requests=max(0, guards.max_new_requests - self.submitted))
 
 
-def requests_submitted(plan: Plan, outcomes: Iterable[Outcome]) -> int:
-    """Return how many requests an apply of a plan has submitted, as far as they are known, or may have submitted."""
+def requests_submitted(plan: Plan, observed: Observed, outcomes: Iterable[Outcome]) -> int:
+    """Return how many requests of a plan's creates budgets count, of those that were sent or may have been."""
     sent = {
         it.name
         for it in outcomes
@@ -84,4 +84,4 @@ def requests_submitted(plan: Plan, outcomes: Iterable[Outcome]) -> int:
         or (isinstance(it, Unknown) and it.action == CREATE)
         or (isinstance(it, Failed) and it.job is not None)
     }
-    return sum(create.requests or 0 for create in plan.of(Create) if create.spec.name in sent)
+    return sum(number or 0 for name, number in counted(plan, observed).items() if name in sent)

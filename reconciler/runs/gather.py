@@ -30,6 +30,7 @@ from reconciler.planning.guards import refusals, sendable
 from reconciler.planning.hold_back import hold_back, hold_unread
 from reconciler.planning.planner import plan_cases
 from reconciler.planning.quota import Quota, apply_quota
+from reconciler.planning.work_facts import may_still_answer
 from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.document import PolicyDoc
@@ -181,7 +182,7 @@ def _results_may_decide(declared: Declared, observed: Observed) -> bool:
     return any(spec.in_parts or spec.reuse for spec in declared.specs) or any(
         it.tags.run_key in wanted
         and it.phase.ended
-        and (it.job.has_answers or it.is_part)
+        and (it.has_results or it.is_part or may_still_answer(it))
         and not it.completes_the_work
         for it in observed.owned
     )

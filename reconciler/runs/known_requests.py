@@ -59,8 +59,7 @@ def with_requests(
 def wanted_of(run: RunContext[ApiT], spec: JobSpec) -> Wanted | None:
     """Return the requests of a spec, which a run reads once; None if an input is not in this clone.
 
-    Raises:
-        OSError: a file cannot be read.
+    Raises `OSError` if a file cannot be read.
     """
     known = run.requests.get(spec.run_key, KnownRequests())
     wanted = known.wanted or read_wanted(spec, run.project.root, run.limits)

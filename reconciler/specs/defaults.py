@@ -30,8 +30,7 @@ _MODEL: Final = defaults_model()
 
 def check(document: Document) -> list[Problem]:
     """Return the problems of a `_defaults.yaml`."""
-    accepted = convert_or_explain(document, _MODEL, "defaults", _MISPLACED)
-    return [*document.problems, *(accepted if isinstance(accepted, list) else ())]
+    return convert_or_explain(document, _MODEL, "defaults", _MISPLACED)[1]
 
 
 def merge_defaults(near: Document, far: Document) -> Document:

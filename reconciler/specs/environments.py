@@ -13,9 +13,9 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
-from reconciler.errors import Problem, SpecError
+from reconciler.errors import Problem
 from reconciler.settings import ApplyFrom, Guards, Settings
-from reconciler.specs.schema.settings_file import SettingsFile
+from reconciler.specs.schema.project_files import SettingsFile
 from reconciler.specs.yaml.tree import Document, Fields, Path
 from reconciler.text.suggest import did_you_mean, some
 
@@ -82,31 +82,28 @@ def name_of(spec: Document) -> str:
 def choose(file: SettingsFile, document: Document, name: str) -> tuple[Settings, Overlay]:
     """Return the settings of the environment `name`, "" if none was chosen, and what it sets in specs.
 
-    Raises:
-        SpecError: the file does not have the environment, has environments and none was chosen, or has two with
-            the same project.
+    Raises `SpecError` if the file does not have the environment, has environments and none was chosen, or has two with
+    the same project.
     """
     settings, overlay = asdict(file), Overlay(document, name)
     environments = settings.pop("environments")
     if environments is UNSET:
         if name:
             hint = "write `environments` in place of `project`, or remove --env and unset RECONCILER_ENV"
-            raise SpecError(
-                (document.problem((), f"no environment {name}: the file has no environments", hint),)
-            )
+            raise document.error((), f"no environment {name}: the file has no environments", hint)
         return Settings(**settings), overlay
     taken: dict[str, str] = {}
     for other, its in environments.items():
         if its.project in taken:
             message = f"project: the environment {taken[its.project]} has the same one"
-            where, hint = ("environments", other, "project"), "give each environment its own project"
-            raise SpecError((document.problem(where, message, hint),))
+            hint = "give each environment its own project"
+            raise document.error(("environments", other, "project"), message, hint)
         taken[its.project] = other
     if name not in environments:
         known = some(list(environments))
         message = f"no environment {name} here: there are {known}" if name else f"none of {known} is chosen"
         hint = did_you_mean(name, list(environments), "pass --env NAME, or set RECONCILER_ENV")
-        raise SpecError((document.problem(("environments",), f"environments: {message}", hint, at_key=True),))
+        raise document.error(("environments",), f"environments: {message}", hint, at_key=True)
     settings["project"] = environments[name].project
     for group, model in _MERGED.items():
         written = (document.at((group,)), document.at(("environments", name, group)))

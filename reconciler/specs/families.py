@@ -66,9 +66,7 @@ def expand(
     """Return the jobs of a spec, sorted by name, and the problems with expanding it.
 
     `files` are those that `for_each` names, relative to the root; `most` is the maximum number of jobs of one spec.
-
-    Raises:
-        OverBudgetError: the specs make too many jobs in all.
+    Raises `OverBudgetError` if the specs make too many jobs in all.
     """
     if not is_family(fields) and "{" not in fields.name:
         return [ExpandedJob(name=fields.name)], []

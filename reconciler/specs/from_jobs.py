@@ -170,6 +170,5 @@ def _refused(text: str) -> str:
     """Return why a document is not a valid spec, "" if it is."""
     documents, problems = reader.read(SourceFile("spec.yaml", text), Limits())
     for document in documents[:1]:
-        accepted = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
-        problems += [*document.problems, *(accepted if isinstance(accepted, list) else ())]
+        problems += convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)[1]
     return "; ".join(problem.message for problem in problems)

@@ -12,15 +12,16 @@ from typing import Final
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
+from reconciler.catalogue import models
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import Problem
 from reconciler.model import Adopt, Checks, Input, JobSpec, NotYetStarted, Position, Retry, digests
 from reconciler.model.declared import RETRY_STATUSES
 from reconciler.settings import Limits
-from reconciler.specs import families, models, period
+from reconciler.specs import families, period
 from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs, exceeds_one_job
-from reconciler.specs.policy import Policy
+from reconciler.specs.policy import Policy, named
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields
@@ -55,8 +56,7 @@ def jobs_of_document(
         SpecError: the file has too many errors.
     """
     inputs.budget.check_time()
-    fields = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
-    problems = [*document.problems]
+    fields, problems = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
     found: list[Input] = []
     files: list[str] = []
     if isinstance(document.value, dict):
@@ -66,9 +66,9 @@ def jobs_of_document(
             found += part
             problems += wrong
         problems += [*_endpoint_unknown(document), *_periods_as_text(document)]
-    if isinstance(fields, list):
-        return DocumentResult(problems=(*problems, *fields))
-    problems += models.doubts(document, now)
+    if fields is None:
+        return DocumentResult(problems=tuple(problems))
+    problems += _models_doubted(document, now)
     rerun: str | None = document.text(("rerun",)) if fields.rerun is not None else ""
     begins = ""
     if isinstance(fields.rerun, PeriodFields):
@@ -158,6 +158,15 @@ def _adopt(document: Document, fields: JobFields, specs: Sequence[JobSpec]) -> I
         message, hint = "adopt.work: a digest of a newer version", "upgrade mistral-batch-reconciler"
     if message:
         yield document.problem(("adopt",), message, hint, at_key=True)
+
+
+def _models_doubted(document: Document, now: float) -> Iterator[Problem]:
+    """Yield a warning for each model of a spec without errors that is unknown, retired, or not for the endpoint."""
+    day = dt.datetime.fromtimestamp(now, dt.UTC).date().isoformat()
+    for path, name in named(document, "model"):
+        if doubt := models.doubt(name, document.value.get("endpoint"), day):
+            hint = f"{doubt.hint} (table of {models.table().date}; the API decides)"
+            yield document.problem(path, f"model: `{name}` {doubt.message}", hint, warning=True)
 
 
 def _endpoint_unknown(document: Document) -> list[Problem]:

@@ -18,8 +18,7 @@ from reconciler.errors import Problem, UsageError
 from reconciler.settings import Settings
 from reconciler.specs.environments import name_of
 from reconciler.specs.families import ExpandedJob
-from reconciler.specs.models import named
-from reconciler.specs.schema.policy_file import PolicyFile
+from reconciler.specs.schema.project_files import PolicyFile
 from reconciler.specs.yaml.tree import Document, Path
 from reconciler.text.suggest import some
 
@@ -61,8 +60,7 @@ class Policy(Struct, frozen=True):
     def check_overrides(self, overrides: Mapping[str, object]) -> None:
         """Refuse guard options of the command line above their ceilings, and those that waive a required rule.
 
-        Raises:
-            UsageError: some are; names all of them.
+        Raises `UsageError` if some are; names all of them.
         """
         above = [
             f"{_shown(most)} for --{name.replace('_', '-')} {self._rule(*self._bound('guards', name)[1])}"
@@ -82,7 +80,7 @@ class Policy(Struct, frozen=True):
     def _exceeded(self, group: str, given: Mapping[str, object]) -> dict[str, Any]:
         """Return the bounds of a group that given values do not keep, by name."""
         bounds = {name: self._bound(group, name)[0] for name in given}
-        keeps = _is_as_strict if group == "apply" else _is_at_most
+        keeps = _is_as_strict if group == "apply" else lambda value, most: _rank(value) <= _rank(most)
         return {
             name: bounds[name]
             for name, value in given.items()
@@ -103,6 +101,14 @@ class Policy(Struct, frozen=True):
         return f"({self.document.source.path}:{line})" + (
             f". {self.file.message}" if self.file.message else ""
         )
+
+
+def named(spec: Document, field: str) -> Iterator[tuple[Path, str]]:
+    """Yield the models, endpoints or agents that a spec names, each with its path."""
+    if spec.value.get(field):
+        yield (field,), spec.value[field]
+    listed = (spec.value.get("matrix") or {}).get(field) or ()
+    yield from ((("matrix", field, at), name) for at, name in enumerate(listed))
 
 
 def _one_of(field: str, name: str) -> Callable[[Policy, Document, Sequence[ExpandedJob]], _Violations]:
@@ -156,10 +162,6 @@ def _matches(text: str, globs: Sequence[str]) -> bool:
 
 def _allowed(globs: Sequence[str]) -> str:
     return f"allowed: {some(globs)}"
-
-
-def _is_at_most(value: object, most: object) -> bool:
-    return _rank(value) <= _rank(most)
 
 
 def _is_as_strict(value: Any, required: Any) -> bool:  # noqa: ANN401 - a boolean, or globs of branches

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from msgspec import UNSET
 
@@ -21,8 +21,7 @@ from reconciler.settings import Limits, Settings
 from reconciler.specs.environments import Overlay, choose
 from reconciler.specs.policy import Policy
 from reconciler.specs.schema.convert import Model, convert_or_explain
-from reconciler.specs.schema.policy_file import PolicyFile
-from reconciler.specs.schema.settings_file import SettingsFile
+from reconciler.specs.schema.project_files import PolicyFile, SettingsFile
 from reconciler.specs.yaml.reader import read
 from reconciler.specs.yaml.source import QUOTE_ALL, START, Quote, SourceFile, decode
 from reconciler.specs.yaml.tree import Document
@@ -83,11 +82,8 @@ def load_project(
 ) -> Project:
     """Return the project that contains `start`, or the project of the settings file `config`.
 
-    The `environment` is "" if none was chosen; `quoting` returns, for the project's folder, what problems show.
-
-    Raises:
-        ReconcilerError: there is no such file.
-        SpecError: it has mistakes; carries all of them.
+    The `environment` is "" if none was chosen; `quoting` returns, for the project's folder, what problems show. Raises
+    `ReconcilerError` if there is no such file; `SpecError`, with all mistakes, if it has some.
     """
     path = _config_path(config, start)
     root, quote = path.parent, quoting(path.parent)
@@ -95,25 +91,22 @@ def load_project(
     settings, overlay = choose(file, document, environment)
     uploads, spec_root = settings.uploads, Path(os.path.realpath(root / settings.specs))
 
-    def refuse(where: Where, message: str, hint: str) -> NoReturn:
-        raise SpecError((document.problem(where, message, hint),))
-
     if not file_access.within(str(spec_root), str(root)) or Path(settings.specs).is_absolute():
         hint = f"name a folder below the folder of {path.name}"
-        refuse(("specs",), "specs: leads out of the project", hint)
+        raise document.error(("specs",), "specs: leads out of the project", hint)
     outside = os.path.normpath(settings.results).startswith(os.pardir) or Path(settings.results).is_absolute()
     if "://" not in settings.results and outside:
         hint = f"name a folder below that of {path.name}, or set RECONCILER_RESULTS"
-        refuse(("results",), "results: leads out of the project", hint)
+        raise document.error(("results",), "results: leads out of the project", hint)
     if settings.on_end.command and settings.on_end.webhook:
         hint = "keep one of them; a command can also call a webhook"
-        refuse(("on_end",), "on_end: cannot have both `command` and `webhook`", hint)
+        raise document.error(("on_end",), "on_end: cannot have both `command` and `webhook`", hint)
     if uploads.reuse and uploads.expiry_hours is not None and uploads.expiry_hours <= uploads.reuse_hours:
         message = (
             f"must be more than `reuse_hours` ({uploads.reuse_hours}); otherwise no upload is ever reused"
         )
         hint = "lower `reuse_hours`, or set `reuse: false`"
-        refuse(("uploads", "expiry_hours"), f"uploads.expiry_hours: {message}", hint)
+        raise document.error(("uploads", "expiry_hours"), f"uploads.expiry_hours: {message}", hint)
     return Project(
         root=root, config_path=path, settings=settings, spec_root=spec_root, quote=quote, overlay=overlay
     )
@@ -148,15 +141,41 @@ def _config_path(config: Path | None, start: Path) -> Path:
 
 def settings_error(project: Project, where: Where, message: str, hint: str) -> SpecError:
     """Return the error for a setting that is valid in itself, with its position."""
-    return SpecError((_settings(project.config_path, project.quote)[1].problem(where, message, hint),))
+    return _settings(project.config_path, project.quote)[1].error(where, message, hint)
+
+
+def check_same_project(project: Project, top: Path | None, tracked: Iterable[Path]) -> None:
+    """Refuse a project that another settings file of the repository, whose root is `top`, declares too.
+
+    Each of them would hold the jobs of the other, and neither could change them. Raises `SpecError` if there is one.
+    """
+    name = project.settings.project
+    for path in sorted(tracked):
+        if top is not None and path != project.config_path and name in _projects(path, top):
+            there = path.relative_to(top).as_posix()
+            message = f"project: {there} declares the project {name} too"
+            hint = "give each file its own project; if a folder was moved, delete its old file and see `moved_from`"
+            raise settings_error(project, project.overlay.project_field, message, hint)
+
+
+def _projects(path: Path, top: Path) -> Iterator[str]:
+    """Yield the project of a settings file, if it can be read: `validate` in its folder reports its mistakes."""
+    try:
+        source = decode(path.name, file_access.read(path, Limits().spec_bytes, root=top), QUOTE_ALL)
+        documents, _ = read(source, Limits()) if isinstance(source, SourceFile) else ((), ())
+    except (OSError, SpecError):
+        return
+    for document in documents[:1]:
+        yield document.text(("project",))
+        environments = document.at(("environments",))
+        for name in environments if isinstance(environments, dict) else ():
+            yield document.text(("environments", name, "project"))
 
 
 def read_policy(path: Path, project: Project) -> Policy:
     """Read a policy for a project.
 
-    Raises:
-        ReconcilerError: it cannot be read.
-        SpecError: it has mistakes; carries all of them.
+    Raises `ReconcilerError` if it cannot be read; `SpecError`, with all mistakes, if it has some.
     """
     source, data = _source(path, Quote(redact=project.quote.redact))
     file, document = _only_document(source, PolicyFile, "policy", "may_adopt: false")
@@ -188,22 +207,20 @@ def _only_document(
     documents, problems = read(source, Limits())
     if not problems and len(documents) != 1:
         place = documents[1].place(()) if documents else START
-        found = "more than one document" if documents else "empty"
-        problems = [source.problem(place, found, hint=f"write one mapping: `{example}`")]
+        message = "more than one document" if documents else "empty"
+        problems = [source.problem(place, message, hint=f"write one mapping: `{example}`")]
     for document in documents[:1]:
-        problems.extend(document.problems)
-        accepted = convert_or_explain(document, model, schema, _ELSEWHERE)
-        if isinstance(accepted, model) and not problems:
-            return accepted, document
-        problems.extend(accepted if isinstance(accepted, list) else [])
+        found, wrong = convert_or_explain(document, model, schema, _ELSEWHERE)
+        problems += wrong
+        if found is not None and not problems:
+            return found, document
     raise SpecError(tuple(sorted(problems)))
 
 
 def make_own(folder: Path) -> None:
     """Create the tool's own folder if it is missing, with a `.gitignore` that excludes it.
 
-    Raises:
-        OSError: it cannot be created.
+    Raises `OSError` if it cannot be created.
     """
     ignore = folder / ".gitignore"
     if not ignore.exists():

@@ -39,14 +39,12 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
     yield ("agent_id", spec.agent_id) if spec.model is None else ("model", spec.model)
     yield from _inputs(spec.inputs, folder)
     blank = JobSpec(name="", endpoint="", inputs=(), declared_at=spec.declared_at)
-    for name in ("metadata", "timeout_hours", "rerun", "suspend", "on_change", "on_remove"):
+    for name in ("metadata", "timeout_hours", "rerun", "suspend", "on_change", "on_remove", "reuse"):
         value = getattr(spec, name)
         if value != getattr(blank, name):
             yield name, value
     if spec.adopt:
         yield "adopt", {"job": spec.adopt.job, "work": spec.adopt.work}
-    if spec.reuse:
-        yield "reuse", True
     if spec.canary:
         yield "canary", {"requests": spec.canary}
     if spec.checks != Checks():

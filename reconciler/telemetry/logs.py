@@ -26,7 +26,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler import file_access
-from reconciler.errors import ReconcilerError
+from reconciler.errors import explaining
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
 
@@ -206,10 +206,6 @@ def _shown(value: object) -> str:
 
 
 def _opened(path: Path) -> TextIO:
-    try:
+    hint = "pass another file with --log-file; its folder must exist"
+    with explaining(f"the log file {path} cannot be written", hint):
         return os.fdopen(file_access.append(path), "a", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise ReconcilerError(
-            f"the log file {path} cannot be written: {error.strerror}",
-            hint=file_access.hint_of(error, "pass another file with --log-file; its folder must exist"),
-        ) from error

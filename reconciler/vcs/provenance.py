@@ -4,26 +4,20 @@ The result goes into a job's tags, for readers. Two parts have a use: the commit
 than a job, and the root whether another folder of the repository submitted it. The author of a pull request may control
 some variables (a branch's name), so they are treated as text only: cleaned, cut, and never part of an identity.
 
-`RUNNERS` lists the variables, from the documentation of each system:
-
-GitHub      https://docs.github.com/en/actions/reference/workflows-and-actions/variables
-GitLab      https://docs.gitlab.com/ci/variables/predefined_variables/
-Azure       https://learn.microsoft.com/en-us/azure/devops/pipelines/build/variables
-Bitbucket   https://support.atlassian.com/bitbucket-cloud/docs/variables-and-secrets/
-CircleCI    https://circleci.com/docs/reference/variables/
-Buildkite   https://buildkite.com/docs/pipelines/configure/environment-variables
-TeamCity    https://www.jetbrains.com/help/teamcity/predefined-build-parameters.html (it passes no actor)
-Jenkins     https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#using-environment-variables
-            https://plugins.jenkins.io/build-user-vars-plugin/ (a plugin: without it, no actor)
+`ci_systems.json` lists the variables of each CI system, with the page that documents them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Final, NamedTuple
+from functools import cache, partial
+from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
 
 from reconciler.model import Checkout, Source
 from reconciler.model.tags import root_of
@@ -40,13 +34,13 @@ _SCP: Final = re.compile(r"(?:[^@/]+@)?([^:/]{2,}):(?!//)(.+)")
 """`git@github.com:acme/shop.git`"""
 
 
-class _Runner(NamedTuple):
+class _Runner(Struct, frozen=True):
     """The variables by which a CI system describes a run.
 
     Each part is a choice of templates, of which the first counts whose variables are all set.
     """
 
-    marker: str
+    marker: str = ""
     """The variable that is set only on this system."""
     actor: tuple[str, ...] = ()
     branch: tuple[str, ...] = ()
@@ -57,75 +51,12 @@ class _Runner(NamedTuple):
     approver: tuple[str, ...] = ()
 
 
-_GITHUB_RUN: Final = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"
-_BITBUCKET: Final = "https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}"
-_AZURE: Final = "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECTID}/_build/results?buildId={BUILD_BUILDID}"
-
-RUNNERS: Final = (
-    _Runner(
-        "GITHUB_ACTIONS",
-        actor=("{GITHUB_TRIGGERING_ACTOR}", "{GITHUB_ACTOR}"),  # the first is right for a re-run, too
-        branch=("{GITHUB_HEAD_REF}", "{GITHUB_REF}"),
-        repository=("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}",),
-        run_url=(_GITHUB_RUN + "/attempts/{GITHUB_RUN_ATTEMPT}", _GITHUB_RUN),
-        pull=("{GITHUB_REF}",),
-        event=("{GITHUB_EVENT_NAME}",),
-    ),
-    _Runner(
-        "GITLAB_CI",
-        actor=("{GITLAB_USER_LOGIN}",),
-        branch=("{CI_MERGE_REQUEST_SOURCE_BRANCH_NAME}", "{CI_COMMIT_BRANCH}"),
-        repository=("{CI_PROJECT_URL}",),
-        run_url=("{CI_JOB_URL}", "{CI_PIPELINE_URL}"),
-        pull=("{CI_MERGE_REQUEST_IID}",),
-        event=("{CI_PIPELINE_SOURCE}",),
-    ),
-    _Runner(
-        "TF_BUILD",
-        actor=("{BUILD_REQUESTEDFOR}",),
-        branch=("{SYSTEM_PULLREQUEST_SOURCEBRANCH}", "{BUILD_SOURCEBRANCH}"),
-        repository=("{BUILD_REPOSITORY_URI}",),
-        run_url=(_AZURE,),
-        pull=("{SYSTEM_PULLREQUEST_PULLREQUESTNUMBER}", "{SYSTEM_PULLREQUEST_PULLREQUESTID}"),
-        event=("{BUILD_REASON}",),
-    ),
-    _Runner(
-        "BITBUCKET_BUILD_NUMBER",
-        actor=("{BITBUCKET_STEP_TRIGGERER_UUID}",),
-        branch=("{BITBUCKET_BRANCH}",),
-        repository=(_BITBUCKET,),
-        run_url=(_BITBUCKET + "/pipelines/results/{BITBUCKET_BUILD_NUMBER}",),
-        pull=("{BITBUCKET_PR_ID}",),
-    ),
-    _Runner(
-        "CIRCLECI",
-        actor=("{CIRCLE_USERNAME}",),
-        branch=("{CIRCLE_BRANCH}",),
-        repository=("{CIRCLE_REPOSITORY_URL}",),
-        run_url=("{CIRCLE_BUILD_URL}",),
-        pull=("{CIRCLE_PULL_REQUEST}",),
-    ),
-    _Runner(
-        "BUILDKITE",
-        actor=("{BUILDKITE_BUILD_CREATOR}",),
-        branch=("{BUILDKITE_BRANCH}",),
-        repository=("{BUILDKITE_REPO}",),
-        run_url=("{BUILDKITE_BUILD_URL}",),
-        pull=("{BUILDKITE_PULL_REQUEST}",),
-        event=("{BUILDKITE_SOURCE}",),
-        approver=("{BUILDKITE_UNBLOCKER}",),
-    ),
-    _Runner("TEAMCITY_VERSION", run_url=("{BUILD_URL}",)),
-    _Runner(  # the last: agents of other systems may inherit its variables
-        "JENKINS_URL",
-        actor=("{BUILD_USER_ID}", "{BUILD_USER}"),
-        branch=("{CHANGE_BRANCH}", "{BRANCH_NAME}", "{GIT_LOCAL_BRANCH}"),
-        repository=("{GIT_URL}",),
-        run_url=("{BUILD_URL}",),
-        pull=("{CHANGE_ID}",),
-    ),
-)
-_ELSEWHERE: Final = _Runner("")
+@cache
+def runners() -> tuple[_Runner, ...]:
+    """Return the CI systems that are known; if several seem to run, the first counts."""
+    return msgspec.json.decode(
+        Path(__file__).with_name("ci_systems.json").read_bytes(), type=tuple[_Runner, ...]
+    )
 
 
 def detect_source(
@@ -137,7 +68,7 @@ def detect_source(
     `origin` is the URL of the repository's remote. `person` returns the name of the user, according to git or the
     operating system, if the variables have none.
     """
-    runner = next((it for it in RUNNERS if variables.get(it.marker)), _ELSEWHERE)
+    runner = next((it for it in runners() if variables.get(it.marker)), _Runner())
     first = partial(_first, variables)
     return Source(
         commit=found.commit,

@@ -632,6 +632,18 @@ def test_an_approval_is_required_for_a_larger_plan_and_for_one_that_is_not_known
     assert (stage.root / "github-output").read_text() == f"approval={approval}\nexit-code=0\n"
 
 
+@pytest.mark.parametrize(("limit", "approval"), [(11, "required"), (12, "")])
+def test_an_approval_is_asked_about_all_requests_that_may_follow_a_canary(
+    stage: Stage, hub: Hub, limit: int, approval: str
+) -> None:
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write(f"approve_above: {{requests: {limit}}}\n")
+    stage.spec("one", requests=12, canary={"requests": 4})
+    merge(stage, hub, saved(stage))
+    assert stage.run("ci", "size").code == 0
+    assert f"approval={approval}\n" in (stage.root / "github-output").read_text()
+
+
 def test_a_plan_that_cannot_be_read_needs_no_approval_since_it_agrees_to_nothing(
     stage: Stage, hub: Hub
 ) -> None:

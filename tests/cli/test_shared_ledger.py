@@ -334,7 +334,7 @@ def test_no_work_tree_and_no_index_is_touched(team: Team) -> None:
     team.publish("one spec")
     team.first.run("apply", "--yes")
     assert team.first.git("status", "--porcelain") == ""
-    assert "create confirmed" in team.first.run("ledger", "show").out
+    assert "create_confirmed" in team.first.run("ledger", "show").out
 
 
 # Git's lock files, as a git that was killed leaves them behind.

@@ -96,7 +96,7 @@ ONLINE: Final = _commands(
 )
 OF_LEDGER: Final = _commands(
     "plan; apply --yes; history; history --offline --format json; history verify; status; ledger show; doctor; "
-    "wait --timeout 5m; outputs pull; ledger show --format jsonl; history; jobs list --format json"
+    "wait --timeout 5m; outputs pull; ledger show; history; jobs list --format json"
 )
 
 

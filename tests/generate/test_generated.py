@@ -83,6 +83,7 @@ def test_a_saved_plan_is_as_its_schema_says() -> None:
         attention=0,
         requests=3,
         requests_unknown=0,
+        requests_in_all=3,
         lost_answers=0,
     )
     document = PlanDoc(

@@ -95,6 +95,8 @@ class SpecFacts(TypedDict, total=False):
     on_change: Literal["replace", "finish"]
     on_remove: Literal["cancel", "keep"]
     checks: Checks
+    canary: int
+    reuse: bool
 
 
 def spec(name: str = "a", work: str = "w1", rerun: str = "", **more: Unpack[SpecFacts]) -> JobSpec:

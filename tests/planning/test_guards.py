@@ -8,12 +8,15 @@ from msgspec import structs
 from reconciler.ledger.lines import CreateConfirmed, Line
 from reconciler.model import Job, JobSpec, Phase
 from reconciler.planning import guards
-from reconciler.planning.actions import Cancel
+from reconciler.planning.actions import Cancel, Create
 from reconciler.planning.budgets import BUDGETS
 from reconciler.planning.guard_input import GuardInput, Refusal
 from reconciler.planning.guards import GUARDS, refusals
+from reconciler.planning.next_part import Work
 from reconciler.planning.planner import plan
 from reconciler.settings import Guards
+from tests.helpers.donors import ended as donor
+from tests.helpers.donors import letters, work
 from tests.helpers.make import (
     ACTIVE,
     CANCELLED,
@@ -31,6 +34,7 @@ from tests.helpers.make import (
     hidden,
     job,
     memory,
+    retrying,
     seen,
     spec,
 )
@@ -196,6 +200,47 @@ def test_an_unknown_number_of_requests_is_over_every_budget() -> None:
 def test_what_is_created_already_is_not_in_the_budget() -> None:
     b = spec("b", "w2")
     assert names(proposal(job(A), specs=(A, b), settings=Guards(max_new_requests=10))) == []
+
+
+def in_parts(part: tuple[int, int, int], *works: Work, canary: int = 2, age: int = 600) -> GuardInput:
+    """The next part of a work of eight requests, of which a job was asked a part, if any was."""
+    of = spec("a", canary=canary, retry=retrying(2), inputs=(file_of("w1", requests=8),))
+    jobs = (job(of, "j1", SUCCEEDED, part=part, age=age),) if part[0] else ()
+    asked, observed = declared(of), seen((of,), *jobs)
+    made = plan(asked, observed, memory(), works={"a": works[0]}, now=NOW)
+    return GuardInput(
+        plan=made, declared=asked, observed=observed, memory=memory(), settings=Guards(), now=NOW
+    )
+
+
+CANARY = in_parts((0, 8, 0), work("abcdefgh", canary=2))
+REST = in_parts((2, 8, 0), work("abcdefgh", donor("j1", letters(ab="")), canary=2))
+RETRY = in_parts((6, 8, 2), work("abcdefgh", donor("j1", letters(abcdef="", gh="missing"))))
+
+
+@pytest.mark.parametrize(("weighed", "submits", "counted"), [(CANARY, 2, 8), (REST, 6, 0), (RETRY, 2, 2)])
+def test_a_canary_is_counted_with_its_rest_which_is_not_counted_again(
+    weighed: GuardInput, submits: int, counted: int
+) -> None:
+    assert [it.requests for it in weighed.plan.of(Create)] == [submits]
+    assert weighed.requests == counted
+    for limit in (counted - 1, counted):
+        if limit >= 0:
+            limited = structs.replace(weighed, settings=Guards(max_new_requests=limit))
+            assert names(limited) == ["max_new_requests"] * (limit < counted)
+
+
+def test_a_refused_canary_says_how_many_requests_would_follow() -> None:
+    (refusal,) = refusals(structs.replace(CANARY, settings=Guards(max_new_requests=7)))
+    assert refusal.message == "the plan submits 8 requests in all, more than 7"
+    assert refusal.held == ("a",)
+
+
+def test_the_rest_of_a_canary_is_counted_in_the_day_of_its_canary() -> None:
+    assert REST.submitted_today == 8
+    assert in_parts((6, 8, 2), work("abcdefgh", donor("j1", letters(abcdefgh="")))).submitted_today == 6
+    yesterday = in_parts((2, 8, 0), work("abcdefgh", donor("j1", letters(ab="")), canary=2), age=100_000)
+    assert (yesterday.submitted_today, yesterday.requests) == (0, 0)
 
 
 # How many answers are lost.

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from reconciler.model import Checkout, Job, JobSpec, Target
 from reconciler.planning.actions import Cancel, Create, Hold, Plan, Reason
+from reconciler.planning.coverage import UNASKED
 from reconciler.planning.planner import plan
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.planning.standing import Standing
@@ -18,7 +19,7 @@ from reconciler.plans.agreement import AgreedPlan, AgreedResult, hold_unagreed, 
 from reconciler.plans.approval import NamedWork
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.plan_file import decode, encode, plan_document
-from tests.helpers.donors import ended, letters, work
+from tests.helpers.donors import ended, letters, us, work
 from tests.helpers.make import (
     CANCELLED,
     FAILED,
@@ -27,6 +28,7 @@ from tests.helpers.make import (
     SUCCEEDED,
     TIMED_OUT,
     declared,
+    file_of,
     job,
     memory,
     reported,
@@ -81,7 +83,28 @@ def left_of(before: JobSpec, now: JobSpec) -> World:
     )
 
 
-TWICE, OFTEN = spec("a", retry=retrying(2)), spec("a", retry=retrying(5))
+def canary(*outcomes: str, asked: int = 2, cap: int = 2, now: JobSpec | None = None) -> World:
+    """A job that was asked some of eight requests, and the outcomes of these."""
+    of = spec("a", canary=2, retry=retrying(cap), inputs=(file_of("w1", requests=8),))
+    kinds = dict(zip("abcdefgh", outcomes, strict=False))
+    phase = SUCCEEDED if len(outcomes) == asked else CANCELLED
+    made = job(of, "j1", phase, part=(asked, 8, 0))
+    done = us("j1", kinds | dict.fromkeys("abcdefgh"[len(outcomes) : asked], UNASKED))
+    return World(
+        specs=(now or of,),
+        jobs=(made,),
+        lines=stopped("j1", "suspended") if phase is CANCELLED else (),
+        works={"a": work("abcdefgh", done if phase is CANCELLED else ended("j1", kinds), canary=2)},
+    )
+
+
+def unseen(cap: int = 2) -> World:
+    """The work of `canary` before anything of it was submitted."""
+    of = spec("a", canary=2, retry=retrying(cap), inputs=(file_of("w1", requests=8),))
+    return World(specs=(of,), works={"a": work("abcdefgh", canary=2)})
+
+
+ONCE, TWICE, OFTEN = (spec("a", retry=retrying(times)) for times in (1, 2, 5))
 NOT_AGREED, STALE = ("not_agreed",), ("stale_plan",)
 HELD: dict[str, tuple[str, ...]] = {"a": ("hold - not_agreed!",)}
 REST: dict[str, tuple[str, ...]] = {"a": ("create retry 2 1/3",)}
@@ -158,11 +181,34 @@ TABLE = {
     "what results show to be left, after the cap was raised": Row(
         now=left_of(TWICE, OFTEN), done=HELD, guards=NOT_AGREED
     ),
+    "the rest of a canary, without a plan": Row(now=canary("", ""), done={"a": ("create part 2 6/8",)}),
+    "the retry of a canary's requests": Row(now=canary("", "missing"), done={"a": ("create part 2 1/8",)}),
+    "the rest of a canary by the plan that shows it": Row(
+        now=canary("", ""), before=(unseen(),), done={"a": ("create part 2 6/8",)}
+    ),
+    "the rest of a canary, after the cap was raised": Row(
+        now=canary("", "", now=structs.replace(unseen(5).specs[0])), done=HELD, guards=NOT_AGREED
+    ),
+    "what this tool cancelled of a canary, which was declared again": Row(
+        now=canary("", asked=4), done=HELD, guards=NOT_AGREED
+    ),
+    "a raised cap that a reviewed plan shows while the job ran": Row(
+        now=left_of(TWICE, OFTEN), before=(world(job(TWICE), specs=(OFTEN,)),), done=REST
+    ),
+    "a raised cap that a later plan takes back": Row(
+        now=left_of(TWICE, OFTEN),
+        before=(world(job(TWICE), specs=(OFTEN,)), world(job(TWICE), specs=(TWICE,))),
+        done=HELD,
+        guards=NOT_AGREED,
+    ),
+    "a cap that was raised further than a reviewed plan shows": Row(
+        now=left_of(A, OFTEN), before=(world(job(A), specs=(TWICE,)),), done=HELD, guards=NOT_AGREED
+    ),
     "a further attempt after the cap was lowered": Row(
         now=world(job(OFTEN, "j1", FAILED), specs=(TWICE,)), done=RETRIED
     ),
     "a further attempt after the cap was raised": Row(
-        now=world(job(A, "j1", FAILED), specs=(TWICE,)), done=HELD, guards=NOT_AGREED
+        now=world(job(ONCE, "j1", FAILED), specs=(TWICE,)), done=HELD, guards=NOT_AGREED
     ),
     "an attempt that the old cap allowed, and whose job would have the new one": Row(
         now=world(job(TWICE, "j1", FAILED), specs=(OFTEN,)), done=HELD, guards=NOT_AGREED
@@ -173,13 +219,13 @@ TABLE = {
         guards=NOT_AGREED,
     ),
     "the plan contains the further attempt": Row(
-        now=world(job(A, "j1", FAILED), specs=(TWICE,)),
-        before=(world(job(A, "j1", FAILED), specs=(TWICE,)),),
+        now=world(job(ONCE, "j1", FAILED), specs=(TWICE,)),
+        before=(world(job(ONCE, "j1", FAILED), specs=(TWICE,)),),
         done=RETRIED,
     ),
     "the cap was raised further than in the plan": Row(
-        now=world(job(A, "j1", FAILED), specs=(OFTEN,)),
-        before=(world(job(A, "j1", FAILED), specs=(TWICE,)),),
+        now=world(job(ONCE, "j1", FAILED), specs=(OFTEN,)),
+        before=(world(job(ONCE, "j1", FAILED), specs=(TWICE,)),),
         done=HELD,
         guards=NOT_AGREED,
     ),
@@ -253,10 +299,10 @@ def test_what_an_unattended_run_does(row: Row) -> None:
 def test_a_raised_cap_is_named() -> None:
     result = left(world(job(A, "j1", FAILED), specs=(OFTEN,)))
     assert [it.message for it in result.refusals] == [
-        "no agreed plan contains what is declared now for a; a: retry.max_attempts was raised from 1 to 5"
+        "no agreed plan contains what is declared now for a; a: retry.max_attempts was raised from 2 to 5"
     ]
     (hold,) = result.plan.of(Hold)
-    assert hold.detail == "retry, retry.max_attempts was raised from 1 to 5, and no agreed plan contains it"
+    assert hold.detail == "retry, retry.max_attempts was raised from 2 to 5, and no agreed plan contains it"
 
 
 def writes(plan: Plan) -> set[tuple[str, ...]]:

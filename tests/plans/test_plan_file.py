@@ -273,6 +273,7 @@ def test_a_summary_counts_a_replacement_once() -> None:
         "attention": 1,  # b
         "requests": 20,
         "requests_unknown": 1,
+        "requests_in_all": 20,
         "lost_answers": 11,
         "upload_bytes": 4,
     }

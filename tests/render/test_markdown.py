@@ -101,6 +101,7 @@ plans = st.builds(
     summary=st.builds(
         SummaryDoc, create=counts, replace=counts, cancel=counts, hold=counts, unchanged=counts,
         attention=counts, requests=numbers, requests_unknown=counts, lost_answers=numbers,
+        requests_in_all=numbers,
     ),
     guards=st.lists(st.builds(Refusal, guard=words, message=words, hint=words), max_size=3).map(tuple),
     decisions=st.lists(decisions, max_size=6).map(tuple),

@@ -120,7 +120,7 @@ def join_files(
         ok=kinds.pop(answers.OK, 0),
         missing=kinds.pop(answers.MISSING, 0),
         failures=dict(sorted(kinds.items())),
-        requests=None if inputs is None else len(order.ids),
+        requests=None if inputs is None else order.count,
         first_missing=totals.first["missing"],
         reasons=dict(found.why_failed()),
         verdicts=dict(totals.verdicts),

@@ -28,5 +28,6 @@ ERROR = ReconcilerError("no")
     ],
 )
 def test_requests_count_if_they_were_submitted_or_may_have_been(outcome: Outcome, counted: int) -> None:
-    planned = plan(declared(A, B), seen((A, B)), Memory(), now=NOW)
-    assert requests_submitted(planned, [outcome]) == counted
+    observed = seen((A, B))
+    planned = plan(declared(A, B), observed, Memory(), now=NOW)
+    assert requests_submitted(planned, observed, [outcome]) == counted

@@ -396,14 +396,14 @@ SWITCHES: Final = (
         "an unattended run does what is declared",
         "reconciler/plans/agreement.py",
         (UNREVIEWED,),
-        (("    held = {it.name for it in fresh", "    held = {it.name for it in () and fresh"),),
+        (("    held = refused.keys() | {", "    held = set() and refused.keys() | {"),),
     ),
     Switch(
         "agreement to plans",
         "a raised cap counts as agreed",
         "reconciler/plans/agreement.py",
         (UNREVIEWED,),
-        (("return spec.retry.max_attempts <= cap(", "return cap("),),
+        (("if self.cap < wanted:", "if wanted < self.cap < wanted:"),),
     ),
     Switch(
         "the newest commit",

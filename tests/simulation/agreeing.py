@@ -29,7 +29,7 @@ def a_later_round_creates_only_what_was_agreed_to(create: Accepted) -> Iterator[
     known = key in {(it.work, it.rerun) for it in creates} if by.saved else spec.name in named
     if not known:
         yield "it is not in the plan"
-    elif _reason(create) != Reason.RETRY or not any(_failed(create)):
+    elif _reason(create) != Reason.RETRY or not any(failed(create)):
         yield f"it is {_reason(create)}, and nothing of it was held up"
 
 
@@ -46,7 +46,8 @@ def _reason(create: Accepted) -> str:
     return next((line.reason for line in lines), "")
 
 
-def _failed(create: Accepted) -> Iterator[bool]:
+def failed(create: Accepted) -> Iterator[bool]:
+    """Yield, for each other attempt at the work, whether it failed."""
     for other in create.attempts():
         yield (other.ended_as if other.deleted_at else create.server.status(other.id)) in FAILED
 

@@ -54,7 +54,7 @@ def follow(
         run=run,
         declared=record.declared,
         approval=approval_of(agreed, saved, done=planned.plan).record_attempts(planned.proposed),
-        submitted=requests_submitted(planned.plan, outcomes),
+        submitted=requests_submitted(planned.plan, planned.observed, outcomes),
         locked=waiting.locked,
         report=lambda _, done: record.say(done),
         outcomes=outcomes,

@@ -195,7 +195,6 @@ def test_folders_are_listed_and_problems_made_in_few_places_only() -> None:
         "inputs/paths.py",
         "scaffold.py",
         "selection.py",
-        "unused_files.py",
     }
     assert users(r"\bproduct\(") == {"families.py"}
     for caller in Path(reconciler.specs.__path__[0]).parent.joinpath("cli").rglob("*.py"):

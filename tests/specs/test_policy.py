@@ -19,7 +19,7 @@ from reconciler.specs import load
 from reconciler.specs.policy import RULES, Policy
 from reconciler.specs.project import _only_document, read_policy
 from reconciler.specs.schema import json_schema
-from reconciler.specs.schema.policy_file import PolicyFile
+from reconciler.specs.schema.project_files import PolicyFile
 from reconciler.specs.yaml.reader import read
 from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import Document

@@ -14,7 +14,7 @@ from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
 from reconciler.specs.schema.job_fields import JobFields, defaults_model
 from reconciler.specs.schema.json_schema import schema
-from reconciler.specs.schema.settings_file import EnvironmentFields, SettingsFile
+from reconciler.specs.schema.project_files import EnvironmentFields, SettingsFile
 from tests.specs.make import NOW, document, documents, project
 from tools.generate import reference
 from tools.generate.reference import ENVIRONMENTS_EXAMPLE, EXAMPLE, SETTINGS_EXAMPLE
@@ -130,14 +130,13 @@ jobs = mutated(GOOD, optional_fields) | near_values
 @example({**GOOD, "rerun": 2.0})
 @example({**GOOD, "metadata": {"a": 1.0, "😀" * 32: "😀" * 512}})
 def test_a_document_is_accepted_exactly_if_the_schema_holds(value: object) -> None:
-    verdict = convert_or_explain(document(value), JobFields, "job", MISPLACED_FIELD_HINTS)
-    assert isinstance(verdict, JobFields) == JOB.is_valid(value)
-    if isinstance(verdict, list):
-        assert verdict, "what is refused is refused for a reason"
-        for problem in verdict:
-            assert not any(
-                word in problem.message for word in ("is not of type", "Expected", "does not match", "$")
-            )
+    fields, wrong = convert_or_explain(document(value), JobFields, "job", MISPLACED_FIELD_HINTS)
+    assert (fields is not None) == JOB.is_valid(value)
+    assert fields is not None or wrong, "what is refused is refused for a reason"
+    for problem in wrong:
+        assert not any(
+            word in problem.message for word in ("is not of type", "Expected", "does not match", "$")
+        )
 
 
 limits = st.dictionaries(
@@ -175,9 +174,9 @@ environments = st.dictionaries(
 @example({"project": "a", "environments": {"dev": {"project": "b"}}})
 @example({"specs": "specs"})
 def test_settings_are_accepted_exactly_if_the_schema_holds(value: object) -> None:
-    verdict = convert_or_explain(document(value), SettingsFile, "reconciler", {})
-    assert isinstance(verdict, SettingsFile) == SETTINGS.is_valid(value)
-    assert verdict
+    fields, wrong = convert_or_explain(document(value), SettingsFile, "reconciler", {})
+    assert (fields is not None) == SETTINGS.is_valid(value)
+    assert fields is not None or wrong
 
 
 @pytest.mark.parametrize(
@@ -201,8 +200,8 @@ def test_a_command_can_be_given_any_variable_but_those_that_stay_here(name: str,
 
 @given(mutated({"model": "m", "retry": {"max_attempts": 2}}, {"rerun": optional_fields["rerun"]}))
 def test_defaults_are_accepted_exactly_if_the_schema_holds(value: object) -> None:
-    verdict = convert_or_explain(document(value), defaults_model(), "defaults", {})
-    assert (not isinstance(verdict, list)) == Draft202012Validator(schema("defaults")).is_valid(value)
+    fields, _ = convert_or_explain(document(value), defaults_model(), "defaults", {})
+    assert (fields is not None) == Draft202012Validator(schema("defaults")).is_valid(value)
 
 
 def test_the_reference_shows_every_field_and_limit() -> None:
@@ -218,4 +217,4 @@ def test_the_examples_of_the_reference_load(tmp_path: Path) -> None:
     assert spec.name == "ticket-classes"
     for example_text in (SETTINGS_EXAMPLE, ENVIRONMENTS_EXAMPLE):
         (found,), _ = documents(example_text)
-        assert isinstance(convert_or_explain(found, SettingsFile, "reconciler", {}), SettingsFile)
+        assert convert_or_explain(found, SettingsFile, "reconciler", {})[0]

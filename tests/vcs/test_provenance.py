@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from reconciler.model import Checkout, Source, tags
 from reconciler.text.sanitize import clean
-from reconciler.vcs.provenance import RUNNERS, detect_source, normalize_repository_url
+from reconciler.vcs.provenance import detect_source, normalize_repository_url, runners
 from tests.helpers.make import PROJECT, spec
 
 HERE = Checkout(commit="c0ffee", branch="main")
@@ -291,12 +291,12 @@ def test_only_a_number_is_the_number_of_a_pull_request(text: str) -> None:
     assert detect_source(HERE, "", {"RECONCILER_PULL": text}).pull == ""
 
 
-VARIABLES = sorted({name for runner in RUNNERS for name in re.findall(r"[A-Z_]{4,}", str(runner))})
+VARIABLES = sorted({name for runner in runners() for name in re.findall(r"[A-Z_]{4,}", str(runner))})
 OURS = ["RECONCILER_ACTOR", "RECONCILER_RUN_URL", "RECONCILER_PULL", "RECONCILER_APPROVER"]
 
 
 @given(
-    st.sampled_from([runner.marker for runner in RUNNERS]),
+    st.sampled_from([runner.marker for runner in runners()]),
     st.dictionaries(st.sampled_from([*VARIABLES, *OURS]), st.text()),
     st.text(),
 )

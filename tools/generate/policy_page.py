@@ -20,8 +20,8 @@ required_apply: {only_from: [main], clean: true}
 """A policy; a test reads it."""
 
 HEAD: Final = """\
-<!-- Generated from `reconciler/specs/schema/policy_file.py` and `tools/generate/policy_page.py`: change it there, then
-run `python -m tools.generate`. -->
+<!-- Generated from `reconciler/specs/schema/project_files.py` and `tools/generate/policy_page.py`: change it there,
+then run `python -m tools.generate`. -->
 
 # A policy that a pull request cannot raise
 

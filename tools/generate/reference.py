@@ -222,7 +222,6 @@ def _mistakes() -> str:
     for line in _MISTAKES:
         others = [good for name, good in _GOOD.items() if name != line.partition(":")[0]]
         documents, _ = read(SourceFile("x.yaml", "\n".join([line, *others])), Limits())
-        wrong = convert_or_explain(documents[0], JobFields, "job", MISPLACED_FIELD_HINTS)
-        listed = wrong if isinstance(wrong, list) else []
-        rows += [f"| `{line}` | {_cell(problem.message)} | {_cell(problem.hint)} |" for problem in listed]
+        _, wrong = convert_or_explain(documents[0], JobFields, "job", MISPLACED_FIELD_HINTS)
+        rows += [f"| `{line}` | {_cell(problem.message)} | {_cell(problem.hint)} |" for problem in wrong]
     return "\n".join(rows)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from reconciler import settings
 from reconciler.model import checks
-from reconciler.specs.schema import job_fields, policy_file, settings_file, types
+from reconciler.specs.schema import job_fields, project_files, types
 from reconciler.specs.schema.json_schema import Schema
 from tools.generate.field_docs import field_docs
 
@@ -24,8 +24,8 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MODELS: Final[Mapping[str, tuple[type[Struct], str]]] = {
     "job": (job_fields.JobFields, "A batch job, declared for reconciler"),
     "defaults": (job_fields.defaults_model(), "Defaults for the specs of a folder"),
-    "reconciler": (settings_file.SettingsFile, "Settings of reconciler"),
-    "policy": (policy_file.PolicyFile, "A policy for specs and settings of reconciler"),
+    "reconciler": (project_files.SettingsFile, "Settings of reconciler"),
+    "policy": (project_files.PolicyFile, "A policy for specs and settings of reconciler"),
 }
 """The model and the title of each schema."""
 _MODULES: Final = (
@@ -33,8 +33,7 @@ _MODULES: Final = (
     settings.__file__,
     types.__file__,
     job_fields.__file__,
-    settings_file.__file__,
-    policy_file.__file__,
+    project_files.__file__,
 )
 """The modules with the classes of the models."""
 _FIELDS_OF: Final = {

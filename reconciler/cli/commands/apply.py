@@ -25,16 +25,14 @@ if TYPE_CHECKING:
 @options.selection
 @options.yes
 @options.output("text", "json", "markdown", "github", comment=True)
-@click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
-@click.option(
+@options.flag("--fail-on-attention", "Exit with 6 if anything needs attention.")
+@options.flag(
     "--wait",
-    is_flag=True,
-    help="Wait until every job has ended: retry as the specs ask for, submit held jobs once the quota allows it.",
+    "Wait until every job has ended: retry as the specs ask for, submit held jobs once the quota allows it.",
 )
-@click.option(
+@options.flag(
     "--only-agreed",
-    is_flag=True,
-    help="Do only what the given plan files contain, and what continues earlier work. For scheduled runs and CI.",
+    "Do only what the given plan files contain, and what continues earlier work. For scheduled runs and CI.",
 )
 @timeout
 @guard_options
@@ -55,16 +53,18 @@ def apply(
     """Create what is missing, and cancel what was removed.
 
     SPECS, files or folders below the spec root, --only and --exclude select what is considered. Instead, a plan file
-    saved by `reconciler plan -o plan.json` can be given: its actions are applied, as far as they are still valid.
+    saved by `reconciler plan -o plan.json` can be given: its actions are applied, as far as they are still valid, and
+    so are the rest of a canary and the retries of its creates, up to the number of requests that it shows in all.
 
     With --only-agreed, any number of plan files, the oldest first: of each name, the last one that would change
     something counts. What they contain is done as far as it is still valid, and so is what continues earlier work:
-    retries, creates that had to wait, the next period of `rerun`; but not with a raised `retry.max_attempts`.
-    Everything else is held, and the exit code is 3.
+    retries, the rest of a canary, creates that had to wait, the next period of `rerun`; but not with a raised
+    `retry.max_attempts` or more requests in all. Everything else is held, and the exit code is 3.
 
-    With --wait, later rounds submit only the attempts that `retry` asks for and the jobs of this plan that the quota
-    held, under the same guards; with a saved plan, only attempts at its creates. Exit with 0 only if every job has
-    succeeded and passed its `checks`; with 6 if anything needs attention or another apply, or on --timeout.
+    With --wait, later rounds submit only the attempts that `retry` asks for, the rest of a canary, and the jobs of this
+    plan that the quota held, under the same guards; with a saved plan, only what continues its creates. Exit with 0
+    only if every job has succeeded and passed its `checks`; with 6 if anything needs attention or another apply, or on
+    --timeout.
     """
     from reconciler.cli.commands.show import read_plan
     from reconciler.cli.output.plan_output import reporting_errors

@@ -125,11 +125,11 @@ def size(job: GithubJob) -> int:
 
 
 def exceeds(agreed: agreed_plans.AgreedFile, settings: Settings) -> bool:
-    """Whether a plan submits more than `approve_above`, or how much it submits is not known."""
+    """Whether a plan submits more than `approve_above` in all, or how much it submits is not known."""
     if settings.approve_above is None:
         return False
     summary = agreed.document.summary
-    return summary.requests_unknown > 0 or summary.requests > settings.approve_above.requests
+    return summary.requests_unknown > 0 or summary.requests_in_all > settings.approve_above.requests
 
 
 def apply(job: GithubJob) -> int:

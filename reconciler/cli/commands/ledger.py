@@ -10,7 +10,6 @@ from reconciler.cli.session.target import ledgers
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.ledger.lines import encode, union
-from reconciler.render.ledger_view import ledger_text
 from reconciler.text.plural import pluralize
 
 
@@ -20,23 +19,19 @@ def ledger() -> None:
 
 
 @ledger.command()
-@options.output_format("text", "jsonl")
 @options.common
-def show(env: Environment, *, form: str, common: options.Common) -> int:
-    """Show all lines, oldest first."""
+def show(env: Environment, *, common: options.Common) -> int:
+    """Show all lines as JSON lines, oldest first."""
     _, _, local, shared = ledgers(common, env)
     others = shared.read(shared.fetch()) if shared else ()
     ordered = sorted(union(local.read(), others), key=lambda line: line.at)
-    text = "".join(f"{encode(line)}\n" for line in ordered) if form == "jsonl" else ledger_text(ordered)
-    write_stdout(text)
+    write_stdout("".join(f"{encode(line)}\n" for line in ordered))
     return ExitCode.OK
 
 
 @ledger.command()
-@click.option(
-    "--accept-rewrite",
-    is_flag=True,
-    help="Accept that lines were removed from the shared ledger, and do not add them again.",
+@options.flag(
+    "--accept-rewrite", "Accept that lines were removed from the shared ledger, and do not add them again."
 )
 @options.common
 def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> int:

@@ -12,7 +12,7 @@ from reconciler.cli.params import options
 from reconciler.cli.session.connect import sandbox_db, sandbox_installed
 from reconciler.cli.session.target import find_project
 from reconciler.environment import Environment
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, explaining
 
 
 @click.group()
@@ -29,9 +29,7 @@ def sandbox() -> None:
     type=click.IntRange(0, 65535),
     help="Port to listen on; 0 for any free one.",
 )
-@click.option(
-    "--db", type=options.PATH, metavar="FILE", help="The database file.  [default: the one of --sandbox]"
-)
+@options.file("--db", "The database file.  [default: the one of --sandbox]")
 @click.option(
     "--speed",
     default=1.0,
@@ -39,7 +37,7 @@ def sandbox() -> None:
     type=click.FloatRange(0, min_open=True),
     help="Speed relative to real time.",
 )
-@click.option("--lenient", is_flag=True, help="Accept any model and any request body.")
+@options.flag("--lenient", "Accept any model and any request body.")
 @click.pass_obj
 def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: float, lenient: bool) -> int:
     """Serve the sandbox over HTTP until interrupted. Each API key has its own workspace."""
@@ -72,15 +70,12 @@ def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: 
 def reset(env: Environment, *, chosen: options.Chosen) -> int:
     """Delete everything in the embedded sandbox: its jobs, its files and its ledger."""
     folder = find_project(env, chosen).root / ".reconciler" / "sandbox"
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        write_stdout("the sandbox was empty\n")
-        return 0
-    except OSError as error:
-        raise ReconcilerError(
-            f"{folder} cannot be removed: {error.strerror or error}",
-            hint="stop the processes that use it, or remove it by hand",
-        ) from error
+    hint = "stop the processes that use it, or remove it by hand"
+    with explaining(f"{folder} cannot be removed", hint):
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            write_stdout("the sandbox was empty\n")
+            return 0
     write_stdout("the sandbox is empty\n")
     return 0

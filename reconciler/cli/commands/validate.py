@@ -20,9 +20,9 @@ from reconciler.errors import ExitCode, Problem, SpecError
 from reconciler.model import JobSpec
 from reconciler.render.github import problems_github
 from reconciler.render.problems import count_line, problems_text
+from reconciler.specs.files import specs_outside
 from reconciler.specs.load import Loaded, load
 from reconciler.specs.project import Project
-from reconciler.specs.unused_files import specs_outside
 from reconciler.text.plural import pluralize
 
 

@@ -13,7 +13,7 @@ from reconciler.cli.output.streams import save, write_annotations, write_stdout
 from reconciler.cli.params.options import Output
 from reconciler.documents.reports import ApplyDoc, WaitDoc, pretty
 from reconciler.environment import Environment
-from reconciler.errors import ExitCode, ReconcilerError, UsageError, first_that_holds
+from reconciler.errors import ExitCode, ReconcilerError, UsageError, explaining, first_that_holds
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
@@ -37,14 +37,12 @@ def publish(env: Environment, text: str, output: Output) -> None:
         save(env.cwd / output.comment, text.encode())
     page = env.environ.get(SUMMARY)
     if output.form == "github" and page:
-        try:
-            with os.fdopen(file_access.append(page), "a", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise ReconcilerError(
-                f"the step summary {page} cannot be written: {error.strerror}",
-                hint=f"GitHub sets {SUMMARY}; elsewhere, do not use --format github",
-            ) from error
+        hint = f"GitHub sets {SUMMARY}; elsewhere, do not use --format github"
+        with (
+            explaining(f"the step summary {page} cannot be written", hint),
+            os.fdopen(file_access.append(page), "a", encoding="utf-8") as file,
+        ):
+            file.write(text)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import click
 
 from reconciler import file_access
 from reconciler.environment import Environment
-from reconciler.errors import ReconcilerError, SpecError
+from reconciler.errors import ReconcilerError, SpecError, explaining
 from reconciler.text.sanitize import clean, without_commands
 
 
@@ -152,8 +152,5 @@ def save(path: Path, data: bytes) -> None:
 
     Raises `ReconcilerError` if the folder is missing or cannot be written, or the path is a link.
     """
-    try:
+    with explaining(f"{path} cannot be written", "choose a file in an existing folder"):
         file_access.replace(path, data)
-    except OSError as error:
-        hint = file_access.hint_of(error, "choose a file in an existing folder")
-        raise ReconcilerError(f"{path} cannot be written: {error.strerror}", hint=hint) from error

@@ -121,7 +121,7 @@ class ApplyFlow:
             run=self.run,
             declared=self.declared,
             approval=approval.record_attempts(planned.proposed),
-            submitted=requests_submitted(planned.plan, outcomes),
+            submitted=requests_submitted(planned.plan, planned.observed, outcomes),
             locked=self._locked,
             report=report,
             outcomes=outcomes,

@@ -25,12 +25,12 @@ from reconciler.specs.project import (
     CONFIG_NAME,
     STATE,
     Project,
+    check_same_project,
     environment_names,
     load_project,
     read_policy,
     settings_error,
 )
-from reconciler.specs.same_project import check_same_project
 from reconciler.specs.yaml.source import Quote
 from reconciler.vcs.git_process import GitUnavailableError
 

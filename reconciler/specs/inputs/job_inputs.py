@@ -156,7 +156,11 @@ def _requirements(document: Document) -> Requirements:
 def _of_bodies(document: Document, requests: list[Any]) -> Iterator[Problem]:
     """Yield what the job requires of bodies and they do not meet, and warnings about plain mistakes in them."""
     demands = _requirements(document)
-    bodies = {at: it["body"] for at, it in enumerate(requests) if _is_request(it)}
+    bodies = {
+        at: body
+        for at, it in enumerate(requests)
+        if isinstance(it, dict) and it.get("custom_id") and isinstance(body := it.get("body"), dict)
+    }  # the schema reports the others
     for at, body in bodies.items():
         for finding in demands.violations(at, body):
             message = f"requests[{at}]: {finding.kind.message}{finding.more}"
@@ -164,10 +168,6 @@ def _of_bodies(document: Document, requests: list[Any]) -> Iterator[Problem]:
     for words, kind in plain_mistakes.kinds(demands.endpoint, bodies.items()).items():
         message = f"requests[{kind.first}]: {plain_mistakes.counted(words, kind, 'request')}"
         yield document.problem(("requests", kind.first, "body"), message, plain_mistakes.HINT, warning=True)
-
-
-def _is_request(value: Any) -> bool:  # noqa: ANN401 - JSON; what is none is reported by the schema
-    return isinstance(value, dict) and bool(value.get("custom_id")) and isinstance(value.get("body"), dict)
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:

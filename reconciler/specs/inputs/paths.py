@@ -77,9 +77,8 @@ class PathResolver:
     def named(self, entry: str, *, folder: str) -> list[str]:
         """Return the files that a path or glob of a spec in `folder` names, absolute, links followed, sorted.
 
-        Raises:
-            NoInputError: it names no file, or one that cannot be used.
-            OverBudgetError: the globs of this load look at too much.
+        Raises `NoInputError` if it names no file, or one that cannot be used; `OverBudgetError` if the globs of this
+        load look at too much.
         """
         for matches, message, hint in _MISSPELT:
             if matches(entry):

@@ -15,19 +15,19 @@ Model = TypeVar("Model", bound=msgspec.Struct)
 
 def convert_or_explain(
     document: Document, model: type[Model], schema: str, misplaced: Mapping[str, str]
-) -> Model | list[Problem]:
-    """Return the document's value as `model`, or its problems except those in `document.problems`.
+) -> tuple[Model | None, list[Problem]]:
+    """Return the document's value as `model`, None if it does not match it, and all problems of the document.
 
     `schema` is the name of the model's schema; `misplaced` has hints for fields that belong elsewhere.
     """
     try:
-        return msgspec.convert(document.value, model)
+        return msgspec.convert(document.value, model), [*document.problems]
     except msgspec.ValidationError:
         from reconciler.specs.schema.explain import explain  # noqa: PLC0415 - only refused documents need it
-    problems = explain(document, schema, misplaced)
-    if problems or document.problems or document.incomplete:
-        return problems
-    return msgspec.convert(integral_floats_to_int(document.value), model)
+    problems = [*document.problems, *explain(document, schema, misplaced)]
+    if problems or document.incomplete:
+        return None, problems
+    return msgspec.convert(integral_floats_to_int(document.value), model), []
 
 
 def integral_floats_to_int(value: Any) -> Any:  # noqa: ANN401 - JSON

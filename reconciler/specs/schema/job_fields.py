@@ -64,7 +64,7 @@ class RequestFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When failed work is submitted again automatically."""
 
-    max_attempts: Annotated[int, Meta(ge=1, le=10)] = 1
+    max_attempts: Annotated[int, Meta(ge=1, le=10)] = Retry().max_attempts
     """How often one request may be submitted, including the first time. Answered requests are not submitted again."""
     on: Annotated[list[RetryWord], Meta(min_length=1, extra_json_schema={"default": _RETRIED})] = field(
         default_factory=lambda: [*_RETRIED]
@@ -155,9 +155,9 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     on_remove: OnRemove = "cancel"
     """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
     cancels nothing."""
-    reuse: bool = False
-    """If true, a change of the inputs submits only requests without an answer: one that an earlier job of this name has
-    answered, with the same endpoint, model and `rerun`, is not submitted again."""
+    reuse: bool = True
+    """Whether answers of earlier jobs of this name count, with the same endpoint, model and `rerun`: then a change of
+    the inputs submits only requests without an answer."""
     canary: Annotated[CanaryFields | None, such_as({"requests": 20})] = None
     """Submit only so many requests first. A later apply, or a round of `apply --wait`, submits the rest if the outcomes
     pass `checks`, and holds it otherwise."""

@@ -1,15 +1,19 @@
 """Messages for errors of the YAML parser.
 
-libyaml and PyYAML's pure parser report indicators, tokens and contexts, each in its own way. The table below maps
+libyaml and PyYAML's pure parser report indicators, tokens and contexts, each in its own way. `parser_errors.json` maps
 the errors of both to what is wrong in the text and how to fix it.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 
+import msgspec
 import yaml
+from msgspec import Struct
 from yaml.scanner import ScannerError
 
 from reconciler.errors import Problem
@@ -41,9 +45,9 @@ class PureParser(yaml.SafeLoader):
             ) from error
 
 
-class _Row(NamedTuple):
+class _Row(Struct, frozen=True):
     parser_text: str
-    """A part of the parser's context or problem."""
+    """A part of the parser's context or problem; "" in the last row, which fits every error."""
     message: str
     hint: str
     at_opening: bool = False
@@ -53,54 +57,18 @@ class _Row(NamedTuple):
 _TOO_DEEP: Final = "maximum nesting"
 _CANNOT_BEGIN: Final = "cannot start any token"
 
-_TAB: Final = "a tab in the indentation", "indent with spaces"
-_BACKSLASH: Final = "write `\\\\` for a backslash, or use single quotes"
-_ROWS: Final = (
-    _Row(_TOO_DEEP, "nested too deeply for the YAML parser", "use fewer levels"),
-    _Row(
-        "mapping values are not allowed",
-        "unexpected `:`",
-        "put text that contains `: ` in quotes, and align the field with the others",
-    ),
-    _Row("sequence entries are not allowed", "unexpected list item", "begin the item on a new line"),
-    _Row("mapping keys are not allowed", "unexpected `?`", "put the text in quotes"),
-    _Row("tab character", *_TAB),
-    _Row(_CANNOT_BEGIN, *_TAB),
-    _Row("unknown escape", "unknown escape", _BACKSLASH),
-    _Row("Unicode character escape", NOT_A_CHARACTER, WRITE_CHARACTER),
-    _Row("an anchor", "`&` begins an anchor, but no name follows", "put the text in quotes"),
-    _Row("an alias", "`*` begins an alias, but no name follows", "put the text in quotes"),
-    _Row("unexpected end of stream", "missing closing quote", "add it", at_opening=True),
-    _Row("unexpected document", "missing closing quote before `---`", "add it", at_opening=True),
-    _Row("',' or ']'", "missing `]` or `,`", "close the list with `]`", at_opening=True),
-    _Row("',' or '}'", "missing `}` or `,`", "close the mapping with `}`", at_opening=True),
-    _Row(
-        "could not find expected ':'",
-        "missing `:` after a field",
-        "write it as `name: value`",
-        at_opening=True,
-    ),
-    _Row("incompatible YAML", "unsupported version of YAML", "remove the `%YAML` line"),
-    _Row("directive", "unknown directive", "remove the line that begins with `%`"),
-    _Row("tag", NO_TAGS, REMOVE_TAG),
-    _Row("decimal number", "an escape with too few digits", _BACKSLASH),
-    _Row("node content", "expected a value", "put text with special characters in quotes"),
-    _Row(
-        "<document start>",
-        "unexpected text after the end of the document",
-        "check the brackets and the indentation, or begin a new document with `---` on the line above",
-    ),
-    _Row("block scalar", "unexpected text after `|` or `>`", "begin the text on the next line"),
-    _Row("'-' indicator", "unexpected text in a list", "begin the item with `- `, or check the indentation"),
-    _Row("block", "unexpected text", "put the whole value in quotes, or check the indentation"),
-    _Row("", "not valid YAML from here on", "put text with special characters in quotes"),
-)
+
+@cache
+def _rows() -> tuple[_Row, ...]:
+    """Return the table, of which the first row that fits an error counts."""
+    table = Path(__file__).with_name("parser_errors.json")
+    return msgspec.json.decode(table.read_bytes(), type=tuple[_Row, ...])
 
 
 def parser_problem(source: SourceFile, error: yaml.YAMLError) -> Problem:
     """Return the problem for an error of the parser."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return unseen(source) or source.problem(START, _ROWS[-1].message, hint=_ROWS[-1].hint)
+        return unseen(source) or source.problem(START, _rows()[-1].message, hint=_rows()[-1].hint)
     place = Place(error.problem_mark.line, error.problem_mark.column)
     character = source.line(place)[place.column : place.column + 1]
     parser_text = f"{error.context} {error.problem}"
@@ -111,7 +79,7 @@ def parser_problem(source: SourceFile, error: yaml.YAMLError) -> Problem:
         return source.problem(end, "missing `]` or `}`", hint="close the list or mapping")
     if "',' or '" in parser_text and character == ":":
         return source.problem(place, "unexpected `:`", hint="put text that contains `: ` in quotes")
-    row = next(row for row in _ROWS if row.parser_text in parser_text)
+    row = next(row for row in _rows() if row.parser_text in parser_text)
     if row.at_opening and (opening := error.context_mark):
         place = Place(opening.line, opening.column)
     return source.problem(place, row.message, hint=row.hint)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, final
 import yaml
 from msgspec import Struct
 
-from reconciler.errors import Problem
+from reconciler.errors import Problem, SpecError
 from reconciler.specs.yaml.source import START, Place, SourceFile
 
 Step: TypeAlias = "str | int"
@@ -119,6 +119,10 @@ class Document(Struct, frozen=True):
         place = self.key_place(path) if at_key else self.place(path)
         show = "requests" not in path
         return self.source_of(path).problem(place, message, hint=hint, show=show, warning=warning)
+
+    def error(self, path: Path, message: str, hint: str, *, at_key: bool = False) -> SpecError:
+        """Return the error for the only problem of a file: see `problem`."""
+        return SpecError((self.problem(path, message, hint, at_key=at_key),))
 
     def texts(self, path: Path) -> dict[str, str]:
         """Return the scalars of the mapping at `path` as written; empty if there is none."""

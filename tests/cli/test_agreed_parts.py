@@ -1,0 +1,111 @@
+"""A plan of a canary is an agreement to its rest and its retries, within what the plan shows, and to nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.stage import Result, Stage
+from tests.cli.test_requests import apply, canary
+from tests.helpers.requests_of import asked
+
+REVIEWED = "retry: {max_attempts: 2}\n"
+
+
+def creates(result: Result) -> int:
+    """How many jobs a command created."""
+    return sum(sent.path == "/v1/batch/jobs" for sent in result.writes)
+
+
+def saved(stage: Stage) -> None:
+    """Save the plan of a canary of four of twelve requests."""
+    canary(stage)
+    shown = stage.run("plan", "-o", "plan.json")
+    assert "submits 4 of 12 requests now, at most 12 in all" in shown.out
+    assert "would submit 4 requests now, at most 12 in all" in shown.out
+
+
+def test_a_saved_plan_of_a_canary_is_applied_until_the_work_is_complete(stage: Stage) -> None:
+    saved(stage)
+    for parts in ([4], [4, 8], [4, 8]):
+        applied = stage.run("apply", "plan.json")
+        assert applied.code == 0, applied.err
+        stage.advance(60)
+        assert [len(part) for part in asked(stage)] == parts
+
+
+def test_a_waiting_apply_of_a_saved_plan_submits_the_rest_of_its_canary(stage: Stage) -> None:
+    saved(stage)
+    assert stage.run("apply", "plan.json", "--wait").code == 0
+    assert [len(part) for part in asked(stage)] == [4, 8]
+
+
+@pytest.mark.parametrize("plans", [("plan.json",), ()])
+def test_an_unattended_run_submits_the_rest_of_an_agreed_canary(stage: Stage, plans: tuple[str, ...]) -> None:
+    saved(stage)
+    assert stage.run("apply", "--only-agreed", "plan.json").code == 0
+    stage.advance(60)
+    assert stage.run("apply", "--only-agreed", *plans).code == 0
+    assert [len(part) for part in asked(stage)] == [4, 8]
+
+
+@pytest.mark.parametrize("plans", [("plan.json",), ()])
+@pytest.mark.parametrize(
+    ("pushed", "why"),
+    [
+        ("retry: {max_attempts: 3}\n", "retry.max_attempts was raised from"),
+        ("rerun: again\n", "no agreed plan contains"),
+    ],
+)
+def test_what_was_pushed_after_the_canary_was_agreed_to_is_held(
+    stage: Stage, plans: tuple[str, ...], pushed: str, why: str
+) -> None:
+    saved(stage)
+    assert stage.run("apply", "--only-agreed", "plan.json").code == 0
+    stage.advance(60)
+    spec = stage.root / "specs/a.yaml"
+    spec.write_text(spec.read_text() + pushed)
+    held = stage.run("apply", "--only-agreed", *plans)
+    assert (held.code, creates(held)) == (3, 0)
+    assert why in held.err + held.out
+
+
+@pytest.mark.parametrize("budget", ["max_new_requests", "max_requests_per_day"])
+def test_a_budget_is_asked_once_about_a_canary_and_its_rest(stage: Stage, budget: str) -> None:
+    canary(stage)
+    for limit in (11, 12):
+        stage.write("reconciler.yaml", f"project: shop\nguards: {{{budget}: {limit}}}\n")
+        first = apply(stage)
+        assert (first.code, creates(first)) == ((3, 0) if limit == 11 else (0, 1))
+    apply(stage)
+    assert [len(part) for part in asked(stage)] == [4, 8]
+
+
+def test_a_waiting_apply_counts_the_rest_of_a_canary_once(stage: Stage) -> None:
+    canary(stage)
+    assert stage.run("apply", "--yes", "--wait", "--max-new-requests", "12").code == 0
+    assert [len(part) for part in asked(stage)] == [4, 8]
+
+
+def test_the_quota_counts_what_is_submitted_now(stage: Stage) -> None:
+    canary(stage)
+    stage.write("reconciler.yaml", "project: shop\nlimits: {max_pending: 4}\n")
+    apply(stage)
+    assert [len(part) for part in asked(stage)] == [4]
+    held = apply(stage)
+    assert "8 requests and 0 pending requests of this project exceed limits.max_pending (4)" in held.out
+
+
+def test_a_reviewed_raise_of_the_attempts_of_a_running_job_is_an_agreement(stage: Stage) -> None:
+    stage.spec("a", requests=1, model="sandbox-unknown", retry={"max_attempts": 1, "on": ["FAILED"]})
+    stage.run("apply", "--yes")
+    stage.spec("a", requests=1, model="sandbox-unknown", retry={"max_attempts": 2, "on": ["FAILED"]})
+    shown = stage.run("plan", "-o", "plan.json")
+    assert "note: a: retry.max_attempts was raised from 1 to 2" in shown.out
+    (decision,) = json.loads((stage.root / "plan.json").read_text())["plan"]["decisions"]
+    assert decision["max_attempts"] == 2
+    stage.advance(60)
+    assert stage.run("apply", "--only-agreed").code == 3
+    assert stage.run("apply", "--only-agreed", "plan.json").code == 0
+    assert len(asked(stage)) == 2
