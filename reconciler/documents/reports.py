@@ -52,7 +52,7 @@ class StatusRow(_Part, frozen=True, kw_only=True):
     """The job's status, or `to create`, `to replace`, `on hold`, `suspended`, `not yet` or `record gone`."""
     reason: str
     job: JobDoc | None
-    requests: Tally | None = None
+    states: Tally | None = None
     """How many requests of its work are in each state, over all of its jobs; null if that is not known."""
     attention: bool
     detail: str

@@ -148,7 +148,7 @@ def document(end: WorkEnd, target: Target, *, run_id: str) -> EndDoc:
     counted += [f"{job.failed_requests:,} failed"] if job.failed_requests else []
     counted += [f"{owned.missing:,} without an answer"] if owned.missing else []
     state = "held" if hold else "complete" if end.decision else "ended"
-    states = end.decision.requests if end.decision else None
+    states = end.decision.states if end.decision else None
     whole = (
         f"; {states.answered:,} of {states.of:,} answered in {pluralize(tags.attempt, 'part')}"
         if states

@@ -184,7 +184,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     raised: bool = False
     """Whether `retry.max_attempts` is larger than that of the last job of the work."""
     notes: tuple[str, ...] = ()
-    requests: Tally | None = None
+    states: Tally | None = None
     """How many requests of the wanted work are in each state; None if that is not known."""
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:

@@ -137,7 +137,7 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     requests: int | None = None
     """How many requests of the work wait for room, in all; None if that is not known."""
     notes: tuple[str, ...] = ()
-    requests: Tally | None = None
+    states: Tally | None = None
     """How many requests of the wanted work are in each state, over all of its jobs; null if that is not known."""
     again: str = ""
     """When another apply continues the work: `when 8c9768d1 has ended`; "" if none is needed for that."""

@@ -56,8 +56,8 @@ def again(decision: Decision) -> str:
             return "when there is room" if decision.standing is Standing.NO_ROOM else "later"
         case Hold(job=Job() as job, attention=False) if decision.standing in _PASSES:
             return f"when {job.short_id} has ended"
-        case Keep(job=Job() as job) if decision.standing is Standing.RUNNING and decision.requests:
-            return f"when {job.short_id} has ended" if decision.requests.new else ""
+        case Keep(job=Job() as job) if decision.standing is Standing.RUNNING and decision.states:
+            return f"when {job.short_id} has ended" if decision.states.new else ""
         case _:
             return ""
 

@@ -110,7 +110,7 @@ def _decision(decision: Decision) -> DecisionDoc:
         max_attempts=spec.retry.max_attempts if spec and follows else 1,
         requests=holds[0].requests if holds else None,
         notes=decision.notes,
-        requests=decision.requests,
+        states=decision.states,
         again=again(decision),
     )
 

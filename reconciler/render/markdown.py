@@ -164,7 +164,7 @@ def _unchanged(lines: PlanLines, cut: _Cut) -> list[list[str]]:
         [
             cut.cell(decision.name),
             cut.cell(" · note: ".join((plan_view.reason_words(action.reason), *decision.notes))),
-            cut.cell(plan_view.job(action.job, decision.requests) if action.job else ""),
+            cut.cell(plan_view.job(action.job, decision.states) if action.job else ""),
         ]
         for decision, action in quiet[: cut.rows]
     ]

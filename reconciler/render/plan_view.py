@@ -121,7 +121,7 @@ def row(decision: DecisionDoc) -> Row | None:
     if not (creates or cancels or holds):
         for keep in (keep for keep in keeps if keep.attention):
             why += [reason_words(keep.reason), keep.detail]
-            now += [job(keep.job, decision.requests)] if keep.job else []
+            now += [job(keep.job, decision.states)] if keep.job else []
         if keeps_all:
             why += [reason_words(keeps[0].reason), *_not_submitted(decision)]
     if decision.again and (holds or keeps_all):
@@ -165,8 +165,8 @@ def row(decision: DecisionDoc) -> Row | None:
 
 
 def _not_submitted(decision: DecisionDoc) -> Iterator[str]:
-    if decision.requests is not None:
-        yield f"{decision.requests.new:,} of {pluralize(decision.requests.of, 'request')} not submitted yet"
+    if decision.states is not None:
+        yield f"{decision.states.new:,} of {pluralize(decision.states.of, 'request')} not submitted yet"
 
 
 def change_words(change: Change) -> str:

@@ -81,7 +81,7 @@ def _row(decision: DecisionDoc) -> StatusRow:
         state=state,
         reason=action.reason,
         job=job,
-        requests=decision.requests,
+        states=decision.states,
         attention=decision.attention,
         detail=detail,
         again=decision.again if decision.again and not isinstance(action, CreateDoc) else "",
@@ -119,7 +119,7 @@ def _alike(row: StatusRow) -> Hashable:
 def _cells(rows: Sequence[StatusRow], total: int, now: float) -> tuple[str, ...]:
     """Return the cells of one row, or of several rows of a family, which has so many in `total`."""
     row, jobs = rows[0], [it.job for it in rows if it.job]
-    known = [it.requests for it in rows if it.requests]
+    known = [it.states for it in rows if it.states]
     counted = added(known) if len(known) == len(rows) else None
     why = ": ".join(filter(None, [reason_words(row.reason), row.detail]))
     return (
