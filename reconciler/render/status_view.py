@@ -68,8 +68,9 @@ def _row(decision: DecisionDoc) -> StatusRow:
     action = decision.actions[0]
     replaced = next((cancel.job for cancel in decision.of(CancelDoc)), None)
     job = replaced if isinstance(action, CreateDoc) else action.job
-    detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else submits(action) if action.of else ""
+    detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else ""
     if isinstance(action, CreateDoc):
+        detail = submits(action) if action.of else ""
         state = "to replace" if replaced else "to create"
     elif isinstance(action, HoldDoc) and (job is None or decision.standing in _OF_OTHERS):
         state = _WITHOUT_JOB.get(decision.standing, "on hold")
