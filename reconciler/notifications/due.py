@@ -92,7 +92,7 @@ class WorkEnd(NamedTuple):
     @property
     def hold(self) -> HoldDoc | KeepDoc | None:
         """The action that a person has to see; None if the work is complete, or not wanted."""
-        first = self.decision.actions[0] if self.decision else None
+        first = next(iter(self.decision.actions), None) if self.decision else None
         return (
             first if isinstance(first, HoldDoc) or (isinstance(first, KeepDoc) and first.attention) else None
         )

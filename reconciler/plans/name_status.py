@@ -47,7 +47,7 @@ _PASSES: Final = WAITS | {Standing.ANSWERS_LATE}
 
 def again(decision: Decision) -> str:
     """Return when another apply continues the work of a name; "" if none is needed for that."""
-    match decision.actions[0]:
+    match next(iter(decision.actions), None):
         case Create(part=part) if part is not None and part.held:
             return "when its job has ended"
         case Hold(until=float(until), attention=False) if decision.standing in _PASSES:
