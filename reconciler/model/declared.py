@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from reconciler.model import digests
 from reconciler.model.checks import Checks
-from reconciler.model.inputs import Input, InputFile, request_count, upload_of
+from reconciler.model.inputs import Input, InputFile, paths_of, request_count, upload_of
 from reconciler.model.jobs import Phase
 from reconciler.model.requests import KnownRequests
 
@@ -142,10 +142,10 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The spec's own file and its local inputs, relative to the project root."""
+        """The spec's own file, its local inputs, and what rows are made of, relative to the project root."""
         return (
             self.declared_at.path,
-            *sorted(part.path for part in self.inputs if isinstance(part, InputFile)),
+            *sorted(path for part in self.inputs for path in paths_of(part)),
         )
 
     @cached_property
@@ -248,5 +248,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     """Of the commits that jobs name."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit: other checkouts of it do not have these changes."""
+    only_shown: bool = False
+    """Whether the command only shows what it reads, and goes on without what has mistakes."""
     requests: Mapping[RunKey, KnownRequests] = {}
     """What is known about the requests of changed work."""

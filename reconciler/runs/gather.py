@@ -36,6 +36,7 @@ from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.runs.known_requests import with_requests
+from reconciler.runs.rendering import with_rendered
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
 from reconciler.workspace.recall import log_problems, recall, recall_lines
@@ -83,7 +84,7 @@ def gather(
     """
     memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory, listed)
-    declared = with_requests(run, declared, observed)
+    declared = with_requests(run, with_rendered(run, declared, observed), observed)
     observed = add_received(run, declared, observed)
     found = decide(run, declared, observed, memory, read_states=True)
     hold = hold_unagreed if unattended else (lambda plan: plan)
@@ -98,13 +99,12 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     """
     memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory)
-    declared = with_requests(
-        run, declared, observed
-    )  # also earlier work that asked the same requests decides
+    # Also earlier work that asked the same requests decides.
+    declared = with_requests(run, with_rendered(run, declared, observed), observed)
     undecided = _results_may_decide(declared, observed)
     if observed.pages > 1 and (undecided or decide(run, declared, observed, memory).plan.of(Create)):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)
-        declared = with_requests(run, declared, observed)
+        declared = with_requests(run, with_rendered(run, declared, observed), observed)
     if undecided:
         from reconciler.runs.results import bring_answers  # noqa: PLC0415 - few plans need it
 
@@ -119,7 +119,7 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     places = {encode(line): f"line {number} of the snapshot's ledger" for number, line in lines}
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
-    declared = with_requests(run, declared, observed, results=False)
+    declared = with_requests(run, with_rendered(run, declared, observed), observed, results=False)
     return check(run, narrow(run, decide(run, declared, observed, memory), lambda it: it))
 
 

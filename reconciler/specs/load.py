@@ -131,7 +131,7 @@ class _Loader:
                 self._read_defaults(path)
         not_specs = str(self._project.config_path), _DEFAULTS, _CONFIG
         specs = [spec for path in found.specs if not path.endswith(not_specs) for spec in self._file(path)]
-        lone = files.without_named(self._project, found.others, self.inputs.reader.paths)
+        lone = files.without_named(self._project, found.others, self.inputs.reader.paths | self.inputs.named)
         self.problems.add(files.unread_specs(self._project, lone))
         if not self.problems.errors:  # otherwise most of them follow from an error
             self.problems.add(files.unused_files(lone))

@@ -176,7 +176,7 @@ def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED)
         with open_to_read(file, buffering=0) as stream:
             before = os.fstat(stream.fileno())
             size = before.st_size
-            pointed = _pointer_in(stream, size)
+            pointed = pointer_in(stream, size)
             if pointed:
                 return _pointer(path, *pointed)
             if form := of_file(stream, path):
@@ -197,7 +197,7 @@ def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED)
     return Checked(result, findings.problems(first), found.facts, marks)
 
 
-def _pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:
+def pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:
     """Return the digest and the size that a Git LFS pointer names; None for any other file of this size."""
     if size >= MAX_POINTER_BYTES:
         return None
