@@ -112,7 +112,7 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
             return by_results(self.work.coverage)
         jobs = sorted(self.wanted, key=rank)
         known = [it.of_work if it.is_part else it.requests for it in jobs]
-        of = max(filter(None, (self.spec.requests if self.spec else None, *known)), default=None)
+        of = known[-1] if known else self.spec.requests if self.spec else None
         unseen = bool(self.remembered_gone) and not jobs
         return None if of is None or unseen else by_counts(of, jobs, self.stopped_by_us)
 
