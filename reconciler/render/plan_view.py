@@ -6,7 +6,7 @@ A decision becomes a `Row`: a verb, the name and the reason with its facts. Unch
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -122,10 +122,18 @@ def row(decision: DecisionDoc) -> Row | None:
         for keep in (keep for keep in keeps if keep.attention):
             why += [reason_words(keep.reason), keep.detail]
             now += [job(keep.job, decision.states)] if keep.job else []
-        if keeps_all:
-            why += [reason_words(keeps[0].reason), *_not_submitted(decision)]
-    if decision.again and (holds or keeps_all):
+        if keeps_all and (it := decision.states):
+            left = f"{it.new:,} of {pluralize(it.of, 'request')} not submitted yet"
+            why += [reason_words(keeps[0].reason), left]
+    if decision.again and not (creates or cancels):
         why.append(f"run again {decision.again}")
+    settings = (
+        clean(f"{it.field}={it.after}")
+        for create in creates
+        for it in create.settings.differences(SettingsDoc())
+    )
+    raised = decision.max_attempts > SettingsDoc().retry.max_attempts
+    cap = [f"retry.max_attempts={decision.max_attempts}"] if raised else []
     verb: Verb = (
         "replace" if creates and cancels
         else "create" if creates
@@ -144,14 +152,7 @@ def row(decision: DecisionDoc) -> Row | None:
         uploads=clean(_uploads(creates)),
         now=clean(", ".join(now)),
         cancel_before_create=any(cancel.cancel_before_create for cancel in cancels),
-        settings=(
-            *(
-                clean(f"{it.field}={it.after}")
-                for create in creates
-                for it in create.settings.differences(SettingsDoc())
-            ),
-            *([f"retry.max_attempts={decision.max_attempts}"] if decision.max_attempts > 1 else []),
-        ),
+        settings=tuple(dict.fromkeys((*settings, *cap))),
         changes=tuple(
             clean(change_words(change))
             for changes in (*(it.changes for it in creates), *(it.changes for it in holds))
@@ -162,11 +163,6 @@ def row(decision: DecisionDoc) -> Row | None:
         declared_at=clean(decision.declared_at),
         lasting=verb == "hold" and all(hold.reason in LASTING for hold in holds),
     )
-
-
-def _not_submitted(decision: DecisionDoc) -> Iterator[str]:
-    if decision.states is not None:
-        yield f"{decision.states.new:,} of {pluralize(decision.states.of, 'request')} not submitted yet"
 
 
 def change_words(change: Change) -> str:
