@@ -11,9 +11,8 @@ from typing import Final
 
 from reconciler.model import Job
 from reconciler.planning.actions import Create, Decision, Hold, Keep
-from reconciler.planning.standing import WAITS, Readiness, Standing
+from reconciler.planning.standing import Readiness, Standing
 from reconciler.plans.document import CreateDoc, DecisionDoc, JobDoc
-from reconciler.text.timestamps import rfc3339
 
 
 def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Readiness:
@@ -41,8 +40,14 @@ def awaited(
     return found
 
 
-_PASSES: Final = WAITS | {Standing.ANSWERS_LATE}
-"""Standings that pass by themselves, after which another apply goes on."""
+_PASSES: Final = {
+    Standing.NO_ROOM: "when there is room",
+    Standing.WAITING: "when another job has ended",
+    Standing.STOPPING: "when its job has ended",
+    Standing.UNSETTLED: "when the outcome of its create is known",
+    Standing.ANSWERS_LATE: "when its results are complete",
+}
+"""What passes by itself, after which another apply goes on."""
 
 
 def again(decision: Decision) -> str:
@@ -50,12 +55,8 @@ def again(decision: Decision) -> str:
     match next(iter(decision.actions), None):
         case Create(part=part) if part is not None and part.held:
             return "when its job has ended"
-        case Hold(until=float(until), attention=False) if decision.standing in _PASSES:
-            return f"after {rfc3339(until)}"
-        case Hold(job=None, attention=False) if decision.standing in _PASSES:
-            return "when there is room" if decision.standing is Standing.NO_ROOM else "later"
-        case Hold(job=Job() as job, attention=False) if decision.standing in _PASSES:
-            return f"when {job.short_id} has ended"
+        case Hold(job=job, attention=False) if decision.standing in _PASSES:
+            return f"when {job.short_id} has ended" if job else _PASSES[decision.standing]
         case Keep(job=Job() as job) if decision.standing is Standing.RUNNING and decision.states:
             return f"when {job.short_id} has ended" if decision.states.new else ""
         case _:
