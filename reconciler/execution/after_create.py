@@ -49,10 +49,7 @@ class Pauses:
 def search_until_deadline(run: RunContext[Writer], op: str, *, began: float) -> Job | None:
     """Return the job once the newest page of the list shows it; None if the settle time ends first.
 
-    Args:
-        run: what the creates of a run share.
-        op: names the create.
-        began: on the monotonic clock: when the response was lost.
+    `began` is on the monotonic clock: when the response was lost.
     """
     pauses = Pauses(run.env, until=began + run.limits.settle_seconds)
     while (found := newest(run, op)) is None and pauses.wait():
@@ -97,12 +94,7 @@ def until_listed(
 ) -> Observed:
     """Read the workspace until it shows every created job, at most for the settle time; return the last result.
 
-    Args:
-        run: what to work with.
-        look: reads the whole workspace.
-        outcomes: those of an apply.
-
-    Raises `ApiError` if the workspace cannot be read.
+    `look` reads the whole workspace. Raises `ApiError` if it cannot be read.
     """
     made = frozenset(outcome.job.id for outcome in outcomes if isinstance(outcome, Created))
     until = run.env.monotonic() + run.limits.settle_seconds

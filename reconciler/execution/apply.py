@@ -28,11 +28,7 @@ from reconciler.plans.outcomes import CANCEL, CREATE, Cancelled, Created, Failed
 
 
 class Applier:
-    """Carries out one plan.
-
-    Args:
-        run: what to work with.
-    """
+    """Carries out one plan."""
 
     def __init__(self, run: RunContext[Writer]) -> None:
         self._run = run

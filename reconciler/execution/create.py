@@ -48,15 +48,10 @@ def create_job_once(
     over: tuple[str, ...] = (),
     renew: Callable[[FileIds], FileIds] = lambda ids: ids,
 ) -> CreateResult:
-    """Create the job of `create`, once.
+    """Create the job of `create` once, from its uploaded inputs.
 
-    Args:
-        run: what the creates of a run share.
-        create: the create.
-        file_ids: the ids of its uploaded inputs.
-        over: the ids of the jobs that are cancelled once it exists; its tags name them.
-        renew: called if the API refuses the create: uploads the inputs that are gone again and returns the new ids. If
-            the ids differ, the create is sent again with the same op.
+    Its tags name the jobs `over`, which are cancelled once it exists. If the API refuses the create, `renew` uploads
+    the inputs that are gone again and returns the new ids. If these differ, the create is sent again with the same op.
     """
     prepared = prepare(run, create, file_ids, over=over)
     too_late = ReconcilerError("the run is out of time, and nothing was sent", hint="run again")

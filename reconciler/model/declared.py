@@ -248,5 +248,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     """Of the commits that jobs name."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit: other checkouts of it do not have these changes."""
+    only_shown: bool = False
+    """Whether the command only shows what it reads, and goes on without what has mistakes."""
     requests: Mapping[RunKey, KnownRequests] = {}
     """What is known about the requests of changed work."""

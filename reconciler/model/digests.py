@@ -108,9 +108,7 @@ def _text(value: str | None) -> str:
 def inputs_v1(inputs: Iterable[str]) -> str:
     """Digest the inputs of a job. Their order and names do not matter.
 
-    Args:
-        inputs: `sha256:<hex>` for a file's bytes, `file:<id>` for an uploaded file,
-            `requests:<hex>` for inline requests.
+    An input is `sha256:<hex>` for a file's bytes, `file:<id>` for an uploaded file, `requests:<hex>` for inline ones.
     """
     return _v1(f"[{','.join(map(encode_basestring, sorted(inputs)))}]")
 

@@ -134,12 +134,7 @@ Input: TypeAlias = InputFile | UploadedFile | InlineRequests | TableRows
 
 
 def upload_of(part: Input, path: str) -> InputFile | None:
-    """Return what a create uploads for an input: a local file, or inline requests that are too large.
-
-    Args:
-        part: the input.
-        path: the spec's file.
-    """
+    """Return what a create uploads for an input: a file, or inline requests of the spec at `path` that are large."""
     if isinstance(part, InlineRequests) and not part.sent_inline:
         content = part.lines
         sha256 = digests.sha256(content)

@@ -79,9 +79,8 @@ class WorkResults(Struct, frozen=True, kw_only=True):
     def join(self, name: str, folders: Sequence[str], lease: Lease, *, now: float) -> WorkSummary:
         """Join and publish the results of a name from the folders of its jobs, at least one.
 
-        Raises:
-            ReconcilerError: the results of a job are damaged; they are then pulled again.
-            OSError: the store cannot be read or written.
+        Raises `ReconcilerError` if the results of a job are damaged; they are then pulled again; `OSError` if the store
+        cannot be read or written.
         """
         folder = safe_name(name)
         jobs = self._jobs(folders)

@@ -50,9 +50,8 @@ def find_inputs(
 ) -> tuple[str, Sequence[Path | bytes]]:
     """Return the origin and the inputs of a job, as files or their contents; `declared` is from `by_inputs`.
 
-    Raises:
-        OSError: a file cannot be written.
-        ApiError: an upload could not be downloaded, for another reason than that it no longer exists.
+    Raises `OSError` if a file cannot be written; `ApiError` if an upload could not be downloaded, for another reason
+    than that it no longer exists.
     """
     spec = declared.get(owned.tags.inputs)
     if spec is not None and (local := _contents(spec, root, fetch_upload, heartbeat)) is not None:

@@ -150,11 +150,8 @@ class UnreadableStore(FolderStore):
 class ObjectStore:
     """A tree below the URL of an object store, such as `s3://bucket/outputs`; its package finds the credentials.
 
-    `staging` is a folder of this machine for incomplete files.
-
-    Raises:
-        ReconcilerError: fsspec does not know the scheme, or its package is not installed.
-        ModuleNotFoundError: fsspec is not installed.
+    `staging` is a folder of this machine for incomplete files. Raises `ReconcilerError` if fsspec does not know the
+    scheme, or its package is not installed; `ModuleNotFoundError` if fsspec is not installed.
     """
 
     def __init__(self, url: str, *, staging: Path) -> None:

@@ -38,12 +38,8 @@ def account(job: Job, results: Results, count: Count, *, now: float, late_second
 
     An end is not believed too early: the counts may lag behind the files, and the files behind the status.
 
-    Args:
-        job: the job.
-        results: how far its files are read; READ also if it names none.
-        count: its numbers.
-        now: Unix seconds.
-        late_seconds: how long after a job's end its files may still appear.
+    `results` says how far its files are read: READ also if it names none. `now` is in Unix seconds, and files may still
+    appear for `late_seconds` after a job's end.
     """
     if not job.phase.ended:
         return Account.LIVE

@@ -42,11 +42,7 @@ class SavedPlanResult:
 
 
 def check_target(saved: PlanDoc, target: Target) -> None:
-    """Refuse a plan that was made for another workspace.
-
-    Raises:
-        StalePlanError: host, project or sandbox differ.
-    """
+    """Refuse a plan that was made for another workspace. Raises `StalePlanError` if host, project or sandbox differ."""
     made_for = saved.target
     if made_for != target:
         raise StalePlanError(

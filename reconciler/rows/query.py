@@ -82,9 +82,8 @@ _VOLATILE: Final = frozenset(
 def query(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:
     """Yield the rows of Parquet files or of a query. Those of a query are in the order of their columns.
 
-    Raises:
-        RowsError: DuckDB is not installed, the query is refused or fails, or a column is missing or has values that
-            are not plain.
+    Raises `RowsError` if DuckDB is not installed, the query is refused or fails, or a column is missing or has values
+    that are not plain.
     """
     label = source.files[0].path if source.kind == "parquet" and len(source.files) == 1 else ""
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder, _child(folder) as child:

@@ -53,9 +53,7 @@ Reader: TypeAlias = Callable[[TableRows, Path, Sequence[str]], Iterator[Row]]
 def read_rows(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:
     """Yield the rows of a table, with at least the columns that are asked for.
 
-    Raises:
-        RowsError: a column is missing, or a row cannot be read.
-        OSError: a file cannot be read.
+    Raises `RowsError` if a column is missing, or a row cannot be read; `OSError` if a file cannot be read.
     """
     return _READERS[source.kind](source, root, columns)
 
@@ -63,9 +61,7 @@ def read_rows(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator
 def header_of(source: TableRows, root: Path) -> tuple[str, ...]:
     """Return the columns of a table that can be read cheaply, () of others: the first line of CSV or JSON lines.
 
-    Raises:
-        RowsError: the line cannot be read.
-        OSError: the file cannot be read.
+    Raises `RowsError` if the line cannot be read, and `OSError` if the file cannot be read.
     """
     if source.kind not in ("csv", "jsonl") or not source.files:
         return FILE_COLUMNS if source.kind == "files" else ()

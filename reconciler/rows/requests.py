@@ -36,16 +36,10 @@ class Rendered(Struct, frozen=True):
 
 
 def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Rendered:
-    """Write the requests of a table to a file below `root`.
+    """Write the requests of a table to a file below `root`, the project root, to which paths are relative.
 
-    Args:
-        source: the table and the template.
-        root: the project root, to which paths are relative.
-        file: is replaced.
-        longest: how many bytes a line may have.
-
-    Raises:
-        OSError: a file of the table cannot be read, or the file cannot be written.
+    A file that exists is replaced. A line may have `longest` bytes. Raises `OSError` if a file of the table cannot be
+    read, or the file cannot be written.
     """
     template = template_of(source)
     found = _Problems(source.files[0].path if source.files else "")

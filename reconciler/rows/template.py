@@ -81,11 +81,7 @@ class Template(Struct, frozen=True):
 
 
 def compiled(custom_id: str, body: Mapping[str, Any]) -> Template:
-    """Read a template.
-
-    Raises:
-        TemplateError: a placeholder is not closed or has no name, or a key has one.
-    """
+    """Read a template. Raises `TemplateError` if a placeholder is not closed or has no name, or a key has one."""
     pieces = tuple(_of_text(custom_id, (), whole=False))
     return Template(_joined(pieces), _joined(_of_value(body, ())))
 
@@ -173,8 +169,7 @@ def _inserted(slot: Slot, row: Mapping[str, Value]) -> bytes:
 def text_of(value: Value) -> str:
     """Return the text form of a value: numbers as in JSON, decimals with all their digits, `true` and `false`.
 
-    Raises:
-        ValueError: it has none.
+    Raises `ValueError` if it has none.
     """
     if value is None:
         raise ValueError("null, and the placeholder is a part of a text")

@@ -35,11 +35,7 @@ def with_requests(
 ) -> Declared:
     """Add what is known about the requests of changed work, and recognize earlier work with the same requests.
 
-    Args:
-        run: what to work with.
-        declared: what git says.
-        observed: the workspace.
-        results: whether to read what the jobs before were asked from the place of results.
+    `results` says whether to read what the jobs before were asked from the place of results.
     """
     left, known = MAX_BYTES, dict(run.requests)
     changed = list(same_requests.changed(declared, observed))

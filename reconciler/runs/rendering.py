@@ -19,25 +19,45 @@ from reconciler.settings import Limits
 def with_rendered(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Declared:
     """Return the specs with the requests of their rows, where their work is neither complete nor in a job that runs.
 
-    Raises:
-        SpecError: rows cannot be read, or make no valid requests.
+    If the command only shows what it reads, specs whose rows make no valid requests are not selected. Otherwise raises
+    `SpecError` if rows cannot be read, or make no valid requests.
     """
     if not any(isinstance(part, TableRows) for spec in declared.specs for part in spec.inputs):
         return declared
     settled = {
         owned.tags.run_key for owned in observed.owned if not owned.phase.ended or owned.completes_the_work
     }
-    folder, problems, specs = run.folder / "rows", list[Problem](), list[JobSpec]()
+    selected = declared.selected if declared.selected is not None else {spec.name for spec in declared.specs}
+    problems, specs, broken = list[Problem](), list[JobSpec](), set[str]()
     for spec in declared.specs:
-        wanted = declared.selected is None or spec.name in declared.selected
-        if wanted and not spec.suspend and settled.isdisjoint(spec.run_keys):
-            problems += rendered_spec(spec, run.project.root, folder, run.limits, run.rendered)
-        inputs = (run.rendered.get(part.identity, part) for part in spec.inputs)
-        specs.append(replace(spec, inputs=tuple(inputs)))
-    if problems:
+        if spec.name in selected and not spec.suspend and settled.isdisjoint(spec.run_keys):
+            found, wrong = rendered(run, spec)
+            broken |= {spec.name} if wrong else set()
+            problems += wrong
+            specs.append(found)
+        else:
+            specs.append(spec)
+    if problems and not declared.only_shown:
         raise SpecError(tuple(problems))
-    _remove_others(folder, {Path(file.path).name for file in run.rendered.values()})
-    return replace(declared, specs=tuple(specs))
+    for problem in problems:
+        run.env.log("rows.refused", path=problem.where, error=problem.message)
+    _remove_others(_folder(run), {Path(file.path).name for file in run.rendered.values()})
+    return replace(declared, specs=tuple(specs), selected=selected - broken if broken else declared.selected)
+
+
+def rendered(run: RunContext[ApiT], spec: JobSpec) -> tuple[JobSpec, list[Problem]]:
+    """Return a spec with the requests of its rows, rendered once per run, and the problems with them.
+
+    Raises:
+        ReconcilerError: a file cannot be written.
+    """
+    problems = [*rendered_spec(spec, run.project.root, _folder(run), run.limits, run.rendered)]
+    inputs = tuple(run.rendered.get(part.identity, part) for part in spec.inputs)
+    return replace(spec, inputs=inputs), problems
+
+
+def _folder(run: RunContext[ApiT]) -> Path:
+    return run.folder / "rows"
 
 
 def rendered_spec(
@@ -45,8 +65,7 @@ def rendered_spec(
 ) -> Iterator[Problem]:
     """Render the rows of a spec that are not in `known`, add them, and yield the problems.
 
-    Raises:
-        ReconcilerError: a file cannot be written.
+    Raises `ReconcilerError` if a file cannot be written.
     """
     for part in spec.inputs:
         if isinstance(part, TableRows) and part.identity not in known:
@@ -68,8 +87,7 @@ def checked(
 ) -> tuple[tuple[JobSpec, ...], list[Problem]]:
     """Return specs with their requests counted, and the problems of all rows.
 
-    Raises:
-        ReconcilerError: a file cannot be read or written.
+    Raises `ReconcilerError` if a file cannot be read or written.
     """
     known: dict[str, InputFile] = {}
     with TemporaryDirectory(prefix="reconciler-") as folder:

@@ -26,15 +26,14 @@ from reconciler.planning.case import Case
 from reconciler.planning.next_part import Work
 from reconciler.requests.asked import AskedIndex
 from reconciler.runs.known_requests import wanted_of
+from reconciler.runs.rendering import rendered
 
 
 def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> Mapping[str, Work]:
     """Return the state of each request of the names whose results decide, as far as they are in the place of results.
 
-    If that place cannot be read, these names say so, and nothing of them is submitted that it may answer.
-
-    Raises:
-        ReconcilerError: an input cannot be read.
+    If that place cannot be read, these names say so, and nothing of them is submitted that it may answer. Raises
+    `ReconcilerError` if an input cannot be read.
     """
     if not any(case.decided_by_request for case in cases):
         return {}
@@ -66,12 +65,6 @@ def bring_answers(
 
     A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted. The
     other names go on.
-
-    Args:
-        run: what to work with.
-        cases: the case of each name.
-        specs: the declared specs.
-        owned: the jobs of the project.
     """
     several = [
         case
@@ -119,7 +112,7 @@ def puller(
     @lru_cache(1)  # a work is often asked for several times in a row, and may take 40 MB
     def order_of(work: RunKey) -> AskedIndex | None:
         spec = by_key.get(work)
-        return None if spec is None else read_order(spec, run.project.root, run.limits)
+        return None if spec is None else read_order(rendered(run, spec)[0], run.project.root, run.limits)
 
     def lends(work: RunKey, summary: ResultSummary) -> bool:
         spec = by_key.get(work)

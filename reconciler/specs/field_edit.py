@@ -75,18 +75,11 @@ def given_by(project: Project, spec: JobSpec, field: str) -> Position | None:
 
 
 def edited(project: Project, spec: JobSpec, field: Path, *, before: str, after: str, missing: str) -> Edit:
-    """Return the edited file of a spec. Writes nothing.
+    """Return the file of a spec with a new value of a field. Writes nothing.
 
-    Args:
-        project: the project.
-        spec: the spec.
-        field: the path of the field.
-        before: its value, for readers.
-        after: its new value.
-        missing: the value of the first field of the path, if the spec does not have it: a scalar, or JSON.
-
-    Raises `UsageError` if the environment sets the field; `ReconcilerError` if the file has changed meanwhile, or its
-    syntax is not supported.
+    `before` is the old value, for readers. `missing` is the value of the first field of the path, if the spec does not
+    have it: a scalar, or JSON. Raises `UsageError` if the environment sets the field; `ReconcilerError` if the file has
+    changed meanwhile, or its syntax is not supported.
     """
     at, limits = spec.declared_at, project.settings.limits
     data = file_access.read(project.root / at.path, limits.spec_bytes, root=project.root)

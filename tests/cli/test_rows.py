@@ -256,3 +256,31 @@ def test_duckdb_is_needed_only_for_parquet_and_queries(
     monkeypatch.setitem(sys.modules, "duckdb", None)
     assert tickets.run("plan").code == 0
     assert tmp_path.exists()
+
+
+def test_a_work_in_parts_has_one_result_in_the_order_of_the_table(tickets: Stage) -> None:
+    tickets.write("specs/a.yaml", SPEC.replace("reuse: true", "canary: {requests: 3}"))
+    write_csv(tickets, tuple(reversed(ROWS)))
+    for _ in range(2):
+        assert tickets.run("apply", "--yes").code == 0
+        tickets.advance(60)
+    assert [len(part) for part in asked(tickets)] == [3, 7]
+    assert [row["custom_id"] for row in results(tickets)] == [row["id"] for row in reversed(ROWS)]
+    assert "No changes" in tickets.run("plan").out
+
+
+def test_commands_that_only_show_go_on_without_a_table_with_a_mistake(done: Stage) -> None:
+    done.spec("b", requests=1)
+    assert done.run("apply", "--yes").code == 0
+    done.write("specs/data/tickets.csv", "id,subject,text\n1,a,b\n1,a,b\n")
+    assert done.run("plan").code == 1
+    for command in (
+        ("status",),
+        ("wait",),
+        ("history",),
+        ("outputs", "pull"),
+        ("jobs", "list"),
+        ("outputs", "show", "a"),
+    ):
+        assert done.run(*command).code == 0, command
+    assert "`custom_id` was used before" in done.run("status").err

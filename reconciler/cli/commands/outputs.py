@@ -83,14 +83,15 @@ def pull(
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
     from reconciler.runs.known_requests import with_requests
+    from reconciler.runs.rendering import with_rendered
     from reconciler.runs.results import puller
 
     kind: type[Reader] = Reader if dry_run else Writer
     with interrupts(env) as interrupted, open_run(kind, common, env, without_deadline=True) as run:
         loaded = declared(run)
         owned = own_and_adopted(run, loaded.specs)
-        every, seen = Declared(specs=loaded.specs), Observed(owned=tuple(owned))
-        specs = with_requests(run, every, seen, results=False).specs
+        every, seen = Declared(specs=loaded.specs, only_shown=True), Observed(owned=tuple(owned))
+        specs = with_requests(run, with_rendered(run, every, seen), seen, results=False).specs
         work = frozenset(key for spec in specs for key in spec.run_keys)
         first = unix(since, run.env.now()) or 0
         named = chosen(owned, specs, names)

@@ -31,10 +31,7 @@ _BRACES: Final = "write `{{column}}`, or `{{{{` for two braces that are meant"
 def rows_of(document: Document, inputs: Inputs, file: str | None = None) -> tuple[list[Input], list[Problem]]:
     """Return the rows of a document as its input, none if it has no rows or mistakes, and the problems.
 
-    Args:
-        document: the spec.
-        inputs: finds files.
-        file: the table of a job of `for_each`, relative to the root.
+    `file` is the table of a job of `for_each`, relative to the root.
     """
     value = document.value
     if "rows" not in value and "body" not in value:
