@@ -125,7 +125,9 @@ class StateReader:
         )
 
     def _unlisted(self, case: Case, there: Mapping[str, str]) -> dict[tuple[int, str], Donor]:
-        """Return the jobs of the wanted work whose records are gone and whose results are here, by age."""
+        """Return the jobs whose records are gone, whose results are here and whose answers count, by age."""
+        spec = case.spec
+        recipe = (spec.recipe, spec.rerun) if spec is not None and spec.reuse else None
         listed = {safe_name(it.job.id) for it in case.jobs}
         found: dict[tuple[int, str], Donor] = {}
         for own, folder in there.items():
@@ -135,7 +137,8 @@ class StateReader:
             if it is None or it.project != self.project:
                 continue
             keys, outcomes = self._outcomes(it.job_id, it.status, folder, it)
-            if RunKey(it.work, it.rerun) in case.run_keys and outcomes is not None:
+            lends = RunKey(it.work, it.rerun) in case.run_keys or (it.recipe, it.rerun) == recipe
+            if lends and outcomes is not None:
                 found[it.created_at, it.job_id] = Donor(
                     job_id=it.job_id,
                     asked=keys,

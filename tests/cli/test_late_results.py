@@ -13,7 +13,7 @@ from tests.helpers.requests_of import asked, results
 JOBS = "/v1/batch/jobs"
 
 
-def without_files(page: Any) -> Any:
+def without_files(page: dict[str, Any]) -> dict[str, Any]:
     """Return a page of jobs that name no result file yet, and count nothing."""
     none = {
         "output_file": None,
