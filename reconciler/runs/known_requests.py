@@ -49,7 +49,7 @@ def with_requests(
             read = _read(run, spec, index, before.tags.recipe) if index or alike else KnownRequests()
             known[spec.run_key] = replace(read, job_id=before.job.id)
     run.requests.update(known)
-    return same_requests.recognized(replace(declared, requests=known), changed)
+    return same_requests.recognized(replace(declared, requests=known), observed)
 
 
 def wanted_of(run: RunContext[ApiT], spec: JobSpec) -> Wanted | None:
