@@ -50,11 +50,8 @@ def jobs_of_document(
 ) -> DocumentResult:
     """Return the jobs that a document with its defaults declares, none if it has errors.
 
-    `now` is in Unix seconds, for a `rerun` with a period.
-
-    Raises:
-        OverBudgetError: the load does too much work.
-        SpecError: the file has too many errors.
+    `now` is in Unix seconds, for a `rerun` with a period. Raises `OverBudgetError` if the load does too much work
+    and `SpecError` if the file has too many errors.
     """
     inputs.budget.check_time()
     fields, problems = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
@@ -210,7 +207,9 @@ def _spec(
         on_change=fields.on_change,
         on_remove=fields.on_remove,
         checks=Checks(**asdict(fields.checks)),
-        reuse=fields.reuse,
+        reuse=fields.reuse
+        if isinstance(fields.reuse, bool)
+        else tuple(dict.fromkeys(map(member.text, fields.reuse))),
         canary=fields.canary.requests if fields.canary else 0,
         adopt=Adopt(job=adopt.job, work=adopt.work)
         if adopt is not UNSET and adopt.work is not UNSET

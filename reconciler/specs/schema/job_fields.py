@@ -187,9 +187,10 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     on_remove: OnRemove = "cancel"
     """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
     cancels nothing."""
-    reuse: bool = True
+    reuse: Annotated[bool | Annotated[list[Name], Meta(min_length=1)], such_as(False, ["old-name"])] = True
     """Whether answers of earlier jobs of this name count, with the same endpoint, model and `rerun`: then a change of
-    the inputs submits only requests without an answer."""
+    the inputs submits only requests without an answer. A list names other jobs whose answers count too, after a rename
+    with an edit."""
     canary: Annotated[CanaryFields | None, such_as({"requests": 20})] = None
     """Submit only so many requests first. A later apply, or a round of `apply --wait`, submits the rest if the outcomes
     pass `checks`, and holds it otherwise."""
