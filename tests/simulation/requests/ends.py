@@ -22,9 +22,10 @@ def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str
     if not file.exists():
         yield "there are no results"
         return
-    gone = any(file.gone_from < NEVER for job in world.api.jobs.values() for file in job.files.values())
-    if gone or place.emptied:
-        return  # then some answers are nowhere any more
+    jobs = list(world.api.jobs.values())
+    gone = any(file.gone_from < NEVER for job in jobs for file in job.files.values())
+    if gone or place.emptied or any(job.deleted_at < NEVER and not place.holds(job) for job in jobs):
+        return  # then some answers are nowhere any more, or in another place
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     wanted = {it.custom_id: it for it in spec.questions}
     if sorted(it["custom_id"] for it in rows) != sorted(wanted):

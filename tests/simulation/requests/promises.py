@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from tests.simulation.requests.api import AskedJob, Question
 
 if TYPE_CHECKING:
-    from tests.simulation.requests.world import Run, View, World
+    from tests.simulation.requests.views import View
+    from tests.simulation.requests.world import Run, World
 
 
 @dataclass(frozen=True)
