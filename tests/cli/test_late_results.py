@@ -83,7 +83,7 @@ def unknown(stage: Stage) -> Stage:
 def test_nothing_is_submitted_if_it_is_not_known_what_a_job_with_answers_was_asked(unknown: Stage) -> None:
     held = unknown.run("apply", "--yes")
     assert "this runner does not know what it was asked" in held.out
-    assert "change `rerun`" in held.out
+    assert "reconciler rerun a" in held.out
     assert len(unknown.jobs()) == 1
 
 

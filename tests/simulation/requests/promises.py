@@ -24,7 +24,7 @@ class Accepted:
     def donors(self) -> Iterator[View]:
         """Yield what the run knew of the jobs whose outcomes count for what it asks now."""
         found = [it for it in self.by.views.values() if it.job is not self.job and self._lends(it.job)]
-        if any(it.listed for it in found):  # otherwise nothing says that there ever was a job
+        if any(it.listed for it in found):  # otherwise nothing shows that a job existed
             yield from found
 
     def _lends(self, other: AskedJob) -> bool:
@@ -35,7 +35,7 @@ class Accepted:
     def failures(self) -> Iterator[View]:
         """Yield the donors whose failures count.
 
-        If no job shows results, whole jobs decide: then a changed work begins anew. Nobody can count what is not known:
+        If no job shows results, whole jobs decide: then a changed work begins anew. A run cannot count what it does not know:
         which requests of other work failed if they were in the spec itself, and their index is elsewhere.
         """
         donors = [it for it in self.donors() if it.over and it.listed]
