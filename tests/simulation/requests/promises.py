@@ -35,8 +35,8 @@ class Accepted:
     def failures(self) -> Iterator[View]:
         """Yield the donors whose failures count.
 
-        If no job shows results, whole jobs decide: then a changed work begins anew. A run cannot count what it does not know:
-        which requests of other work failed if they were in the spec itself, and their index is elsewhere.
+        If no job shows results, whole jobs decide: then a changed work begins anew. A run cannot count what it does not
+        know: which requests of other work failed if they were in the spec itself, and their index is elsewhere.
         """
         donors = [it for it in self.donors() if it.over and it.listed]
         by_request = any(it.shows_results or not it.job.whole for it in donors) or self.by.spec.canary
