@@ -146,8 +146,7 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
         str | Paths | RowsFields | UnsetType,
         such_as("data/tickets.csv", {"sql": "select * from files", "files": ["data/*.parquet"]}),
     ] = UNSET
-    """A table (CSV, JSONL or Parquet, as a path, a glob or a list), whose every row becomes a request: see
-    [tables](tables.md)."""
+    """A table (CSV, JSONL or Parquet, as a path, a glob or a list), whose every row becomes a request."""
     custom_id: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("{{ticket_id}}")] = UNSET
     """With rows: the `custom_id` of each request, with placeholders for columns."""
     body: Annotated[
@@ -156,6 +155,9 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     ] = UNSET
     """With rows: the body of each request. `{{column}}` in a text is the cell of the row, and `{$file: PATH}` the text
     of a file, or the contents of a `.json` file."""
+    prompt: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("prompts/classify.txt")] = UNSET
+    """With rows: the file that `{$file: "{prompt}"}` includes. A [matrix](#families) can vary it; in names, `{prompt}`
+    is then the file's name without its ending."""
     columns: Annotated[
         dict[str, Literal["text", "integer", "decimal", "boolean"]], such_as({"amount": "decimal"})
     ] = {}
