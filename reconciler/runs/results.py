@@ -92,7 +92,8 @@ def with_answers(
     needed = [it for case in found if case.work and not case.work.unreadable for it in case.needed]
     if not needed:
         return found
-    left, chosen = run.limits.plan_read_bytes, []
+    left: float = run.limits.plan_read_bytes
+    chosen = []
     for it in needed:
         size = _size(run, it)
         if size <= left:
