@@ -25,7 +25,7 @@ from reconciler.model.inputs import InlineRequests, Input, InputFile, UploadedFi
 from reconciler.model.jobs import Job, Phase
 from reconciler.model.observed import Observed, OtherProjectJob, Pending, Target
 from reconciler.model.owned import TAG_PREFIX, OwnedJob, Source, Tags, Unreadable
-from reconciler.model.requests import KnownRequests, RequestChange, Wanted
+from reconciler.model.requests import KnownRequests, RequestChange, Tally, Wanted
 
 __all__ = [
     "EVERY_JOB",
@@ -56,6 +56,7 @@ __all__ = [
     "Source",
     "SubmittedPart",
     "Tags",
+    "Tally",
     "Target",
     "Unreadable",
     "UploadedFile",

@@ -38,7 +38,8 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
             or self.unsettled
         ):
             return ()
-        if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
+        wrong = self.seen is not None and not self.seen.tally.complete
+        if not wrong and any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
         mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
         jobs = tuple(it for it in mine if it.phase.ended and not it.adopted)

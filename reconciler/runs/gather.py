@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -23,11 +23,13 @@ from reconciler.outputs.place import local_folder
 from reconciler.outputs.summaries import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
+from reconciler.planning.bound import bound
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
 from reconciler.planning.guard_input import GuardInput
 from reconciler.planning.guards import refusals, sendable
 from reconciler.planning.hold_back import hold_back, hold_unread
+from reconciler.planning.next_part import Work
 from reconciler.planning.planner import plan_cases
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.plans import plan_file
@@ -84,7 +86,7 @@ def gather(
     observed = read_workspace(run, declared, memory, listed)
     declared = with_requests(run, declared, observed)
     observed = add_received(run, declared, observed)
-    found = decide(run, declared, observed, memory, read_states=True)
+    found = decide(run, declared, observed, memory, states="read")
     hold = hold_unagreed if unattended else (lambda plan: plan)
     return check(run, narrow(run, found, lambda it: dataclasses.replace(it, plan=hold(it.plan))))
 
@@ -109,7 +111,7 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
 
         bring_answers(run, _grouped(run, declared, observed, memory).cases, declared.specs, observed.owned)
     observed = add_received(run, declared, observed)
-    return decide(run, declared, observed, memory, read_states=True, exact=True)
+    return decide(run, declared, observed, memory, states="exact")
 
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
@@ -119,7 +121,8 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
     declared = with_requests(run, declared, observed, results=False)
-    return check(run, narrow(run, decide(run, declared, observed, memory), lambda it: it))
+    found = decide(run, declared, observed, memory, states="bound")
+    return check(run, narrow(run, found, lambda it: it))
 
 
 def decide(
@@ -128,8 +131,7 @@ def decide(
     observed: Observed,
     memory: Memory,
     *,
-    read_states: bool = False,
-    exact: bool = False,
+    states: Literal["unread", "bound", "read", "exact"] = "unread",
 ) -> Proposal:
     """Plan, and apply the quota to the whole plan.
 
@@ -141,23 +143,34 @@ def decide(
         declared: what git says.
         observed: the workspace.
         memory: what the ledger remembers.
-        read_states: whether to read, in the place of results, the state of each request of work that is not complete.
-        exact: whether to hold the creates of which some results were not read, instead of planning a bound.
+        states: what is known of each request of work that is not complete: nothing; the most that results may show to
+            be left; what results show; the same, and creates are held of which some results were not read.
 
     Raises:
         ReconcilerError: the place of results, or an input, cannot be read.
     """
     it = _grouped(run, declared, observed, memory)
-    cases = it.cases
-    if read_states and _results_may_decide(declared, observed):
+    cases, works = it.cases, dict[str, Work]()
+    if states == "bound":
+        several = ((case.name, bound(case, most=run.limits.requests_per_job)) for case in cases)
+        works = {name: work for name, work in several if work}
+    elif states != "unread" and _results_may_decide(declared, observed):
         from reconciler.runs.results import states_of  # noqa: PLC0415 - few plans need it
 
-        works = states_of(run, cases, exact=exact)
+        works |= states_of(run, cases, exact=states == "exact")
+    if works:
         cases = tuple(replace(case, work=works.get(case.name)) for case in cases)
     decided = plan_cases(cases, it.declared)
-    decided = hold_unread(decided) if exact else decided
+    decided = hold_unread(decided) if states == "exact" else decided
     left = apply_quota(decided, observed.pending, _quota(run))
-    return Proposal(declared=it.declared, observed=observed, memory=it.memory, plan=left, unbounded=decided)
+    return Proposal(
+        declared=it.declared,
+        observed=observed,
+        memory=it.memory,
+        plan=left,
+        unbounded=decided,
+        works=works,
+    )
 
 
 class _Grouped(NamedTuple):

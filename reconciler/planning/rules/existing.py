@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Remembered
 from reconciler.model import Checks, Job, Phase
+from reconciler.model.requests import OF_ANSWERS
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Verdict, Work
@@ -41,15 +42,13 @@ def succeeded(case: Case) -> Actions:
         return (_complete(case, case.work), *_duplicates(case))
     owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
     job, total, checked = owned.job, owned.requests or 0, owned.checked
-    counts = {"failed": (job.failed_requests, total)}
-    if case.work is not None:
-        counts["failed"] = (case.work.part.of - case.work.part.reused, case.work.part.of)
-    if checked:
-        counts |= {name: (getattr(checked, name), checked.answers) for name in ("invalid", "truncated")}
+    counts = {"failed": (job.failed_requests, total)} if case.tally is None else {**case.tally.counts}
+    if case.work is None and checked:
+        counts |= {name: (getattr(checked, name), checked.answers) for name in OF_ANSWERS}
     broken = (case.spec.checks if case.spec else Checks()).broken(counts)
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
-    if case.work is not None:
-        failed = "" if owned.difference else case.work.unanswered
+    if case.tally is not None:
+        failed = "" if owned.difference or case.tally.complete else case.tally.unanswered
     again = to_submit_again(case, case.work) if case.work is not None and "failed" in broken else ""
     words = (failed, owned.difference, checked.words if checked else "", *broken.values(), again)
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
