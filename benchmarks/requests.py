@@ -100,7 +100,9 @@ def main() -> int:
         print(f"{count:,} requests, {file.stat().st_size / 1e6:,.0f} MB, {per_job:,} a job\n")
         print("| command | seconds | CPU seconds | peak MB |\n|---|--:|--:|--:|")
         with served(Path(name)) as url:
-            run(root, url, "plan")
+            first = run(root, url, "plan")
+            if per_job < count and f"submits {per_job:,} of {count:,} requests now" not in first.out:
+                raise SystemExit(first.out)
             run(root, url, "apply", "--yes", "--wait")
             run(root, url, "outputs", "pull")
             run(root, url, "plan")

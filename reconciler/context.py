@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
 from reconciler.environment import Environment
-from reconciler.model import Ancestry, Checkout, KnownRequests, RunKey, Source, Target
+from reconciler.model import Ancestry, Checkout, InputFile, KnownRequests, RunKey, Source, Target
 from reconciler.settings import ApplyFrom, Guards, Limits
 from reconciler.specs.project import Project
 
@@ -49,6 +49,8 @@ class RunContext(Generic[ApiT_co]):
     """What the run has warned of: ids of unreadable jobs, and notes."""
     requests: dict[RunKey, KnownRequests] = field(default_factory=dict)
     """What the run has read of the requests of specs."""
+    rendered: dict[str, InputFile] = field(default_factory=dict)
+    """The requests that the run has rendered, by the identity of their rows."""
     apply_from: ApplyFrom = field(default_factory=ApplyFrom)
     """The rules that hold for the checkout; none in the sandbox and for the plan of a pull request."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)

@@ -17,9 +17,9 @@ from reconciler.api.errors import ApiError, OutcomeUnknownError
 from reconciler.context import RunContext
 from reconciler.errors import ReconcilerError, explaining
 from reconciler.execution import part_files
+from reconciler.execution.after_create import Pauses
 from reconciler.execution.cancel import cancel_job
 from reconciler.execution.create import CreateResult, create_job_once
-from reconciler.execution.pauses import Pauses
 from reconciler.execution.prepared_create import FileIds
 from reconciler.execution.uploads import Uploads
 from reconciler.model import JobSpec
@@ -28,11 +28,7 @@ from reconciler.plans.outcomes import CANCEL, CREATE, Cancelled, Created, Failed
 
 
 class Applier:
-    """Carries out one plan.
-
-    Args:
-        run: what to work with.
-    """
+    """Carries out one plan."""
 
     def __init__(self, run: RunContext[Writer]) -> None:
         self._run = run

@@ -29,7 +29,7 @@ from reconciler.api.errors import (
 )
 from reconciler.context import RunContext
 from reconciler.errors import LedgerError, ReconcilerError
-from reconciler.execution import lost_create
+from reconciler.execution import after_create
 from reconciler.execution.prepared_create import FileIds, PreparedCreate, prepare
 from reconciler.execution.records import create_intent
 from reconciler.ledger.lines import CreateConfirmed, CreateRefused, CreateUnknown, Line, job_facts
@@ -48,15 +48,10 @@ def create_job_once(
     over: tuple[str, ...] = (),
     renew: Callable[[FileIds], FileIds] = lambda ids: ids,
 ) -> CreateResult:
-    """Create the job of `create`, once.
+    """Create the job of `create` once, from its uploaded inputs.
 
-    Args:
-        run: what the creates of a run share.
-        create: the create.
-        file_ids: the ids of its uploaded inputs.
-        over: the ids of the jobs that are cancelled once it exists; its tags name them.
-        renew: called if the API refuses the create: uploads the inputs that are gone again and returns the new ids. If
-            the ids differ, the create is sent again with the same op.
+    Its tags name the jobs `over`, which are cancelled once it exists. If the API refuses the create, `renew` uploads
+    the inputs that are gone again and returns the new ids. If these differ, the create is sent again with the same op.
     """
     prepared = prepare(run, create, file_ids, over=over)
     too_late = ReconcilerError("the run is out of time, and nothing was sent", hint="run again")
@@ -83,7 +78,7 @@ def _send_until_settled(
     if not isinstance(result, Unknown) or _too_late(run):
         return result
     try:
-        found = lost_create.search_complete_list(run, prepared.op)
+        found = after_create.search_complete_list(run, prepared.op)
     except ReconcilerError:
         return result
     return _check(run, found, prepared, recovered=True) if found else _send(run, prepared, result)
@@ -151,7 +146,7 @@ def _wait(
         run.retrier.wait(error, attempt=attempt, began=began)
     except ApiError:
         return known
-    found = lost_create.newest(run, prepared.op)
+    found = after_create.newest(run, prepared.op)
     return _check(run, found, prepared, recovered=True) if found else None
 
 
@@ -179,7 +174,7 @@ def _recover(run: RunContext[Writer], prepared: PreparedCreate, error: Reconcile
     env, began = run.env, run.env.monotonic()
     at, name = env.now(), prepared.create.spec.name
     env.log("job.create_unknown", name=name, op=prepared.op, error=str(error))
-    found = lost_create.search_until_deadline(run, prepared.op, began=began)
+    found = after_create.search_until_deadline(run, prepared.op, began=began)
     if found:
         return _check(run, found, prepared, recovered=True)
     until = at + run.limits.settle_seconds

@@ -26,16 +26,11 @@ NEW_LINE: Final = b"\n"
 
 
 def cut(inputs: Sequence[Input], part: NextPart, *, root: Path, folder: Path) -> SubmittedPart:
-    """Return what a job is asked.
+    """Return what a job is asked: the requests of `part`, of the work with these inputs, which are relative to `root`.
 
-    Args:
-        inputs: of the work.
-        part: which requests of it.
-        root: the project root, to which the inputs are relative.
-        folder: receives the files, named by their digests.
-
-    Raises `InputChangedError` if a file is not the one that was planned; `ReconcilerError` if a file cannot be read, or
-    the work has an input that is not in this clone; `OSError` if a file cannot be written.
+    The files in `folder` are named by their digests. Raises `InputChangedError` if a file is not the one that was
+    planned; `ReconcilerError` if a file cannot be read, or the work has an input that is not in this clone; `OSError`
+    if a file cannot be written.
     """
     chosen = bytearray(part.of)
     for place in part.places:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from reconciler.api.client import Writer
 from reconciler.api.values import CreateJob
 from reconciler.context import RunContext
-from reconciler.model import InlineRequests, Tags, tags
+from reconciler.model import InlineRequests, TableRows, Tags, tags
 from reconciler.planning.actions import Create
 
 FileIds: TypeAlias = tuple[str, ...]
@@ -42,6 +42,8 @@ def prepare(
         request_digest=known.digest if known else "",
         part=create.submitted,
     )
+    if any(isinstance(it, TableRows) for it in create.sent.inputs):
+        raise AssertionError("rows are rendered before a create")
     inline = [it.body for it in create.sent.inputs if isinstance(it, InlineRequests) and it.sent_inline]
     return PreparedCreate(
         create=create,

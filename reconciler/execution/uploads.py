@@ -36,11 +36,7 @@ class InputChangedError(ReconcilerError):
 
 
 class Uploads:
-    """The uploads of one run, shared by its threads.
-
-    Args:
-        run: what to work with.
-    """
+    """The uploads of one run, shared by its threads."""
 
     def __init__(self, run: RunContext[Writer]) -> None:
         self._run = run
@@ -226,12 +222,7 @@ def _opened(root: Path, part: InputFile) -> BinaryIO:
 
 
 def changed_since(part: InputFile, found: str) -> InputChangedError:
-    """Return the error that a file changed after it was planned.
-
-    Args:
-        part: the file as planned.
-        found: its digest now.
-    """
+    """Return the error that a file changed after it was planned; `found` is its digest now."""
     return InputChangedError(
         f"{part.path} changed after it was planned: it was sha256 {part.sha256}, now {found}",
         hint="plan again",

@@ -26,6 +26,7 @@ from reconciler.history.merge import Sources
 from reconciler.history.record import HistoryPart
 from reconciler.model import Job, OwnedJob, Unreadable, tags
 from reconciler.text.plural import pluralize
+from reconciler.text.suggest import some
 
 MAX_NAMES_IN_MESSAGE: Final = 3
 """Maximum number of names in a message; the rest is counted."""
@@ -117,24 +118,19 @@ def _commits(known: Evidence) -> Iterator[MismatchDoc]:
             if commit:
                 names[commit].add(record.name)
     for commit in sorted(names):
-        some = _some(sorted(names[commit]))
+        jobs = some(sorted(names[commit]), MAX_NAMES_IN_MESSAGE)
         if commit in known.missing and known.shallow:
             hint = "fetch the history (in GitHub's checkout action: fetch-depth: 0)"
-            detail = f"{commit[:10]}, from which {some} was created, is not in this shallow clone"
+            detail = f"{commit[:10]}, from which {jobs} was created, is not in this shallow clone"
             yield _finding("commit_missing", detail, hint, severity="note")
         elif commit in known.missing:
             hint = "its branch was deleted or rewritten, or was not pushed: git does not have that job's spec"
-            detail = f"{commit[:10]}, from which {some} was created, is not in the repository"
+            detail = f"{commit[:10]}, from which {jobs} was created, is not in the repository"
             yield _finding("commit_missing", detail, hint)
         elif commit in known.unreachable:
             hint = "add a tag to keep it, or git will delete it in time"
-            detail = f"{commit[:10]}, from which {some} was created, is on no branch or tag"
+            detail = f"{commit[:10]}, from which {jobs} was created, is on no branch or tag"
             yield _finding("commit_missing", detail, hint, severity="note")
-
-
-def _some(names: Sequence[str]) -> str:
-    shown, more = ", ".join(names[:MAX_NAMES_IN_MESSAGE]), len(names) - MAX_NAMES_IN_MESSAGE
-    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def _intents(known: Evidence) -> Iterator[MismatchDoc]:

@@ -21,7 +21,15 @@ from reconciler.model.declared import (
     RunKey,
     SubmittedPart,
 )
-from reconciler.model.inputs import InlineRequests, Input, InputFile, UploadedFile, request_count
+from reconciler.model.inputs import (
+    InlineRequests,
+    Input,
+    InputFile,
+    TableFile,
+    TableRows,
+    UploadedFile,
+    request_count,
+)
 from reconciler.model.jobs import Job, Phase
 from reconciler.model.observed import Observed, OtherProjectJob, Pending, Target
 from reconciler.model.owned import TAG_PREFIX, OwnedJob, Source, Tags, Unreadable
@@ -55,6 +63,8 @@ __all__ = [
     "RunKey",
     "Source",
     "SubmittedPart",
+    "TableFile",
+    "TableRows",
     "Tags",
     "Tally",
     "Target",

@@ -23,8 +23,7 @@ class Checks(Struct, frozen=True, kw_only=True):
     def broken(self, counts: Mapping[str, tuple[int, int]]) -> dict[str, str]:
         """Return the checks that do not hold, each with its limit in words.
 
-        Args:
-            counts: for each check that is known, how many requests or answers it counts, and of how many.
+        `counts` has, for each check that is known, how many requests or answers it counts, and of how many.
         """
         return {
             name: f"checks.{name}: at most {getattr(self, name):.4g}"

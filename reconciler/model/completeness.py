@@ -46,10 +46,8 @@ def _counted(job: Job) -> Received:
 def difference(job: Job, submitted: int | None, received: Received | None = None) -> str:
     """Return how the numbers of a succeeded job differ; "" if they agree, or if the job did not succeed.
 
-    Args:
-        job: as the API shows it.
-        submitted: the number of requests in its tags; None if it is not known.
-        received: what its result files hold, if they were read.
+    `submitted` is the number of requests in its tags, None if that is not known; `received` is what its result files
+    hold, if they were read.
     """
     if job.phase is not Phase.SUCCEEDED:
         return ""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from reconciler.model import digests
 from reconciler.model.checks import Checks
-from reconciler.model.inputs import Input, InputFile, request_count, upload_of
+from reconciler.model.inputs import Input, InputFile, paths_of, request_count, upload_of
 from reconciler.model.jobs import Phase
 from reconciler.model.requests import KnownRequests
 
@@ -46,9 +46,9 @@ RETRY_KINDS: Final = ("missing", "http_429", "http_5xx")
 class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How often failed work is submitted again automatically."""
 
-    max_attempts: int = 1
-    """Jobs in total, including the first."""
-    on: frozenset[Phase] = frozenset(RETRY_STATUSES.values())
+    max_attempts: int = 2
+    """How often one request may be submitted."""
+    on: frozenset[Phase] = frozenset({Phase.TIMED_OUT})
     """Ends of a job after which what it did not answer is submitted again."""
     kinds: frozenset[str] = frozenset(RETRY_KINDS)
     """Kinds of failures of single requests after which they are: `missing`, `error`, `http_429`, `http_5xx`."""
@@ -87,8 +87,8 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     retry: Retry = Retry()
     on_change: Literal["replace", "finish"] = "replace"
     on_remove: Literal["cancel", "keep"] = "cancel"
-    reuse: bool = False
-    """Whether answers of other work of this name count, with the same recipe and rerun."""
+    reuse: bool | tuple[str, ...] = True
+    """Whether answers of other work of this name count, with the same recipe and rerun; or the names whose do too."""
     checks: Checks = Checks()
     canary: int = 0
     """How many requests need an outcome before the others are submitted; 0 without a canary."""
@@ -142,10 +142,10 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The spec's own file and its local inputs, relative to the project root."""
+        """The spec's own file, its local inputs, and what rows are made of, relative to the project root."""
         return (
             self.declared_at.path,
-            *sorted(part.path for part in self.inputs if isinstance(part, InputFile)),
+            *sorted(path for part in self.inputs for path in paths_of(part)),
         )
 
     @cached_property
@@ -248,5 +248,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     """Of the commits that jobs name."""
     uncommitted: frozenset[str] = frozenset()
     """Files that differ from the commit: other checkouts of it do not have these changes."""
+    only_shown: bool = False
+    """Whether the command only shows what it reads, and goes on without what has mistakes."""
     requests: Mapping[RunKey, KnownRequests] = {}
     """What is known about the requests of changed work."""

@@ -22,9 +22,8 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 def canonical(value: Json) -> bytes:
     """Return `value` as canonical JSON (RFC 8785): each value has exactly one form.
 
-    Raises:
-        ValueError: a number that RFC 8785 cannot represent (NaN, an infinity, an integer beyond 2**53 - 1) or
-            text that is not Unicode (a lone surrogate).
+    Raises `ValueError` if a number that RFC 8785 cannot represent (NaN, an infinity, an integer beyond 2**53 - 1) or
+    text that is not Unicode (a lone surrogate).
     """
     parts: list[str] = []
     _write(value, parts.append)
@@ -109,9 +108,7 @@ def _text(value: str | None) -> str:
 def inputs_v1(inputs: Iterable[str]) -> str:
     """Digest the inputs of a job. Their order and names do not matter.
 
-    Args:
-        inputs: `sha256:<hex>` for a file's bytes, `file:<id>` for an uploaded file,
-            `requests:<hex>` for inline requests.
+    An input is `sha256:<hex>` for a file's bytes, `file:<id>` for an uploaded file, `requests:<hex>` for inline ones.
     """
     return _v1(f"[{','.join(map(encode_basestring, sorted(inputs)))}]")
 

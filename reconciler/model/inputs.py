@@ -1,8 +1,10 @@
-"""The inputs of a job: local files, files that are already in the workspace, and requests in the spec itself."""
+"""The inputs of a job: local files, uploads, requests in the spec itself, and the rows of tables."""
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -15,27 +17,6 @@ MAX_INLINE_BYTES: Final = 256 * 1024
 The API documents a number of requests and no size. Its gateway refuses a large create with 400 and a web page: users
 report it from a few hundred requests on, and Mistral's SDK 3.7.0 says that the limit is the size of the payload.
 """
-
-
-class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
-    """A local JSONL file that was read and checked."""
-
-    path: str
-    """Relative to the project root, with forward slashes; for readers, never part of the identity."""
-    sha256: str
-    size: int
-    """Bytes."""
-    requests: int | None
-    """None if this clone has only a pointer to the content."""
-    pointer: bool = False
-    """True if the file is a Git LFS pointer to the content."""
-    content: bytes | None = None
-    """The content, if it is not in a file: inline requests that are uploaded."""
-
-    @property
-    def identity(self) -> str:
-        """What the work digest sees of it."""
-        return f"sha256:{self.sha256}"
 
 
 class UploadedFile(Struct, frozen=True, kw_only=True, gc=False, tag="uploaded"):
@@ -72,16 +53,88 @@ class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
         return len(self.body) <= MAX_INLINE_BYTES
 
 
-Input: TypeAlias = InputFile | UploadedFile | InlineRequests
+RowsKind: TypeAlias = Literal["csv", "jsonl", "parquet", "files", "sql"]
+
+
+class TableFile(Struct, frozen=True, kw_only=True, gc=False):
+    """A file of a table."""
+
+    path: str
+    """Relative to the project root, with forward slashes."""
+    sha256: str
+    size: int
+    """Bytes."""
+
+
+class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
+    """The rows of a table with a template: one request for each row, rendered if there is something to submit."""
+
+    kind: RowsKind
+    files: tuple[TableFile, ...]
+    """Sorted by path."""
+    sql: str = ""
+    """The query, if the rows are its result."""
+    views: Mapping[str, tuple[str, ...]] = {}
+    """The tables of the query: the paths of each."""
+    columns: Mapping[str, str] = {}
+    """The types of CSV columns that are not text."""
+    includes: tuple[str, ...] = ()
+    """The paths of the files that the template includes. For readers: their contents are in `body`."""
+    custom_id: str
+    body: bytes
+    """The template of the body as canonical JSON, with the contents of included files."""
+
+    @cached_property
+    def identity(self) -> str:
+        """What the work digest sees of it: what is read, and what is made of it, but nothing that is rendered."""
+        sha256 = {file.path: file.sha256 for file in self.files}
+        read: dict[str, Any] = {"files": sorted(sha256.values())}
+        if self.kind == "files":
+            read = {"files": sorted([path, digest] for path, digest in sha256.items())}
+        if self.kind == "sql":
+            read = {
+                "sql": self.sql,
+                "tables": {
+                    name: sorted(map(sha256.__getitem__, paths)) for name, paths in self.views.items()
+                },
+            }
+        read |= {"kind": self.kind, "columns": self.columns, "custom_id": self.custom_id}
+        return f"rows:{digests.sha256(digests.canonical(read | {'body': digests.sha256(self.body)}))}"
+
+
+class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
+    """A local JSONL file that was read and checked."""
+
+    path: str
+    """Relative to the project root, with forward slashes; for readers, never part of the identity."""
+    sha256: str
+    size: int
+    """Bytes."""
+    requests: int | None
+    """None if this clone has only a pointer to the content."""
+    pointer: bool = False
+    """True if the file is a Git LFS pointer to the content."""
+    content: bytes | None = None
+    """The content, if it is not in a file: inline requests that are uploaded."""
+    rows: TableRows | None = None
+    """The rows and the template that it was rendered from; None for a file of the checkout."""
+
+    @property
+    def identity(self) -> str:
+        """What the work digest sees of it."""
+        return self.rows.identity if self.rows else f"sha256:{self.sha256}"
+
+    @property
+    def label(self) -> str:
+        """What readers know it by: its path, or the files of its rows."""
+        return ", ".join(file.path for file in self.rows.files[:3]) if self.rows else self.path
+
+
+Input: TypeAlias = InputFile | UploadedFile | InlineRequests | TableRows
 
 
 def upload_of(part: Input, path: str) -> InputFile | None:
-    """Return what a create uploads for an input: a local file, or inline requests that are too large.
-
-    Args:
-        part: the input.
-        path: the spec's file.
-    """
+    """Return what a create uploads for an input: a file, or inline requests of the spec at `path` that are large."""
     if isinstance(part, InlineRequests) and not part.sent_inline:
         content = part.lines
         sha256 = digests.sha256(content)
@@ -90,11 +143,19 @@ def upload_of(part: Input, path: str) -> InputFile | None:
 
 
 def request_count(part: Input) -> int | None:
-    """Return how many requests an input has, None if its content was not read here."""
+    """Return how many requests an input has, None if its content was not read here, or not rendered."""
     match part:
         case InputFile():
             return part.requests
         case InlineRequests():
             return part.count
-        case UploadedFile():
+        case UploadedFile() | TableRows():
             return None
+
+
+def paths_of(part: Input) -> tuple[str, ...]:
+    """Return the files of the checkout that an input is made of."""
+    rows = part.rows if isinstance(part, InputFile) else part
+    if isinstance(rows, TableRows):
+        return (*(file.path for file in rows.files), *rows.includes)
+    return (part.path,) if isinstance(part, InputFile) else ()

@@ -94,6 +94,11 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return completeness.submitted_requests(self.job, self.tags.requests)
 
     @property
+    def has_results(self) -> bool:
+        """Whether there are answers, or a file says why there are none."""
+        return self.job.has_answers or self.job.error_file is not None
+
+    @property
     def is_part(self) -> bool:
         """Whether the job was asked only a part of its work."""
         return self.tags.of is not None

@@ -61,17 +61,11 @@ def tags_of(
     part: SubmittedPart | None = None,
     request_digest: str = "",
 ) -> Tags:
-    """Return the tags of a job created for `spec`.
+    """Return the tags of a job created for `spec`, which comes from `source`.
 
-    Args:
-        spec: the spec.
-        project: the project.
-        attempt: the number of the job among those of its run key.
-        op: identifies the create.
-        source: where the spec comes from.
-        over: the ids of the jobs that it replaces.
-        part: what it is asked, if that is only a part of the work.
-        request_digest: of the requests of the whole work; "" if unknown.
+    `attempt` is its number among the jobs of its run key, `op` identifies its create, and `over` has the ids of the
+    jobs that it replaces. `part` is what it is asked, if that is only a part of the work; the digest is that of the
+    requests of the whole work, "" if it is unknown.
     """
     inputs = spec.inputs if part is None else part.inputs
     return Tags(
@@ -142,8 +136,7 @@ def _over(ids: Iterable[str], *, room: int) -> str:
 def root_of(folder: str) -> str:
     """Return a folder of a repository as the tags have it: "" for the repository's root, a digest of a long path.
 
-    Args:
-        folder: relative to the repository's root, with forward slashes.
+    The folder is relative to the repository's root, with forward slashes.
     """
     normal = posixpath.normpath(folder)
     path = "" if normal == "." else normal

@@ -80,11 +80,7 @@ def pending_notifications(
 ) -> list[OwnedJob]:
     """Return the ended jobs with a pending notification: those with the fewest failures first, then the oldest.
 
-    Args:
-        jobs: the project's jobs.
-        notified: the notifications in the ledger.
-        since: Unix seconds; jobs that ended before get no notification. A time in the ledger takes precedence.
-        now: Unix seconds.
+    Jobs that ended before `since` (Unix seconds, like `now`) get none; a time in the ledger takes precedence.
     """
     since = int(since if notified.since is None else notified.since)  # the API's times are whole seconds
     found = [

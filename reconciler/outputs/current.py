@@ -79,9 +79,8 @@ class WorkResults(Struct, frozen=True, kw_only=True):
     def join(self, name: str, folders: Sequence[str], lease: Lease, *, now: float) -> WorkSummary:
         """Join and publish the results of a name from the folders of its jobs, at least one.
 
-        Raises:
-            ReconcilerError: the results of a job are damaged; they are then pulled again.
-            OSError: the store cannot be read or written.
+        Raises `ReconcilerError` if the results of a job are damaged; they are then pulled again; `OSError` if the store
+        cannot be read or written.
         """
         folder = safe_name(name)
         jobs = self._jobs(folders)
@@ -90,7 +89,9 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         work, before = self._choose(name, jobs), self.summary(name)
         mine = (pair for pair in jobs.items() if _run_key(pair[1]) == work or self.lends(work, pair[1]))
         of_work = sorted(mine, key=lambda pair: _age(pair[1]))
-        parts = [part for part in (self._part(*pair) for pair in of_work) if part]
+        found = ((self._part(*pair), _run_key(pair[1]) == work) for pair in of_work)
+        # A custom_id alone does not show that a job of other work was asked the same.
+        parts = [part for part, own in found if part and (own or part.asked.head["ordered"])]
         whole = all(summary.of is None and _run_key(summary) == work for _, summary in of_work)
         order = None if whole else self.order_of(work)
         if not whole and order is None and before is not None and before.seen:
@@ -107,7 +108,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             published = self.store.publish_results(folder, place, written.sha256)
         finally:
             place.unlink(missing_ok=True)
-        summaries = [summary for _, summary in of_work]
+        summaries = [it for _, it in of_work if _run_key(it) == work or it.job_id in joined.jobs]
         document = _document(
             summaries,
             order,
@@ -139,14 +140,15 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         return _run_key(max(wanted or having, key=_age))
 
     def _is_answered(self, work: RunKey, jobs: Mapping[str, ResultSummary]) -> bool:
-        """Return whether jobs of other work answer everything of work that has no job of its own."""
+        """Return whether jobs of other work, with those of the work itself, answer everything of it."""
         lenders = {folder: job for folder, job in jobs.items() if self.lends(work, job)}
-        if not lenders or any(_run_key(job) == work for job in jobs.values()):
+        if not lenders:
             return False
         if (order := self.order_of(work)) is None:
             return False
+        own = {folder: job for folder, job in jobs.items() if _run_key(job) == work}
         places, found = Places(order.keys), bytearray(order.count)
-        for part in filter(None, (self._part(*pair) for pair in lenders.items())):
+        for part in filter(None, (self._part(*pair) for pair in (lenders | own).items())):
             for at, place in enumerate(places.of(part.asked.keys)):
                 if place is not None and part.answered.rank(at) > answers.RANK[answers.UNREADABLE]:
                     found[place] = 1

@@ -7,7 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias, assert_never
 
-from reconciler.model import InlineRequests, Input, InputFile, JobSpec, OwnedJob, UploadedFile, digests
+from reconciler.model import (
+    InlineRequests,
+    Input,
+    InputFile,
+    JobSpec,
+    OwnedJob,
+    TableRows,
+    UploadedFile,
+    digests,
+)
 from reconciler.outputs.digest import read
 from reconciler.outputs.leases import Heartbeat
 from reconciler.outputs.store import ResultStore
@@ -41,9 +50,8 @@ def find_inputs(
 ) -> tuple[str, Sequence[Path | bytes]]:
     """Return the origin and the inputs of a job, as files or their contents; `declared` is from `by_inputs`.
 
-    Raises:
-        OSError: a file cannot be written.
-        ApiError: an upload could not be downloaded, for another reason than that it no longer exists.
+    Raises `OSError` if a file cannot be written; `ApiError` if an upload could not be downloaded, for another reason
+    than that it no longer exists.
     """
     spec = declared.get(owned.tags.inputs)
     if spec is not None and (local := _contents(spec, root, fetch_upload, heartbeat)) is not None:
@@ -88,5 +96,7 @@ def _content(part: Input, root: Path, fetch_upload: FetchUpload, heartbeat: Hear
             return fetch_upload(part.id)
         case InlineRequests():
             return part.lines
+        case TableRows():  # a run that submits renders them; afterwards the upload is what was submitted
+            return None
         case _:
             assert_never(part)

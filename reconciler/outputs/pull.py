@@ -30,6 +30,7 @@ from reconciler.outputs.leases import (
     StoppedError,
 )
 from reconciler.outputs.paths import job_folder, safe_name
+from reconciler.outputs.summary import lacks_a_file
 from reconciler.text.sanitize import clean
 
 PAUSE_SECONDS: Final = 2.0
@@ -54,8 +55,8 @@ class Puller(Struct, frozen=True, kw_only=True):
     def pull(self, jobs: Sequence[OwnedJob]) -> tuple[PulledJob, ...]:
         """Download the missing results of ended jobs, and wait for those that other runners are downloading.
 
-        Incomplete results of the `asked` work are downloaded again: the API may have more of them now. Raises `OSError`
-        if the place of results cannot be read.
+        Results are downloaded again if a file has appeared since, and those of the `asked` work if they are incomplete:
+        the API may have more of them now. Raises `OSError` if the place of results cannot be read.
         """
         there = self._moved(jobs)
         present = [owned for owned in jobs if safe_name(owned.job.id) in there]
@@ -126,9 +127,11 @@ class Puller(Struct, frozen=True, kw_only=True):
         return job_folder(self.name_of(owned), owned.job.id)
 
     def _is_incomplete(self, owned: OwnedJob) -> bool:
-        """Return whether results are of the `asked` work, and their numbers differ."""
-        summary = self._present(owned) if owned.tags.run_key in self.asked else None
-        return bool(summary and summary.difference)
+        """Return whether a result file has appeared since, or results of the `asked` work have numbers that differ."""
+        summary = self._present(owned)
+        if summary is None:
+            return False
+        return lacks_a_file(summary, owned) or bool(owned.tags.run_key in self.asked and summary.difference)
 
     def _present(self, owned: OwnedJob) -> ResultSummary | None:
         data = self.leases.store.read(f"{self._folder_of(owned)}/{result_summary.NAME}")

@@ -93,11 +93,8 @@ class Retention:
     def find(self, pulled: Collection[str]) -> tuple[DeletedFile, ...]:
         """Return the files to delete, by the ledger, the jobs and the uploads as they are now.
 
-        Raises:
-            KeptError: a row of the list of jobs cannot be read.
-            LedgerError: the ledger cannot be read.
-            ListingError: the list of jobs could not be read whole.
-            ApiError: the API could not be read.
+        Raises `KeptError` if a row of the list of jobs cannot be read, `LedgerError` if the ledger cannot be read,
+        `ListingError` if the list of jobs could not be read whole, and `ApiError` if the API could not be read.
         """
         memory, now = recall(self.run).memory, self.run.env.now()
         gone = {file_id for file_id, is_gone in memory.deleted_files.items() if is_gone}
@@ -161,9 +158,8 @@ class Retention:
     def delete(self, api: Writer, files: Sequence[DeletedFile]) -> tuple[DeletedFile, ...]:
         """Delete files at the provider. The ledger has each intent before, and each outcome afterwards.
 
-        Raises:
-            KeptError: another runner wrote to the ledger since it was read: perhaps that it creates a job.
-            LedgerError: the intents could not be recorded.
+        Raises `KeptError` if another runner wrote to the ledger since it was read, perhaps that it creates a job;
+        `LedgerError` if the intents could not be recorded.
         """
         env, began = self.run.env, self.run.env.monotonic()
 

@@ -132,14 +132,26 @@ class FolderStore:
         return file_access.unlinked(self.root / path)
 
 
+class UnreadableStore(FolderStore):
+    """In place of a store that cannot be read: nothing is there."""
+
+    def jobs(self) -> dict[str, str]:
+        """Return no folder."""
+        return {}
+
+    def read(self, path: str) -> None:
+        """Return None: it does not exist."""
+
+    def fetch(self, path: str, size: int) -> Path:  # noqa: ARG002 - as above
+        """Raise `FileNotFoundError`."""
+        raise FileNotFoundError(path)
+
+
 class ObjectStore:
     """A tree below the URL of an object store, such as `s3://bucket/outputs`; its package finds the credentials.
 
-    `staging` is a folder of this machine for incomplete files.
-
-    Raises:
-        ReconcilerError: fsspec does not know the scheme, or its package is not installed.
-        ModuleNotFoundError: fsspec is not installed.
+    `staging` is a folder of this machine for incomplete files. Raises `ReconcilerError` if fsspec does not know the
+    scheme, or its package is not installed; `ModuleNotFoundError` if fsspec is not installed.
     """
 
     def __init__(self, url: str, *, staging: Path) -> None:

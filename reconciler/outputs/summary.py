@@ -38,6 +38,13 @@ Files: TypeAlias = Mapping[str, Fetched | None]
 """Files by our names; None for one that the provider no longer has."""
 
 
+def lacks_a_file(summary: ResultSummary, owned: OwnedJob) -> bool:
+    """Return whether a job names a result file that its pulled results lack: it has appeared since."""
+    there = {doc.path for doc in summary.files}
+    ids = {OUTPUT: owned.job.output_file, ERRORS: owned.job.error_file}
+    return any(file_id and name not in there for name, file_id in ids.items())
+
+
 def summary(
     owned: OwnedJob, files: Files, origin: str, found: tuple[Asked, Answered], *, now: float
 ) -> ResultSummary:

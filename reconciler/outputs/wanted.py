@@ -17,10 +17,8 @@ def read_wanted(
 ) -> Wanted | None:
     """Return the requests that a spec wants; None if an input is not in this clone, or has changed since.
 
-    With a comparison, each request is also compared with those of the job before.
-
-    Raises:
-        OSError: a file cannot be read.
+    With a comparison, each request is also compared with those of the job before. Raises `OSError` if a file cannot be
+    read.
     """
     contents = contents_of(spec, root)
     if contents is None:
@@ -41,8 +39,7 @@ def read_wanted(
 def read_order(spec: JobSpec, root: Path, limits: Limits) -> AskedIndex | None:
     """Return the requests that a spec wants, as an index; None if an input is not in this clone.
 
-    Raises:
-        OSError: a file cannot be read.
+    Raises `OSError` if a file cannot be read.
     """
     contents = contents_of(spec, root)
     if contents is None:

@@ -16,6 +16,7 @@ from reconciler.model import JobSpec, OwnedJob, Phase, RunKey, Wanted
 from reconciler.outputs.inputs import read_asked
 from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import ResultStore
+from reconciler.outputs.summary import lacks_a_file
 from reconciler.planning.actions import Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import (
@@ -31,6 +32,7 @@ from reconciler.planning.coverage import (
 )
 from reconciler.planning.donors import Count, Results, account, kind_without_line
 from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.planning.work_facts import may_still_answer
 from reconciler.requests import answered, asked
 from reconciler.requests.answers import OK
 from reconciler.requests.checks import INVALID, TRUNCATED
@@ -55,19 +57,24 @@ class StateReader:
     """Unix seconds."""
     exact: bool = False
     """Whether a job of other work of which it is not known what it was asked may have been asked everything."""
+    unreadable: str = ""
+    """Why the place of results cannot be read."""
 
     def works(self, cases: Sequence[Case]) -> Mapping[str, Work]:
         """Return what each name wants, request by request, as far as results show it.
 
         Raises:
-            OSError: an input or the place of results cannot be read.
+            OSError: an input or the place of results cannot be read, or what the package for its URL raises.
         """
         needing = [(case, case.donors) for case in cases if case.decided_by_request]
         there = self.store.jobs() if needing else {}
         found = {}
         for case, jobs in needing:
+            late = any(may_still_answer(it) and self.now < ended_at(it) + self.late_seconds for it in jobs)
+            if case.spec is None or not (late or case.decided_by(jobs)):
+                continue
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            if case.spec is not None and (any(summaries.values()) or case.spec.in_parts or case.spec.reuse):
+            if late or any(summaries.values()) or case.spec.in_parts or case.spec.reuse:
                 wanted = self.wanted_of(case.spec)
                 if wanted is not None:
                     found[case.name] = self._work(case, case.spec, wanted, summaries, there)
@@ -107,8 +114,15 @@ class StateReader:
             ended_at(it) + self.late_seconds for it, donor in pairs if donor and donor.account is Account.LATE
         ]
         part = next_part(coverage, rules, wanted)
-        lost = _lost(case, coverage)
-        return Work(coverage=coverage, part=part, late_until=max(late, default=None), lost=lost)
+        unknown = (it for it, donor in pairs if donor is None and _answers(summaries[it.job.id]))
+        lost = _lost(case, coverage) or next(map(_not_known, unknown), "")
+        return Work(
+            coverage=coverage,
+            part=part,
+            late_until=max(late, default=None),
+            lost=lost,
+            unreadable=self.unreadable,
+        )
 
     def _unlisted(self, case: Case, there: Mapping[str, str]) -> dict[tuple[int, str], Donor]:
         """Return the jobs of the wanted work whose records are gone and whose results are here, by age."""
@@ -120,7 +134,7 @@ class StateReader:
             it = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
             if it is None or it.project != self.project:
                 continue
-            keys, outcomes, _ = self._outcomes(it.job_id, it.status, folder, it)
+            keys, outcomes = self._outcomes(it.job_id, it.status, folder, it)
             if RunKey(it.work, it.rerun) in case.run_keys and outcomes is not None:
                 found[it.created_at, it.job_id] = Donor(
                     job_id=it.job_id,
@@ -140,25 +154,36 @@ class StateReader:
         A job of the whole work was asked what is wanted. Of a part whose index is not here, any wanted request may be.
         """
         of_work = owned.tags.run_key in case.run_keys
-        keys, outcomes, read = b"", None, 0
+        keys, outcomes = b"", None
         results = Results.UNREAD
         if there is not None:
             folder, summary = there
-            keys, outcomes, read = self._outcomes(owned.job.id, owned.job.status, folder, summary)
+            keys, outcomes = self._outcomes(owned.job.id, owned.job.status, folder, summary)
             gone = any(file.state == "gone" for file in summary.files if file.path in (OUTPUT, ERRORS))
-            results = Results.LOST if gone else Results.READ if outcomes else Results.UNREAD
+            whole = outcomes is not None and not lacks_a_file(summary, owned)
+            results = Results.LOST if gone else Results.READ if whole else Results.UNREAD
         if there is None:
             keys = self._submitted(owned, case.name)
         assumed = not keys and (owned.is_part or not of_work)
-        if assumed and not of_work and (there is not None or not self.exact):
+        by_us = case.cancelled_by_this_tool(owned)
+        stopped = owned.phase is Phase.CANCELLED and not by_us  # then it may have been asked everything
+        if assumed and not of_work and not stopped and (there is not None or not self.exact):
             return None
         keys = keys or wanted.keys
-        count = Count(asked=owned.requests or 0, read=read)
+        # What a part reuses has to be in the place of results: before a create, counts are not enough.
+        by_counts = not self.exact or results is not Results.UNREAD
+        lines = there[1].requests if there and outcomes else None
+        count = Count(
+            asked=(owned.requests or 0) if by_counts else 0,
+            read=lines.ok if lines else 0,
+            failed=lines.failed if lines else 0,
+        )
         how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
-        if assumed and how is Account.ANSWERED:
-            how = Account.UNREAD  # it answered all that it was asked: which requests, is not known
-        if how is Account.READ and outcomes is None:
-            if assumed and not of_work:
+        blank = how is Account.READ and outcomes is None
+        if assumed and (how is Account.ANSWERED or (blank and of_work and not stopped)):
+            how = Account.UNREAD  # all that it was asked has the same outcome: which requests, is not known
+        elif blank:
+            if assumed and not of_work and not stopped:
                 return None  # it has no results, so it answered nothing
             none = kind_without_line(owned.job.status)
             outcomes = Outcomes(kinds=(none,), kind=bytes(len(keys) // KEY_BYTES))
@@ -168,7 +193,7 @@ class StateReader:
             account=how,
             outcomes=outcomes if how is Account.READ else None,
             cancelled=owned.phase is Phase.CANCELLED,
-            by_us=case.cancelled_by_this_tool(owned),
+            by_us=by_us,
             cap=owned.tags.cap,
         )
 
@@ -181,25 +206,25 @@ class StateReader:
 
     def _outcomes(
         self, job_id: str, status: str, folder: str, summary: ResultSummary
-    ) -> tuple[bytes, Outcomes | None, int]:
-        """Return the keys of what a job was asked, the outcomes, and the number of answers.
+    ) -> tuple[bytes, Outcomes | None]:
+        """Return the keys of what a job was asked, and the outcomes.
 
         No keys if its inputs were not available when its results were pulled.
         """
         docs = {doc.path: doc for doc in summary.files if doc.state == "whole"}
         if asked.NAME not in docs or answered.NAME not in docs:
-            return b"", None, 0
+            return b"", None
         paths = {
             name: self.store.fetch(f"{folder}/{name}", docs[name].bytes)
             for name in (asked.NAME, answered.NAME)
         }
         was_asked, came = asked.load(paths[asked.NAME]), answered.load(paths[answered.NAME])
         if was_asked is None or came is None or not was_asked.head["ordered"]:
-            return b"", None, 0
+            return b"", None
         same = {was_asked.head["job"], came.head["job"]} == {job_id}
         if not same or len(came.file) * KEY_BYTES != len(was_asked.keys):
-            return b"", None, 0
-        return was_asked.keys, outcomes_of(came, kind_without_line(status)), summary.requests.ok
+            return b"", None
+        return was_asked.keys, outcomes_of(came, kind_without_line(status))
 
 
 def _lost(case: Case, coverage: Coverage) -> str:
@@ -214,6 +239,14 @@ def _lost(case: Case, coverage: Coverage) -> str:
         return ""
     reused = f"job {newest.job.short_id} was created when {newest.tags.reused:,} requests were answered"
     return f"{reused}, and results show {coverage.count()[State.ANSWERED]:,}: the record of a job is gone"
+
+
+def _answers(there: tuple[str, ResultSummary] | None) -> int:
+    return there[1].requests.ok if there else 0
+
+
+def _not_known(owned: OwnedJob) -> str:
+    return f"job {owned.job.short_id} has answers, and this runner does not know what it was asked"
 
 
 def ended_at(owned: OwnedJob) -> int:

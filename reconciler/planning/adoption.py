@@ -47,12 +47,7 @@ def adopted_ids(specs: Iterable[JobSpec]) -> frozenset[str]:
 
 
 def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoption, ...]:
-    """Return the result of every `adopt`, sorted by the specs' names.
-
-    Args:
-        specs: the declared specs, by name.
-        observed: the workspace.
-    """
+    """Return the result of every `adopt`, sorted by the specs' names."""
     wanted = {key: spec for spec in specs.values() for key in spec.run_keys}
     named = {job.id: job for job in observed.adopted_candidates}
     tagged = {owned.job.id: owned.tags.run_key for owned in observed.owned}

@@ -19,10 +19,8 @@ from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Reason
 from reconciler.planning.name_facts import rank
 from reconciler.planning.next_part import NextPart, Verdict
-from reconciler.planning.work_facts import WorkFacts
+from reconciler.planning.work_facts import OUR_CANCELS, WorkFacts
 
-OUR_CANCELS: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED, Reason.SUPERSEDED})
-"""Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""
 BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
 """Phases of a job that ended by itself and has not succeeded."""
 ENDED_EARLY: Final = (*BROKEN, Phase.CANCELLED)
@@ -111,24 +109,6 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
     def cancelled_by_us(self, known: Remembered) -> bool:
         """Whether the ledger says that the API accepted this tool's cancel of a job, as a duplicate or otherwise."""
         return self.memory.cancels.get(known.job_id) in OUR_CANCELS | {Reason.DUPLICATE}
-
-    def cancelled_by_this_tool(self, owned: OwnedJob) -> bool:
-        """Whether this tool cancelled a job, also as a duplicate."""
-        return self._cancelled_as_duplicate(owned.job.id) or self.stopped_by_us(owned)
-
-    def stopped_by_us(self, owned: OwnedJob) -> bool:
-        """Whether this tool cancelled a job as removed, suspended or superseded.
-
-        The ledger says so. Only for a job that the ledger does not know, the tag of the job that replaced it does. A
-        cancel that was intended and is not known to have been accepted proves nothing, and neither does anything
-        that happened later. An adopted job is never cancelled by this tool.
-        """
-        if any(it.adopted for it in self.jobs if it.job.id == owned.job.id):
-            return False
-        job_id, memory = owned.job.id, self.memory
-        if memory.knows(job_id, owned.tags.op) and job_id not in memory.doubted_cancels:
-            return memory.cancels.get(job_id) in OUR_CANCELS
-        return job_id in self.replaced and memory.doubted_cancels.get(job_id, "") in OUR_CANCELS | {""}
 
     @cached_property
     def stopped_by_a_person(self) -> OwnedJob | None:

@@ -29,6 +29,8 @@ class Count(Struct, frozen=True, kw_only=True):
     """How many requests the job was asked."""
     read: int = 0
     """How many answers its result files have; 0 if they are not read."""
+    failed: int = 0
+    """How many requests without an answer they name; 0 if they are not read."""
 
 
 def account(job: Job, results: Results, count: Count, *, now: float, late_seconds: float) -> Account:
@@ -36,19 +38,17 @@ def account(job: Job, results: Results, count: Count, *, now: float, late_second
 
     An end is not believed too early: the counts may lag behind the files, and the files behind the status.
 
-    Args:
-        job: the job.
-        results: how far its files are read; READ also if it names none.
-        count: its numbers.
-        now: Unix seconds.
-        late_seconds: how long after a job's end its files may still appear.
+    `results` says how far its files are read: READ also if it names none. `now` is in Unix seconds, and files may still
+    appear for `late_seconds` after a job's end.
     """
     if not job.phase.ended:
         return Account.LIVE
     names_any = bool(job.output_file or job.error_file)
     succeeded = job.phase is Phase.SUCCEEDED
-    counted_whole = succeeded and count.asked > 0 and job.succeeded_requests >= count.asked
-    whole = names_any and results is Results.READ and count.read >= job.succeeded_requests
+    counted_whole = succeeded and bool(job.output_file) and job.succeeded_requests >= count.asked > 0
+    lines = count.read + count.failed
+    settled = lines >= count.asked or 0 < job.answered_requests <= lines  # otherwise a file may be missing
+    whole = names_any and results is Results.READ and count.read >= job.succeeded_requests and settled
     ended = job.completed_at if job.completed_at is not None else job.created_at
     if whole or (counted_whole and results is Results.UNREAD):
         return Account.READ if whole else Account.ANSWERED

@@ -102,11 +102,8 @@ def replaced_by(decision: Decision) -> list[Cancel]:
 def hold_create(decision: Decision, hold: Hold, standing: Standing, why: str) -> Decision:
     """Hold the create, and keep the job that it would replace; of twins, the oldest.
 
-    Args:
-        decision: about one name.
-        hold: what takes the place of the create.
-        standing: the new standing of the name.
-        why: the words for a kept job: why the job that would replace it is not created.
+    `hold` takes the place of the create, and `standing` is the new one of the name. `why` says, for a kept job, why the
+    job that would replace it is not created.
     """
     replaced = replaced_by(decision)
     staying = tuple(cancel.owned for cancel in replaced)

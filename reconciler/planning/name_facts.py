@@ -153,17 +153,19 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def tally(self) -> Tally | None:
         """The numbers of the wanted work by its results, or else by the ledger; None if they are not known."""
-        return self.work.tally if self.work else self.seen.tally if self.seen else None
+        if self.work is not None and self.work.decides:
+            return self.work.tally
+        return self.seen.tally if self.seen else None
 
     @cached_property
     def succeeded(self) -> bool:
         """Whether the wanted work is complete, or a job of it has succeeded and nothing is left to submit."""
         done = self.wanted_in(Phase.SUCCEEDED)
-        if self.work is not None and self.work.verdict is not Verdict.INCOMPLETE:
+        if self.work is not None and self.work.decides and self.work.verdict is not Verdict.INCOMPLETE:
             return self.work.verdict is Verdict.COMPLETE
         if any(it.completes_the_work for it in done):
             return True
-        if done and self.work is None and self.seen and self.seen.tally.complete:
+        if done and self.tally is not None and self.tally.complete:
             return True
         asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))
         return not asked_again and any(not it.not_asked for it in done)

@@ -64,11 +64,20 @@ class Work(Struct, frozen=True, kw_only=True):
     """Unix seconds: when the last late donor is believed; None if none is late."""
     lost: str = ""
     """Which job had answers that no result shows, because its record is gone; "" if there is none."""
+    unreadable: str = ""
+    """Why the place of results cannot be read; "" if it can. Then nothing that it may answer is submitted."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether the coverage decides: results that were not read may not, if nothing of them could be submitted."""
+        return self.verdict is not Verdict.UNREAD or bool(self.part.places)
 
     @property
     def verdict(self) -> Verdict:
         """What the coverage says."""
         found = verdict(self.coverage, self.part)
+        if self.unreadable and self.part.at_most and found is Verdict.SUBMIT:
+            return Verdict.UNREAD
         return Verdict.GONE if self.lost and found not in (Verdict.COMPLETE, Verdict.LATE) else found
 
     @property

@@ -57,13 +57,9 @@ class Quota(Struct, frozen=True, kw_only=True):
 
 
 def apply_quota(plan: Plan, pending: Pending, quota: Quota, sent: Collection[str] | None = None) -> Plan:
-    """Hold the creates that do not fit.
+    """Hold the creates of a plan, sorted by name, that do not fit: `quota` says how many requests may be pending.
 
-    Args:
-        plan: the plan, sorted by name.
-        pending: the requests that are pending now.
-        quota: how many may be pending.
-        sent: the names whose creates are to be sent, None for all; no other create needs room.
+    `sent` are the names whose creates are to be sent, None for all; no other create needs room.
     """
     decisions = []
     for decision in plan.decisions:

@@ -28,9 +28,7 @@ OUTCOME: Final = (
 def owners(specs: Iterable[JobSpec], jobs: Sequence[OwnedJob]) -> Mapping[RunKey, str]:
     """Return the name of the spec that owns the jobs of each wanted run key.
 
-    Args:
-        specs: every declared spec.
-        jobs: ours and the adopted ones, the oldest first.
+    `specs` are all that are declared; `jobs` are ours and the adopted ones, the oldest first.
     """
     wanting: dict[RunKey, list[JobSpec]] = defaultdict(list)
     for spec in specs:
@@ -71,11 +69,7 @@ def shared(
 ) -> tuple[Standing, tuple[Action, ...]]:
     """Return the standing of a name that does not own the job of its work, and what is done about that work.
 
-    Args:
-        case: the name.
-        standing: of the name, as if it owned the job.
-        actions: about the wanted work, as if it owned the job.
-        owner: the decision about the name that owns it.
+    `standing` and `actions` are those of the name as if it owned the job; `owner` decides about the name that does.
     """
     if owner.of(Create):
         detail = f"its job will be that of `{owner.name}`"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
+from typing import Final
 
 from reconciler.model import OwnedJob, Phase
+from reconciler.planning.actions import Reason
 from reconciler.planning.other_jobs import OtherJobs
+
+OUR_CANCELS: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED, Reason.SUPERSEDED})
+"""Reasons of our own cancels, as the ledger records them, that may be undone. A cancelled duplicate is never one."""
 
 
 class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
@@ -27,7 +33,7 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         """The ended jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
 
         Whole jobs decide if the work is complete by tags and counts, live, unsettled, or not wanted, or if no job has
-        an answer.
+        results, or may still show some.
         """
         if (
             not self.considered
@@ -43,15 +49,46 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
             return ()
         mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
         jobs = tuple(it for it in mine if it.phase.ended and not it.adopted)
+        return jobs if self.decided_by(jobs) or any(map(may_still_answer, jobs)) else ()
+
+    def decided_by(self, jobs: Iterable[OwnedJob]) -> bool:
+        """Whether requests decide: of work in parts, if a job has results, or after a person stopped other work."""
         in_parts = self.spec is not None and self.spec.in_parts
-        return jobs if in_parts or any(it.job.has_answers or it.is_part for it in jobs) else ()
+        return in_parts or any(self._shows_requests(it) for it in jobs)
+
+    def _shows_requests(self, owned: OwnedJob) -> bool:
+        ended_well = owned.phase is Phase.SUCCEEDED  # its answers are lost if it names no file
+        return owned.has_results or owned.is_part or ended_well or self._stopped_before(owned)
+
+    def _stopped_before(self, owned: OwnedJob) -> bool:
+        """Whether a person cancelled a job of other work."""
+        stopped = owned.phase is Phase.CANCELLED and owned.tags.run_key not in self.run_keys
+        return stopped and not self.cancelled_by_this_tool(owned)
+
+    def cancelled_by_this_tool(self, owned: OwnedJob) -> bool:
+        """Whether this tool cancelled a job, also as a duplicate."""
+        return self._cancelled_as_duplicate(owned.job.id) or self.stopped_by_us(owned)
+
+    def stopped_by_us(self, owned: OwnedJob) -> bool:
+        """Whether this tool cancelled a job as removed, suspended or superseded.
+
+        The ledger says so. Only for a job that the ledger does not know, the tag of the job that replaced it does. A
+        cancel that was intended and is not known to have been accepted proves nothing, and neither does anything
+        that happened later. An adopted job is never cancelled by this tool.
+        """
+        if any(it.adopted for it in self.jobs if it.job.id == owned.job.id):
+            return False
+        job_id, memory = owned.job.id, self.memory
+        if memory.knows(job_id, owned.tags.op) and job_id not in memory.doubted_cancels:
+            return memory.cancels.get(job_id) in OUR_CANCELS
+        return job_id in self.replaced and memory.doubted_cancels.get(job_id, "") in OUR_CANCELS | {""}
 
     def _lends(self, owned: OwnedJob) -> bool:
         """Whether the answers of a job of other work may count."""
         spec = self.spec
         return (
             spec is not None
-            and spec.reuse
+            and bool(spec.reuse)
             and owned.tags.recipe == spec.recipe
             and owned.tags.run_key.rerun == spec.rerun
         )
@@ -62,3 +99,8 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         in_parts = self.spec is not None and self.spec.in_parts
         free = self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
         return bool(self.donors) or (in_parts and free and not self.of_run_key)
+
+
+def may_still_answer(owned: OwnedJob) -> bool:
+    """Return whether an ended job may yet name its first result file: it was started and names none."""
+    return owned.phase.ended and owned.job.started_at is not None and not owned.has_results

@@ -45,10 +45,8 @@ def read(path: Path, shown: Path, decode: Callable[[bytes], T], *, hint: str) ->
 def unwrap(kind: str, data: bytes, *, version: str, hint: str) -> bytes:
     """Return the body of a file, which is at the key `kind`; the hint says how to create such a file again.
 
-    It may have another minor version than the format version that this tool reads, and no other major one.
-
-    Raises:
-        ReconcilerError: it is not such a file, has another major version, or was altered after it was saved.
+    It may have another minor version than the format version that this tool reads, and no other major one. Raises
+    `ReconcilerError` if it is not such a file, has another major version, or was altered after it was saved.
     """
     if len(data) > MAX_BYTES:
         raise ReconcilerError(f"this is not a {kind} file: it is too large", hint=hint)

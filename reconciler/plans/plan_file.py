@@ -134,8 +134,8 @@ def _action(action: Action) -> ActionDoc:
                 waiting=0 if action.part is None else action.part.held,
                 at_most=action.part is not None and action.part.at_most,
                 uploads=tuple(
-                    UploadDoc(path=file.path, sha256=file.sha256, bytes=file.size)
-                    for file in sorted(action.spec.uploads, key=lambda file: file.path)
+                    UploadDoc(path=file.label, sha256=file.sha256, bytes=file.size)
+                    for file in sorted(action.spec.uploads, key=lambda file: file.label)
                     if action.part is None  # of a part, only `apply` makes the file
                 ),
                 changes=action.changes,

@@ -11,7 +11,7 @@ from reconciler.planning.actions import Change
 class RetryDoc(msgspec.Struct, frozen=True, kw_only=True):
     """How often failed work is submitted again automatically."""
 
-    max_attempts: int = 1
+    max_attempts: int = Retry().max_attempts
     """How often one request may be submitted."""
     words: tuple[str, ...] = msgspec.field(default=Retry().words, name="on")
     """The failures after which it is submitted again."""
@@ -28,7 +28,7 @@ class SettingsDoc(msgspec.Struct, frozen=True, kw_only=True):
     on_remove: str = "cancel"
     checks: Checks = Checks()
     canary: int = 0
-    reuse: bool = False
+    reuse: bool | tuple[str, ...] = True
 
     @classmethod
     def of(cls, spec: JobSpec) -> SettingsDoc:

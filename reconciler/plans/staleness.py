@@ -42,11 +42,7 @@ class SavedPlanResult:
 
 
 def check_target(saved: PlanDoc, target: Target) -> None:
-    """Refuse a plan that was made for another workspace.
-
-    Raises:
-        StalePlanError: host, project or sandbox differ.
-    """
+    """Refuse a plan that was made for another workspace. Raises `StalePlanError` if host, project or sandbox differ."""
     made_for = saved.target
     if made_for != target:
         raise StalePlanError(
@@ -206,7 +202,7 @@ def _changed(action: CreateDoc | CancelDoc, decision: Decision | None) -> str:
         f"; {name} was {getattr(action, name) or 'none'}, now {getattr(spec, name) or 'none'}"
         for name in names
     ]
-    now = {file.path: file.sha256 for file in spec.uploads}
+    now = {file.label: file.sha256 for file in spec.uploads}
     found += [
         f"; {file.path} changed: it was sha256 {file.sha256}, now {now[file.path]}"
         for file in action.uploads

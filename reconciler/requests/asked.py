@@ -91,10 +91,8 @@ def read_inputs(
 class Comparison:
     """Reads the requests of a work, and counts how they differ from those of a job before.
 
-    A line with the bytes that the job's next line had is not parsed: most lines of a changed file are such.
-
-    Args:
-        before: the columns of the job's index; none to compare with nothing. Without `lines`, all lines are parsed.
+    A line with the bytes that the job's next line had is not parsed: most lines of a changed file are such. `before`
+    has the columns of the job's index, none to compare with nothing. Without `lines`, all lines are parsed.
     """
 
     def __init__(self, before: Mapping[str, bytes]) -> None:
@@ -157,14 +155,10 @@ def _requests(
 
 
 def lines(inputs: Sequence[Path | bytes], longest: int, heartbeat: Callable[[], None]) -> Iterator[bytes]:
-    """Yield the lines of some inputs, without their line feeds.
+    """Yield the lines of some inputs, files or their content, without their line feeds.
 
-    Args:
-        inputs: files, or their content.
-        longest: maximum bytes of a line.
-        heartbeat: called regularly; raises to stop.
-
-    Raises `OSError` if a file cannot be read.
+    `longest` is the maximum of bytes of a line. `heartbeat` is called regularly, and raises to stop. Raises `OSError`
+    if a file cannot be read.
     """
     for part in inputs:
         stream: BinaryIO

@@ -49,6 +49,8 @@ class Joined(Struct):
         default_factory=lambda: {"failed": [], "missing": [], "invalid": []}
     )
     """The first custom_ids of those kinds, at most `MAX_LISTED`."""
+    jobs: set[str] = msgspec.field(default_factory=set)
+    """The ids of the jobs whose outcomes are joined."""
 
     def note(self, custom_id: bytes, what: str) -> None:
         """Add a custom_id to a list."""
@@ -129,7 +131,7 @@ class _Source:
 
     def __init__(self, part: Part, order: AskedIndex, stack: ExitStack) -> None:
         self.answered = part.answered
-        self._job = msgspec.json.encode(part.job_id)
+        self._job_id, self._job = part.job_id, msgspec.json.encode(part.job_id)
         self._files: dict[int, BinaryIO] = {
             number: stack.enter_context(file_access.open_to_read(path, buffering=0))
             for number, path in part.files.items()
@@ -151,6 +153,7 @@ class _Source:
         stream.seek(index.start[place])
         data = stream.read(index.length[place])
         joined.kinds[kind] += 1
+        joined.jobs.add(self._job_id)
         if kind == answers.OK:
             verdict = index.verdict[place]
             joined.verdicts[verdict] += 1

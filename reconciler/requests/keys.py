@@ -72,13 +72,10 @@ def digest_of(keys: bytes | bytearray) -> str:
 
 
 class Places:
-    """Finds requests by their keys among those of a work.
+    """Finds requests by their keys among those of a work: `KEY_BYTES` for each.
 
     Most follow each other in both. So the next one is tried first, and few are searched for. A table of all keys takes
     some 140 bytes for each, and is made only after many searches.
-
-    Args:
-        keys: `KEY_BYTES` for each request of the work.
     """
 
     def __init__(self, keys: bytes) -> None:

@@ -17,8 +17,8 @@ from reconciler.api.client import Writer
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import LedgerError, ReconcilerError, StalePlanError
 from reconciler.execution import records
+from reconciler.execution.after_create import own_duplicates, until_listed
 from reconciler.execution.apply import Applier
-from reconciler.execution.duplicates import own_duplicates, until_listed
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, RunKey
@@ -43,8 +43,7 @@ MAX_ROUNDS: Final = 12
 def restrict_to_saved(run: RunContext[ApiT], fresh: Proposal, saved: PlanDoc) -> Proposal:
     """Reduce a fresh plan to a saved one, and say which differences are harmless.
 
-    Raises:
-        StalePlanError: a saved action no longer holds, or the plan was made for another target.
+    Raises `StalePlanError` if a saved action no longer holds, or the plan was made for another target.
     """
     staleness.check_target(saved, run.target)
     result = staleness.reconcile_saved_plan(saved, fresh.plan, fresh.observed)
@@ -109,10 +108,8 @@ def plan_and_apply(
         agreed: the plans that were agreed to, the oldest first, if the run does nothing else.
         approval: what a later round of the same run may do. Nothing else is done.
 
-    Raises:
-        StalePlanError: a saved action no longer holds.
-        LedgerError: the ledger cannot be read or written; nothing was created.
-        ApiError: the API could not be read.
+    Raises `StalePlanError` if a saved action no longer holds; `LedgerError` if the ledger cannot be read or written,
+    and nothing was created; `ApiError` if the API could not be read.
     """
     approved = False
     first: PlanDoc | None = None

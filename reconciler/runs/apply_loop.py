@@ -45,14 +45,18 @@ class ApplyLoop:
     """The refusals of all rounds."""
 
     def run_round(self) -> PlannedRun:
-        """Read everything, do what the approval allows, and return the new plan. Raises what `gather` raises."""
+        """Read everything, do what the approval allows, and return the new plan. Raises what `gather` raises.
+
+        Until nothing is left to do: a job of a few requests may have ended when the next plan is made.
+        """
         with suppress(LockHeldError), self.locked():  # if another apply runs, the next round sees its result
-            fresh = gather.propose(self.run, self.declared)
-            record_observations(self.run, fresh)
-            if not gather.narrow(self.run, fresh, self._approved).plan.pending:
-                publish(self.run)
-                return gather.check(self.run, gather.narrow(self.run, fresh, lambda it: it))
-            self._act()
+            while not self.run.env.stop.is_set():
+                fresh = gather.propose(self.run, self.declared)
+                record_observations(self.run, fresh)
+                if not gather.narrow(self.run, fresh, self._approved).plan.pending:
+                    publish(self.run)
+                    return gather.check(self.run, gather.narrow(self.run, fresh, lambda it: it))
+                self._act()
         return gather.gather(self.run, self.declared, unattended=True)
 
     def _approved(self, it: Proposal) -> Proposal:

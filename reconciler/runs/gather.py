@@ -32,11 +32,13 @@ from reconciler.planning.hold_back import hold_back, hold_unread
 from reconciler.planning.next_part import Work
 from reconciler.planning.planner import plan_cases
 from reconciler.planning.quota import Quota, apply_quota
+from reconciler.planning.work_facts import may_still_answer
 from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.runs.known_requests import with_requests
+from reconciler.runs.rendering import with_rendered
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
 from reconciler.workspace.recall import log_problems, recall, recall_lines
@@ -84,7 +86,7 @@ def gather(
     """
     memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory, listed)
-    declared = with_requests(run, declared, observed)
+    declared = with_requests(run, with_rendered(run, declared, observed), observed)
     observed = add_received(run, declared, observed)
     found = decide(run, declared, observed, memory, states="read")
     hold = hold_unagreed if unattended else (lambda plan: plan)
@@ -99,13 +101,12 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     """
     memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory)
-    declared = with_requests(
-        run, declared, observed
-    )  # also earlier work that asked the same requests decides
+    # Also earlier work that asked the same requests decides.
+    declared = with_requests(run, with_rendered(run, declared, observed), observed)
     undecided = _results_may_decide(declared, observed)
     if observed.pages > 1 and (undecided or decide(run, declared, observed, memory).plan.of(Create)):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)
-        declared = with_requests(run, declared, observed)
+        declared = with_requests(run, with_rendered(run, declared, observed), observed)
     if undecided:
         from reconciler.runs.results import bring_answers  # noqa: PLC0415 - few plans need it
 
@@ -120,7 +121,7 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     places = {encode(line): f"line {number} of the snapshot's ledger" for number, line in lines}
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
-    declared = with_requests(run, declared, observed, results=False)
+    declared = with_requests(run, with_rendered(run, declared, observed), observed, results=False)
     found = decide(run, declared, observed, memory, states="bound")
     return check(run, narrow(run, found, lambda it: it))
 
@@ -194,7 +195,7 @@ def _results_may_decide(declared: Declared, observed: Observed) -> bool:
     return any(spec.in_parts or spec.reuse for spec in declared.specs) or any(
         it.tags.run_key in wanted
         and it.phase.ended
-        and (it.job.has_answers or it.is_part)
+        and (it.has_results or it.is_part or may_still_answer(it))
         and not it.completes_the_work
         for it in observed.owned
     )

@@ -35,11 +35,7 @@ def with_requests(
 ) -> Declared:
     """Add what is known about the requests of changed work, and recognize earlier work with the same requests.
 
-    Args:
-        run: what to work with.
-        declared: what git says.
-        observed: the workspace.
-        results: whether to read what the jobs before were asked from the place of results.
+    `results` says whether to read what the jobs before were asked from the place of results.
     """
     left, known = MAX_BYTES, dict(run.requests)
     changed = list(same_requests.changed(declared, observed))
@@ -59,8 +55,7 @@ def with_requests(
 def wanted_of(run: RunContext[ApiT], spec: JobSpec) -> Wanted | None:
     """Return the requests of a spec, which a run reads once; None if an input is not in this clone.
 
-    Raises:
-        OSError: a file cannot be read.
+    Raises `OSError` if a file cannot be read.
     """
     known = run.requests.get(spec.run_key, KnownRequests())
     wanted = known.wanted or read_wanted(spec, run.project.root, run.limits)

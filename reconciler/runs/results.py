@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 
 from reconciler.api.client import Reader
@@ -15,26 +16,29 @@ from reconciler.outputs.current import WorkResults
 from reconciler.outputs.inputs import by_inputs
 from reconciler.outputs.job_download import JobDownloader
 from reconciler.outputs.leases import LeaseManager
-from reconciler.outputs.paths import naming, safe_name
+from reconciler.outputs.paths import naming
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
-from reconciler.outputs.store import ResultStore
+from reconciler.outputs.store import ResultStore, UnreadableStore
 from reconciler.outputs.wanted import contents_of, read_order
 from reconciler.outputs.work_states import StateReader
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Work
 from reconciler.requests.asked import AskedIndex
 from reconciler.runs.known_requests import wanted_of
+from reconciler.runs.rendering import rendered
 
 
 def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> Mapping[str, Work]:
     """Return the state of each request of the names whose results decide, as far as they are in the place of results.
 
-    Raises:
-        ReconcilerError: an input or the place of results cannot be read.
+    If that place cannot be read, these names say so, and nothing of them is submitted that it may answer. Raises
+    `ReconcilerError` if an input cannot be read.
     """
+    if not any(case.decided_by_request for case in cases):
+        return {}
     reader = StateReader(
-        store=open_place(run.project, run.env.environ, staging=run.folder / "reading"),
+        store=UnreadableStore(run.folder),
         project=run.target.project,
         wanted_of=partial(wanted_of, run),
         limits=run.limits,
@@ -43,9 +47,15 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> M
         now=run.env.now(),
     )
     try:
-        return reader.works(cases)
+        store = open_place(run.project, run.env.environ, staging=run.folder / "reading")
+        return replace(reader, store=store).works(cases)
+    except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
+        unreadable = f"the place of results cannot be read: {error}"
+    try:
+        return replace(reader, exact=True, unreadable=unreadable).works(cases)
     except OSError as error:
-        raise _unreadable(error) from error
+        hint = hint_of(error, "make the input readable, then run again")
+        raise ReconcilerError(f"an input cannot be read: {error}", hint=hint) from error
 
 
 def bring_answers(
@@ -55,15 +65,6 @@ def bring_answers(
 
     A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted. The
     other names go on.
-
-    Args:
-        run: what to work with.
-        cases: the case of each name.
-        specs: the declared specs.
-        owned: the jobs of the project.
-
-    Raises:
-        ReconcilerError: the place of results is invalid, or needs a package that is not installed.
     """
     several = [
         case
@@ -77,26 +78,17 @@ def bring_answers(
         )
         and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
     ]
-    donors = [it for case in several for it in case.donors if it.job.output_file or it.job.error_file]
+    # Of a part without results, the index shows what it was asked.
+    donors = [it for case in several for it in case.donors if it.has_results or it.is_part]
     if not donors:
         return
     try:
         make_place(run.project, run.env.environ)
         store = open_place(run.project, run.env.environ, staging=run.folder / "pulling")
-        there = store.jobs()
-        missing = [it for it in donors if safe_name(it.job.id) not in there]
-        if missing:
-            puller(run, store, specs, owned, frozenset()).pull(missing)
-    except OSError as error:
+        puller(run, store, specs, owned, frozenset()).pull(donors)
+    except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
         for it in donors:
             run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))
-
-
-def _unreadable(error: OSError) -> ReconcilerError:
-    return ReconcilerError(
-        f"the state of requests cannot be read: {error}",
-        hint=hint_of(error, "make the place of results readable, then run again"),
-    )
 
 
 def puller(
@@ -120,12 +112,12 @@ def puller(
     @lru_cache(1)  # a work is often asked for several times in a row, and may take 40 MB
     def order_of(work: RunKey) -> AskedIndex | None:
         spec = by_key.get(work)
-        return None if spec is None else read_order(spec, run.project.root, run.limits)
+        return None if spec is None else read_order(rendered(run, spec)[0], run.project.root, run.limits)
 
     def lends(work: RunKey, summary: ResultSummary) -> bool:
         spec = by_key.get(work)
         same = spec is not None and (summary.recipe, summary.rerun) == (spec.recipe, spec.rerun)
-        return same and spec is not None and spec.reuse
+        return same and spec is not None and bool(spec.reuse)
 
     results = WorkResults(store=store, wanted=wanted, newest=newest, order_of=order_of, lends=lends)
     return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)

@@ -97,10 +97,8 @@ def wait_until_ended(
     """Wait until no wanted work is running; `show` is called with every state.
 
     `look` reads everything and plans; it may also act. `held` returns the names that it will create once there is room.
-
-    Raises:
-        ApiError: the API refuses to be read, or could not be read many times in a row.
-        ListingError: the list was incomplete many times in a row.
+    Raises `ApiError` if the API refuses to be read, or could not be read many times in a row; `ListingError` if the
+    list was incomplete many times in a row.
     """
     began = run.env.monotonic()
     state = _state_of(look(), held())

@@ -154,7 +154,7 @@ def delete_file(world: World, request: Request, workspace: str, file_id: str) ->
     """Answer `DELETE /v1/files/{file_id}`."""
     with world.store.write() as db:
         file = _find(db, workspace, file_id, world.now())
-        rows.delete_file(db, file.id)
+        db.execute("DELETE FROM files WHERE id = ?", (file.id,))
         sweep(db)
     return {"id": file.id, "object": "file", "deleted": True}
 

@@ -73,12 +73,12 @@ def unprocessable(place: str, error: Exception) -> ErrorResponse:
 
 def not_found(kind: str, identifier: str) -> ErrorResponse:
     """Return the answer to an id that this workspace does not have."""
-    return _envelope(404, f"{kind} {identifier} not found.", param=None, code="not_found")
+    return ErrorResponse(json_response(envelope(f"{kind} {identifier} not found.", code="not_found"), 404))
 
 
 def refused(message: str, *, param: str, code: str) -> ErrorResponse:
     """Return the answer to a request that is well-formed and cannot be carried out."""
-    return _envelope(400, message, param=param, code=code)
+    return ErrorResponse(json_response(envelope(message, param=param, code=code), 400))
 
 
 def gateway_refusal() -> ErrorResponse:
@@ -97,12 +97,6 @@ def like_fastapi(error: HTTPException, environ: WSGIEnvironment) -> Response:
     return response
 
 
-def _envelope(status: int, message: str, *, param: str | None, code: str) -> ErrorResponse:
-    body = {
-        "object": "error",
-        "message": message,
-        "type": "invalid_request_error",
-        "param": param,
-        "code": code,
-    }
-    return ErrorResponse(json_response(body, status))
+def envelope(message: object, kind: str = "invalid_request_error", **more: str) -> Json:
+    """Return an error in the API's own shape."""
+    return {"object": "error", "message": message, "type": kind, "param": None, "code": None, **more}

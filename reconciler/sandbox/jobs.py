@@ -91,7 +91,8 @@ def create_job(world: World, request: Request, workspace: str) -> Json:
             ),
         )
         rows.save_job(db, workspace, job)
-        rows.add_inputs(db, job.id, [content for _, content in given])
+        positions = [(job.id, position, content) for position, (_, content) in enumerate(given)]
+        db.executemany("INSERT INTO job_inputs (job, position, content) VALUES (?, ?, ?)", positions)
         results.foresee(db, workspace, job)
     return _shown(job, now)
 
@@ -126,7 +127,9 @@ def delete_job(world: World, request: Request, workspace: str, job_id: str) -> J
     """Answer `DELETE /v1/batch/jobs/{job_id}`."""
     with world.store.write() as db:
         _find(db, workspace, job_id)
-        rows.delete_job(db, job_id)
+        db.execute(
+            "DELETE FROM jobs WHERE id = ?", (job_id,)
+        )  # and with it the rows of its inputs and results
         files.sweep(db)
     return {"id": job_id, "object": "batch", "deleted": True}
 

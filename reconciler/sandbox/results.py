@@ -17,6 +17,7 @@ import msgspec
 
 from reconciler.catalogue.mistakes import Mistake, mistakes
 from reconciler.sandbox import instances, lifecycle, rows
+from reconciler.sandbox.http import Json, envelope
 from reconciler.sandbox.inputs import FAILING_REQUEST, Request, failure_form
 from reconciler.sandbox.rows import FileRow, JobRow
 
@@ -40,7 +41,7 @@ def foresee(db: sqlite3.Connection, workspace: str, job: JobRow) -> None:
     They are dated with the job's end, and are shown from then on, so that no read has to write. There is no file
     without lines.
     """
-    rows.delete_results(db, job.id)
+    db.execute("DELETE FROM files WHERE job = ?", (job.id,))
     end = lifecycle.final(job.course)
     for sample_type, name, num_lines in (
         (OUTPUT, "output", end.succeeded_requests),
@@ -89,8 +90,6 @@ def encode(answered: Iterable[dict[str, Any]]) -> Iterator[bytes]:
         yield b"".join(reversed(block))
 
 
-Json = dict[str, Any]
-
 TEXT = "Sandbox answer: no model was called."
 """The text of every answer that has text, unless `response_format` asks for JSON."""
 
@@ -111,12 +110,8 @@ ENDPOINTS: Final[Mapping[str, Json]] = {
 """Every endpoint that accepts batches, with the body of its answers; `_filled` replaces the texts with `$`."""
 
 
-def _envelope(message: object, kind: str = "invalid_request_error", **more: str) -> Json:
-    return {"object": "error", "message": message, "type": kind, "param": None, "code": None, **more}
-
-
-_REFUSED: Final = _envelope(ASKED_TO_FAIL, param="custom_id", code="sandbox_failure")
-_BROKEN: Final = _envelope(ASKED_TO_FAIL, "internal_server_error")
+_REFUSED: Final = envelope(ASKED_TO_FAIL, param="custom_id", code="sandbox_failure")
+_BROKEN: Final = envelope(ASKED_TO_FAIL, "internal_server_error")
 
 FORMS: Final[Mapping[str, Json]] = {
     "400": {"response": {"status_code": 400, "body": _REFUSED}, "error": None},
@@ -165,7 +160,7 @@ def _refusal(found: Iterable[Mistake]) -> Json:
     detail = [
         {"type": "value_error", "loc": ["body", *it.path], "msg": f"{it.where} {it.what}"} for it in found
     ]
-    return {"response": {"status_code": 422, "body": _envelope({"detail": detail})}, "error": None}
+    return {"response": {"status_code": 422, "body": envelope({"detail": detail})}, "error": None}
 
 
 def _texts(body: Json) -> Json:

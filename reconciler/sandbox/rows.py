@@ -1,9 +1,8 @@
-"""The tables of files and of jobs: every write and every read."""
+"""The tables of files and of jobs: their rows, and the searches in them."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
@@ -78,11 +77,6 @@ def insert_file(db: sqlite3.Connection, workspace: str, file: FileRow) -> None:
     db.execute(_INSERT_FILE, {**asdict(file), "workspace": workspace})
 
 
-def delete_results(db: sqlite3.Connection, job_id: str) -> None:
-    """Delete the result files of a job."""
-    db.execute("DELETE FROM files WHERE job = ?", (job_id,))
-
-
 def find_file(db: sqlite3.Connection, workspace: str, file_id: str, now: float) -> FileRow | None:
     """Return a file of this workspace that exists at `now`."""
     row = db.execute(_FIND_FILE, {"id": file_id, "workspace": workspace, "now": now}).fetchone()
@@ -96,11 +90,6 @@ def list_files(
     values = {**msgspec.structs.asdict(query), "workspace": workspace, "now": now}
     rows, total = store.page(db, _MATCHING_FILES, "created_at DESC, seq DESC", values)
     return [_file(row) for row in rows], total
-
-
-def delete_file(db: sqlite3.Connection, file_id: str) -> None:
-    """Delete a file."""
-    db.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
 
 def _file(row: sqlite3.Row) -> FileRow:
@@ -161,14 +150,6 @@ def save_job(db: sqlite3.Connection, workspace: str, job: JobRow) -> None:
     db.execute(_SAVE_JOB, (job.id, workspace, created_at, job.model, job.agent_id, metadata, whole))
 
 
-def add_inputs(db: sqlite3.Connection, job_id: str, contents: Sequence[int]) -> None:
-    """Record the contents that are a job's inputs, in this order."""
-    db.executemany(
-        "INSERT INTO job_inputs (job, position, content) VALUES (?, ?, ?)",
-        [(job_id, position, content) for position, content in enumerate(contents)],
-    )
-
-
 def find_job(db: sqlite3.Connection, workspace: str, job_id: str) -> JobRow | None:
     """Return a job of this workspace."""
     row = db.execute("SELECT job FROM jobs WHERE id = ? AND workspace = ?", (job_id, workspace)).fetchone()
@@ -196,8 +177,3 @@ def inputs_of(db: sqlite3.Connection, job_id: str) -> list[int]:
     """Return the contents of a job's inputs, in order."""
     rows = db.execute("SELECT content FROM job_inputs WHERE job = ? ORDER BY position", (job_id,))
     return [row["content"] for row in rows]
-
-
-def delete_job(db: sqlite3.Connection, job_id: str) -> None:
-    """Delete a job and its result files."""
-    db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))

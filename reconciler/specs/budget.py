@@ -44,19 +44,14 @@ class Budget:
         self._spent = dict.fromkeys(Work, 0)
 
     def check_time(self) -> None:
-        """Raise an error if the load takes too long.
-
-        Raises:
-            OverBudgetError: it does.
-        """
+        """Raise `OverBudgetError` if the load takes too long."""
         if self._monotonic() > self._until:
             raise OverBudgetError(f"reading the specs takes more than {MAX_SECONDS:g} s")
 
     def spend(self, work: Work, amount: int = 1) -> None:
         """Count work before it is done.
 
-        Raises:
-            OverBudgetError: it is more than one load may do, or the load takes too long.
+        Raises `OverBudgetError` if it is more than one load may do, or the load takes too long.
         """
         self.check_time()
         most, name = work.value

@@ -82,9 +82,8 @@ def name_of(spec: Document) -> str:
 def choose(file: SettingsFile, document: Document, name: str) -> tuple[Settings, Overlay]:
     """Return the settings of the environment `name`, "" if none was chosen, and what it sets in specs.
 
-    Raises:
-        SpecError: the file does not have the environment, has environments and none was chosen, or has two with
-            the same project.
+    Raises `SpecError` if the file does not have the environment, has environments and none was chosen, or has two with
+    the same project.
     """
     settings, overlay = asdict(file), Overlay(document, name)
     environments = settings.pop("environments")

@@ -6,6 +6,7 @@ expressions and no environment variables.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
@@ -66,9 +67,7 @@ def expand(
     """Return the jobs of a spec, sorted by name, and the problems with expanding it.
 
     `files` are those that `for_each` names, relative to the root; `most` is the maximum number of jobs of one spec.
-
-    Raises:
-        OverBudgetError: the specs make too many jobs in all.
+    Raises `OverBudgetError` if the specs make too many jobs in all.
     """
     if not is_family(fields) and "{" not in fields.name:
         return [ExpandedJob(name=fields.name)], []
@@ -78,9 +77,7 @@ def expand(
         return [], problems
     if not is_family(fields):
         return [ExpandedJob(name=fields.name)], []
-    size = max(1, len(files))
-    for values in _varied(fields).values():
-        size *= len(values)
+    size = math.prod(map(len, _varied(fields).values()), start=max(1, len(files)))
     if size > most:
         message = f"makes {pluralize(size, 'job')}; at most {most:,} per spec"
         hint = "raise `limits.jobs_per_spec` in reconciler.yaml if this is intended"

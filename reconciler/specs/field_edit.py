@@ -54,8 +54,7 @@ class Edit:
 def find(specs: Sequence[JobSpec], later: Collection[str], name: str) -> JobSpec | None:
     """Return the spec of a job or of a family of that name; None if its first period has not begun.
 
-    Raises:
-        UsageError: no declared job has this name.
+    Raises `UsageError` if no declared job has this name.
     """
     found = next((spec for spec in specs if name in (spec.name, spec.family)), None)
     if found is None and name not in later:
@@ -66,8 +65,7 @@ def find(specs: Sequence[JobSpec], later: Collection[str], name: str) -> JobSpec
 def given_by(project: Project, spec: JobSpec, field: str) -> Position | None:
     """Return where the defaults set a field; None if the spec has it, or nothing sets it.
 
-    Raises:
-        UsageError: the environment sets it.
+    Raises `UsageError` if the environment sets it.
     """
     given = spec.defaults.get(field)
     if given and given.path == project.config_path.name:
@@ -77,19 +75,11 @@ def given_by(project: Project, spec: JobSpec, field: str) -> Position | None:
 
 
 def edited(project: Project, spec: JobSpec, field: Path, *, before: str, after: str, missing: str) -> Edit:
-    """Return the edited file of a spec. Writes nothing.
+    """Return the file of a spec with a new value of a field. Writes nothing.
 
-    Args:
-        project: the project.
-        spec: the spec.
-        field: the path of the field.
-        before: its value, for readers.
-        after: its new value.
-        missing: the value of the first field of the path, if the spec does not have it: a scalar, or JSON.
-
-    Raises:
-        UsageError: the environment sets the field.
-        ReconcilerError: the file has changed meanwhile, or its syntax is not supported.
+    `before` is the old value, for readers. `missing` is the value of the first field of the path, if the spec does not
+    have it: a scalar, or JSON. Raises `UsageError` if the environment sets the field; `ReconcilerError` if the file has
+    changed meanwhile, or its syntax is not supported.
     """
     at, limits = spec.declared_at, project.settings.limits
     data = file_access.read(project.root / at.path, limits.spec_bytes, root=project.root)
@@ -182,8 +172,7 @@ def _offset(mark: Any) -> int:  # noqa: ANN401 - a mark of either parser
 def verified(document: Document, text: str, field: Path, after: str, limits: Limits) -> int:
     """Return the line of a field in the edited text, after checking that nothing else has changed.
 
-    Raises:
-        ReconcilerError: something else has changed: an alias, a block of text, unsupported YAML.
+    Raises `ReconcilerError` if something else has changed: an alias, a block of text, unsupported YAML.
     """
     source, name = document.source, name_of(document)
     (was, _), (now, wrong) = (reader.read(SourceFile(source.path, it), limits) for it in (source.text, text))
@@ -209,9 +198,5 @@ def _without(value: Any, field: Path) -> object:  # noqa: ANN401 - JSON
 
 
 def write(project: Project, change: Edit) -> None:
-    """Replace the file with the edited one, atomically.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Replace the file with the edited one, atomically. Raises `OSError` if it cannot be written."""
     file_access.replace(os.path.realpath(project.root / change.path), change.data)

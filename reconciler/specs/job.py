@@ -21,6 +21,7 @@ from reconciler.settings import Limits
 from reconciler.specs import families, period
 from reconciler.specs.families import ExpandedJob
 from reconciler.specs.inputs.job_inputs import Inputs, exceeds_one_job
+from reconciler.specs.inputs.rows import rows_of
 from reconciler.specs.policy import Policy, named
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
@@ -49,11 +50,8 @@ def jobs_of_document(
 ) -> DocumentResult:
     """Return the jobs that a document with its defaults declares, none if it has errors.
 
-    `now` is in Unix seconds, for a `rerun` with a period.
-
-    Raises:
-        OverBudgetError: the load does too much work.
-        SpecError: the file has too many errors.
+    `now` is in Unix seconds, for a `rerun` with a period. Raises `OverBudgetError` if the load does too much work
+    and `SpecError` if the file has too many errors.
     """
     inputs.budget.check_time()
     fields, problems = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
@@ -62,7 +60,8 @@ def jobs_of_document(
     if isinstance(document.value, dict):
         files, wrong = inputs.each(document)
         problems += wrong
-        for part, wrong in (inputs.files(document), inputs.requests(document)):
+        every = (inputs.files(document), inputs.requests(document), rows_of(document, inputs))
+        for part, wrong in every if "for_each" not in document.value else every[:2]:
             found += part
             problems += wrong
         problems += [*_endpoint_unknown(document), *_periods_as_text(document)]
@@ -88,7 +87,8 @@ def jobs_of_document(
     specs = []
     for member in members:
         if member.file is not None:
-            found, wrong = inputs.files(document, member.file)
+            table = rows_of(document, inputs, member.file) if "body" in document.value else None
+            found, wrong = table or inputs.files(document, member.file)
             problems += wrong
         spec = _spec(document, fields, member, tuple(found), rerun)
         specs.append(replace(spec, large=exceeds_one_job(found, limits)))

@@ -70,13 +70,10 @@ def load(
     """Read, check and return every spec of a project.
 
     `paths` and `names` narrow the selection; empty for all. `now` is in Unix seconds, for specs with a period, and
-    `monotonic` measures the time that the load may take. With `only_shown`, the command only shows what it
-    reads: then specs with errors are left out, and no policy applies.
-
-    Raises:
-        UsageError: a path does not exist, or selects nothing.
-        ReconcilerError: there is no spec folder.
-        SpecError: there are errors, or with `only_shown` nothing else is selected; carries all problems.
+    `monotonic` measures the time that the load may take. With `only_shown`, the command only shows what it reads: then
+    specs with errors are left out, and no policy applies. Raises `UsageError` if a path does not exist, or selects
+    nothing; `ReconcilerError` if there is no spec folder; `SpecError`, with all problems, if there are errors, or
+    with `only_shown` if nothing else is selected.
     """
     narrowed = selection.scope(project, paths)
     if not os.path.isdir(project.spec_root):  # noqa: PTH112 - a Path raises an error if the name is too long
@@ -134,7 +131,7 @@ class _Loader:
                 self._read_defaults(path)
         not_specs = str(self._project.config_path), _DEFAULTS, _CONFIG
         specs = [spec for path in found.specs if not path.endswith(not_specs) for spec in self._file(path)]
-        lone = files.without_named(self._project, found.others, self.inputs.reader.paths)
+        lone = files.without_named(self._project, found.others, self.inputs.reader.paths | self.inputs.named)
         self.problems.add(files.unread_specs(self._project, lone))
         if not self.problems.errors:  # otherwise most of them follow from an error
             self.problems.add(files.unused_files(lone))
@@ -144,8 +141,7 @@ class _Loader:
     def _file(self, path: str) -> list[JobSpec]:
         """Return the usable specs of a file, and add its problems.
 
-        Raises:
-            SpecError: the load has reached a ceiling.
+        Raises `SpecError` if the load has reached a ceiling.
         """
         specs: list[JobSpec] = []
         place = START

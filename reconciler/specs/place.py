@@ -57,8 +57,7 @@ def stamped(path: str, content: bytes) -> Wanted:
 def place(root: Path, wanted: Wanted, *, upgrade: bool = False) -> Placed:
     """Write a file if it does not exist, or with `upgrade` if it is as an earlier `init` wrote it.
 
-    Raises:
-        OSError: it cannot be written.
+    Raises `OSError` if it cannot be written.
     """
     target = root / wanted.path
     if not file_access.within(os.path.realpath(target.parent), os.path.realpath(root)):
@@ -98,11 +97,7 @@ def normalized(data: bytes) -> bytes:
 
 
 def place_lines(root: Path, path: str, lines: Sequence[str]) -> Placed:
-    """Append the missing lines to a file; its existing lines stay.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Append the missing lines to a file; its existing lines stay. Raises `OSError` if it cannot be written."""
     target = root / path
     if not os.path.lexists(target):
         return place(root, Wanted(path, "".join(f"{line}\n" for line in lines).encode()))

@@ -60,8 +60,7 @@ class Policy(Struct, frozen=True):
     def check_overrides(self, overrides: Mapping[str, object]) -> None:
         """Refuse guard options of the command line above their ceilings, and those that waive a required rule.
 
-        Raises:
-            UsageError: some are; names all of them.
+        Raises `UsageError` if some are; names all of them.
         """
         above = [
             f"{_shown(most)} for --{name.replace('_', '-')} {self._rule(*self._bound('guards', name)[1])}"

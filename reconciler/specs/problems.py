@@ -29,11 +29,7 @@ class Problems:
             (self._warnings if problem.warning else self.errors).add(problem)
 
     def check_count(self) -> None:
-        """Raise an error after too many errors.
-
-        Raises:
-            OverBudgetError: there are more than `MAX_ERRORS`.
-        """
+        """Raise `OverBudgetError` if there are more than `MAX_ERRORS` errors."""
         if len(self.errors) > MAX_ERRORS:
             message = f"not read, because the files before it have more than {MAX_ERRORS:,} problems"
             raise OverBudgetError(message, hint="correct those first")

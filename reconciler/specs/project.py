@@ -82,11 +82,8 @@ def load_project(
 ) -> Project:
     """Return the project that contains `start`, or the project of the settings file `config`.
 
-    The `environment` is "" if none was chosen; `quoting` returns, for the project's folder, what problems show.
-
-    Raises:
-        ReconcilerError: there is no such file.
-        SpecError: it has mistakes; carries all of them.
+    The `environment` is "" if none was chosen; `quoting` returns, for the project's folder, what problems show. Raises
+    `ReconcilerError` if there is no such file; `SpecError`, with all mistakes, if it has some.
     """
     path = _config_path(config, start)
     root, quote = path.parent, quoting(path.parent)
@@ -150,10 +147,7 @@ def settings_error(project: Project, where: Where, message: str, hint: str) -> S
 def check_same_project(project: Project, top: Path | None, tracked: Iterable[Path]) -> None:
     """Refuse a project that another settings file of the repository, whose root is `top`, declares too.
 
-    Each of them would hold the jobs of the other, and neither could change them.
-
-    Raises:
-        SpecError: there is one.
+    Each of them would hold the jobs of the other, and neither could change them. Raises `SpecError` if there is one.
     """
     name = project.settings.project
     for path in sorted(tracked):
@@ -181,9 +175,7 @@ def _projects(path: Path, top: Path) -> Iterator[str]:
 def read_policy(path: Path, project: Project) -> Policy:
     """Read a policy for a project.
 
-    Raises:
-        ReconcilerError: it cannot be read.
-        SpecError: it has mistakes; carries all of them.
+    Raises `ReconcilerError` if it cannot be read; `SpecError`, with all mistakes, if it has some.
     """
     source, data = _source(path, Quote(redact=project.quote.redact))
     file, document = _only_document(source, PolicyFile, "policy", "may_adopt: false")
@@ -228,8 +220,7 @@ def _only_document(
 def make_own(folder: Path) -> None:
     """Create the tool's own folder if it is missing, with a `.gitignore` that excludes it.
 
-    Raises:
-        OSError: it cannot be created.
+    Raises `OSError` if it cannot be created.
     """
     ignore = folder / ".gitignore"
     if not ignore.exists():

@@ -25,12 +25,9 @@ def rerun_edit(
 ) -> Edit:
     """Return the edited file of the spec of a job, with another `rerun`. Writes nothing.
 
-    `later` has the names whose first period has not begun; `to` is None for the old number plus one.
-
-    Raises:
-        UsageError: no declared job has this name, or it is in a family, or its `rerun` is a period, or there is no
-            next value.
-        ReconcilerError: the file's syntax is not supported.
+    `later` has the names whose first period has not begun; `to` is None for the old number plus one. Raises
+    `UsageError` if no declared job has this name, or it is in a family, or its `rerun` is a period, or there is no next
+    value; `ReconcilerError` if the file's syntax is not supported.
     """
     spec = find(specs, later, name)
     if spec is None:
@@ -82,11 +79,8 @@ def _next(spec: JobSpec, to: str | None) -> str:
 def retry_edit(project: Project, specs: Sequence[JobSpec], later: Collection[str], name: str) -> Edit:
     """Return the edited file of a spec, with one more of `retry.max_attempts`. Writes nothing.
 
-    Of a family, all jobs get another attempt.
-
-    Raises:
-        UsageError: no declared job or family has this name, nothing of it was submitted, or no number is left.
-        ReconcilerError: the file's syntax is not supported.
+    Of a family, all jobs get another attempt. Raises `UsageError` if no declared job or family has this name, nothing
+    of it was submitted, or no number is left; `ReconcilerError` if the file's syntax is not supported.
     """
     spec = find(specs, later, name)
     if spec is None:

@@ -24,8 +24,7 @@ from reconciler.text.suggest import nearest
 def scope(project: Project, paths: Sequence[Path]) -> tuple[Path, ...] | None:
     """Return the paths that narrow the selection; None if they include the whole spec root.
 
-    Raises:
-        UsageError: a path does not exist, or is not in the spec folder of this project.
+    Raises `UsageError` if a path does not exist, or is not in the spec folder of this project.
     """
     for path in paths:
         _check(project, path)
@@ -60,8 +59,7 @@ def selected(
 ) -> frozenset[str] | None:
     """Return the names that `narrowed` and `names` select, None for all; a glob may also match a name in `later`.
 
-    Raises:
-        UsageError: a path or a glob matches nothing, or no job is left.
+    Raises `UsageError` if a path or a glob matches nothing, or no job is left.
     """
     here = None if narrowed is None else _declared_in(project, specs, narrowed)
     if not names:

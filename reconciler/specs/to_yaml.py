@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from reconciler.model import Checks, InlineRequests, Input, InputFile, JobSpec, Retry, UploadedFile
+from reconciler.model import Checks, InlineRequests, Input, InputFile, JobSpec, Retry, TableRows, UploadedFile
 from reconciler.model.digests import MAX_SAFE_INTEGER
 from reconciler.specs.inputs.paths import uploaded_id
 from reconciler.specs.yaml.scalars import may_be_other_than_text
@@ -39,14 +39,12 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
     yield ("agent_id", spec.agent_id) if spec.model is None else ("model", spec.model)
     yield from _inputs(spec.inputs, folder)
     blank = JobSpec(name="", endpoint="", inputs=(), declared_at=spec.declared_at)
-    for name in ("metadata", "timeout_hours", "rerun", "suspend", "on_change", "on_remove"):
+    for name in ("metadata", "timeout_hours", "rerun", "suspend", "on_change", "on_remove", "reuse"):
         value = getattr(spec, name)
         if value != getattr(blank, name):
             yield name, value
     if spec.adopt:
         yield "adopt", {"job": spec.adopt.job, "work": spec.adopt.work}
-    if spec.reuse:
-        yield "reuse", True
     if spec.canary:
         yield "canary", {"requests": spec.canary}
     if spec.checks != Checks():
@@ -63,10 +61,27 @@ def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
                 yield "requests", json.loads(part.body)
             case UploadedFile():
                 named.append(part.id)
+            case InputFile(rows=TableRows() as rows):
+                yield from _rows(rows, folder)
+            case TableRows():
+                yield from _rows(part, folder)
             case InputFile():
                 named.append(_path(posixpath.relpath(part.path, folder)))
     if named:
         yield "input_files", sorted(named)
+
+
+def _rows(rows: TableRows, folder: str) -> Iterator[tuple[str, Any]]:
+    paths = {file.path: _path(posixpath.relpath(file.path, folder)) for file in rows.files}
+    named: Any = [*paths.values()]
+    if rows.kind == "sql":
+        tables = {name: [paths[path] for path in each] for name, each in rows.views.items()}
+        named = {"sql": rows.sql, "files": tables["files"] if [*tables] == ["files"] else tables}
+    yield "rows", {"files": named} if rows.kind == "files" else named
+    if rows.columns:
+        yield "columns", dict(rows.columns)
+    yield "custom_id", rows.custom_id
+    yield "body", json.loads(rows.body)
 
 
 def _path(path: str) -> str:

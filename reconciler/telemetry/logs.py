@@ -90,17 +90,10 @@ EventCheck: TypeAlias = Callable[[str, Mapping[str, object]], None]
 class LogSink:
     """The log of a run, for any thread.
 
-    Args:
-        style: `auto` is `console` if the stream is a terminal, `json` otherwise.
-        level: minimum level of the events on the stream.
-        file: gets JSON lines of every level, appended.
-        now: the wall clock, Unix seconds.
-        bound: the fields of every line: those of `events.BOUND`.
-        colour: whether the console style may use colours.
-        stream: the stream to write to; None for stderr.
-        check: called with each event; tests compare it with the catalogue.
-
-    Raises `ReconcilerError` if the file cannot be opened.
+    Events from `level` on are written to the stream, stderr if it is None. The style `auto` is `console` if that is a
+    terminal, perhaps with `colour`, and `json` otherwise. JSON lines of every level are appended to the file. `now` is
+    in Unix seconds, `bound` has the fields of `BOUND`, and `check` is called with each event: tests compare it with the
+    catalogue. Raises `ReconcilerError` if the file cannot be opened.
     """
 
     def __init__(

@@ -35,10 +35,3 @@ def size(number: int) -> str:
             break
         value /= KILO
     return pluralize(number, "byte") if unit == UNITS[0] else f"{value:.1f} {unit}"
-
-
-def span(seconds: float) -> str:
-    """Return a span of time with seconds, for progress: `1 min 5 s`."""
-    whole = max(0, round(seconds))
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if 0 < minutes < 60 else age(whole)  # noqa: PLR2004  minutes of an hour

@@ -63,10 +63,8 @@ class Git:
     def checkout(self, spec_root: Path) -> Checkout:
         """Return the checked-out commit, its branch, and the files that differ from it.
 
-        An untracked file counts as a difference only below the folder of the specs.
-
-        Raises:
-            UntrustedError: git refuses to work, because the folder belongs to another user.
+        An untracked file counts as a difference only below the folder of the specs. Raises `UntrustedError` if git
+        refuses to work, because the folder belongs to another user.
         """
         head = self._head
         if isinstance(head, UntrustedError):
@@ -134,8 +132,7 @@ class Git:
     def tracked(self, folder: str) -> bool:
         """Return whether git tracks any file below what a glob matches, or that itself as a link, ignoring case.
 
-        Raises:
-            GitUnavailableError: git cannot be asked.
+        Raises `GitUnavailableError` if git cannot be asked.
         """
         if self.repository is None:  # without git, a checkout may have no `.git`
             git_process.program(git_process.search_path(self.root))

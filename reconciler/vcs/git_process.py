@@ -64,8 +64,7 @@ def _around(entry: str) -> frozenset[Path]:
 def program(folders: Iterable[str]) -> str:
     """Return the absolute path of git in the first of these folders that has it.
 
-    Raises:
-        GitUnavailableError: none has it.
+    Raises `GitUnavailableError` if none has it.
     """
     for folder in folders:
         path = Path(folder, _PROGRAM)
@@ -115,8 +114,7 @@ class Repository:
     def head(self) -> Head:
         """Return what is checked out. Git has to find the repository itself: only then does it check the owner.
 
-        Raises:
-            GitUnavailableError: git cannot be asked about this repository.
+        Raises `GitUnavailableError` if git cannot be asked about this repository.
         """
         chosen = {"GIT_CEILING_DIRECTORIES": str(self.top.parent)}
         asked = ("--is-shallow-repository", "--git-dir", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
@@ -139,8 +137,7 @@ class Repository:
     ) -> Answer:
         """Run git in the folder with `data` as its input and `extra` in its environment.
 
-        Raises:
-            GitUnavailableError: git is not installed, cannot be started, or did not end in time.
+        Raises `GitUnavailableError` if git is not installed, cannot be started, or did not end in time.
         """
         folders = search_path(self.top)
         command = [program(folders), *(word for setting in SETTINGS for word in ("-c", setting)), *arguments]

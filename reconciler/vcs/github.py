@@ -159,8 +159,7 @@ class GitHub:
     def file(self, artifact: Artifact) -> bytes:
         """Return the one file of an artifact.
 
-        Raises:
-            GitHubError: it cannot be downloaded, or does not contain exactly one file.
+        Raises `GitHubError` if it cannot be downloaded, or does not contain exactly one file.
         """
         data = self._ask("GET", f"actions/artifacts/{artifact.id}/zip")
         try:

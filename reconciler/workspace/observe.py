@@ -108,13 +108,9 @@ def sort_out(
 ) -> Observed:
     """Split jobs into owned, foreign and unreadable. Pure.
 
-    Args:
-        jobs: all jobs of the workspace.
-        watched: which of them a run looks for.
-        missing_ids: ids that the API no longer has.
-        known: our jobs according to the ledger, by id. If the tags of one say otherwise, they were altered: the job is
-            unreadable, not foreign.
-        odd: rows that cannot be read as jobs. Those that may be ours are unreadable jobs; the others count as jobs.
+    The API no longer has `missing_ids`. `known` are our jobs according to the ledger, by id: if the tags of one say
+    otherwise, they were altered, and the job is unreadable, not foreign. `odd` are rows that cannot be read as jobs:
+    those that may be ours are unreadable jobs, and the others count as jobs.
     """
     odd = tuple(odd)
     perhaps_ours = {

@@ -110,8 +110,8 @@ def test_old_checkout_leaves_the_newer_job_alone_and_says_so(stage: Stage) -> No
 
 
 def test_old_checkout_creates_nothing_for_a_name_that_a_newer_one_has_created(stage: Stage) -> None:
-    stage.spec("tickets", requests=3)
-    before = stage.commit("three requests")
+    stage.spec("tickets", requests=5)
+    before = stage.commit("five requests")
     stage.spec("tickets", requests=4)
     stage.commit("four requests")
     stage.run("apply", "--yes")

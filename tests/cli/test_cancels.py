@@ -118,8 +118,10 @@ def test_a_replaced_job_comes_back_by_the_ledger_or_by_its_replacements_tag(
     stage.advance(600)
     if forget:
         stage.forget()
-    stage.spec("tickets", requests=500)
+    stage.spec("tickets", requests=500, reuse=False)
     assert "restored" in stage.run("plan").out
+    stage.spec("tickets", requests=500)
+    assert "submits 100 of 500 requests, reuses 400" in stage.run("plan").out
 
 
 def test_without_a_ledger_a_later_job_does_not_undo_a_persons_cancel(stage: Stage) -> None:

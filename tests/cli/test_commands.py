@@ -48,14 +48,14 @@ def all_states(stage: Stage) -> None:
     stage.spec("cancelled", requests=5000)
     stage.spec("done")
     stage.spec("failed", model="sandbox-unknown-x")
-    stage.spec("partly")
+    stage.spec("partly", retry={"max_attempts": 1})
     stage.write(
         "specs/data/partly.jsonl",
         UNSTEADY,
     )
     stage.spec("running", requests=5000)
     stage.spec("stopping", requests=5000)
-    stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1)
+    stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1, retry={"max_attempts": 1}, reuse=False)
     stage.spec("suspended", suspend=True)
     stage.spec("changed", requests=5000)
     stage.run("apply", "--yes")
@@ -64,15 +64,15 @@ def all_states(stage: Stage) -> None:
     stage.run("jobs", "cancel", ids["cancelled"], "--yes")
     stage.advance(3600)
     stage.spec("queued", requests=5001)
-    stage.spec("stopping", requests=5002)
-    stage.spec("running", requests=5003)
-    stage.spec("changed", requests=5004)
+    stage.spec("stopping", requests=5002, reuse=False)
+    stage.spec("running", requests=5003, reuse=False)
+    stage.spec("changed", requests=5004, reuse=False)
     stage.run("apply", "--yes")
     stage.advance(1.2)
     ids = {str(job["name"]): str(job["id"]) for job in stage.jobs()}
     stage.run("jobs", "cancel", ids["stopping"], "--yes")
     stage.advance(0.1)
-    stage.spec("changed", requests=5005)
+    stage.spec("changed", requests=5005, reuse=False)
     stage.spec("new")
 
 

@@ -133,7 +133,7 @@ COMMANDS = (
 
 def ended(stage: Stage, *, requests: int = 5) -> None:
     """Submit a job and let it end."""
-    stage.spec("a", requests=requests)
+    stage.spec("a", requests=requests, retry={"max_attempts": 1})
     assert stage.run("apply", "--yes").code == 0
     stage.advance(60)
 
@@ -250,7 +250,7 @@ def test_an_adopted_job_is_compared_by_what_is_known(stage: Stage) -> None:
 
 
 def test_the_check_of_failures_is_about_requests_that_failed(stage: Stage) -> None:
-    stage.spec("a", requests=5, checks={"failed": 0.5})
+    stage.spec("a", requests=5, checks={"failed": 0.5}, retry={"max_attempts": 1})
     assert stage.run("apply", "--yes").code == 0
     stage.advance(60)
     failed = stage.run("status", "--fail-on-attention", env=api(job=counts(5, 3, 2)))
@@ -305,7 +305,7 @@ def test_content_types_of_files_are_no_contradiction(stage: Stage, kind: str) ->
 def test_results_of_the_current_work_or_of_a_time_are_selected(stage: Stage) -> None:
     ended(stage)
     stage.advance(7200)
-    stage.spec("a", requests=4)
+    stage.spec("a", requests=6)
     assert stage.run("apply", "--yes", "--allow-cancelled", "9").code in {0, 64}
     assert stage.run("apply", "--yes").code == 0
     stage.advance(60)

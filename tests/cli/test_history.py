@@ -263,7 +263,7 @@ def test_neither_csv_nor_markdown_nor_a_terminal_acts_on_what_came_from_outside(
 
 @pytest.mark.needs_ledger("the reason of a create and the person who cancels are unknown")
 def test_one_specs_story_is_reported_with_its_commits(stage: Stage) -> None:
-    stage.spec("tale", model="sandbox-unknown-x", retry={"max_attempts": 2})
+    stage.spec("tale", model="sandbox-unknown-x", retry={"max_attempts": 2, "on": ["FAILED"]})
     first = stage.commit("Begin the tale")
     stage.run("apply", "--yes", "--wait")
     stage.advance(3600)

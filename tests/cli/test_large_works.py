@@ -47,7 +47,9 @@ def test_parts_follow_one_another_and_make_one_result(stage: Stage, golden: Call
     assert stage.run("plan", "--detailed-exitcode", "--fail-on-attention").code == 0
 
 
-def test_a_waiting_apply_submits_every_part(stage: Stage) -> None:
+@pytest.mark.parametrize("speed", ["1", "inf"])
+def test_a_waiting_apply_submits_every_part_however_fast_the_jobs_end(stage: Stage, speed: str) -> None:
+    stage.environ["RECONCILER_SANDBOX_SPEED"] = speed
     ids = large(stage, 10)
     assert stage.run("apply", "--yes", "--wait").code == 0
     assert asked(stage) == [ids[:4], ids[4:8], ids[8:]]

@@ -36,7 +36,9 @@ def shown(stage: Stage, *jobs: object) -> None:
 def test_a_job_with_an_output_file_is_not_retried_whatever_its_counters_say(
     stage: Stage, status: str, total: int
 ) -> None:
-    stage.spec("tickets", requests=5, retry={"max_attempts": 2})
+    stage.spec(
+        "tickets", requests=5, retry={"max_attempts": 2, "on": ["FAILED", "TIMEOUT_EXCEEDED"]}, reuse=False
+    )
     stage.run("apply", "--yes")
     early = ended_early(stage, status=status, total_requests=total)
     shown(stage, early)
@@ -53,7 +55,7 @@ def test_a_job_with_an_output_file_is_not_retried_whatever_its_counters_say(
 
 
 def test_a_job_without_an_answer_is_retried(stage: Stage) -> None:
-    stage.spec("tickets", requests=5, retry={"max_attempts": 2})
+    stage.spec("tickets", requests=5, retry={"max_attempts": 2, "on": ["FAILED"]})
     stage.run("apply", "--yes")
     shown(stage, ended_early(stage, status="FAILED", output_file=None))
     assert "retry · attempt 2 · 5 requests" in stage.run("plan").out

@@ -41,7 +41,7 @@ def everything(stage: Stage) -> None:
     stage.spec("still-running", requests=5000)
     stage.spec("broken", model="sandbox-unknown-model")
     stage.spec("done")
-    stage.spec("unsteady", requests=0)
+    stage.spec("unsteady", requests=0, retry={"max_attempts": 1})
     stage.write(
         "specs/data/unsteady.jsonl",
         UNSTEADY,
@@ -200,7 +200,7 @@ def test_hold_alone_is_no_pending_change_and_attention_has_its_own_code(stage: S
     stage.advance(1)
     held = stage.run("plan", "--detailed-exitcode")
     assert held.code == 0
-    assert "! hold    tickets  failed 1 of 1 attempts: unknown model: sandbox-unknown-model" in held.out
+    assert "! hold    tickets  failed 1 of 2 attempts: unknown model: sandbox-unknown-model" in held.out
     assert "1 on hold" in held.out
     assert "To apply exactly" not in held.out
     assert stage.run("plan", "--fail-on-attention").code == 6
@@ -211,7 +211,8 @@ def test_hold_alone_is_no_pending_change_and_attention_has_its_own_code(stage: S
 
 
 def test_failures_above_the_share_that_a_spec_allows_ask_for_a_look(stage: Stage) -> None:
-    stage.spec("tickets")
+    once = {"max_attempts": 1}
+    stage.spec("tickets", retry=once)
     stage.write(
         "specs/data/tickets.jsonl",
         UNSTEADY,
@@ -221,7 +222,7 @@ def test_failures_above_the_share_that_a_spec_allows_ask_for_a_look(stage: Stage
     result = stage.run("plan", "--fail-on-attention")
     assert result.code == 6
     assert "! attention tickets  succeeded · 1 of 2 requests failed" in result.out
-    stage.spec("tickets", checks={"failed": 0.5})
+    stage.spec("tickets", checks={"failed": 0.5}, retry=once)
     stage.write(
         "specs/data/tickets.jsonl",
         UNSTEADY,

@@ -60,7 +60,7 @@ class Screen(io.StringIO):
         (
             ProgressCount(0, done=1_000_000, expected=100_000_000),
             1.0,
-            "1.0 MB of 100.0 MB · 1.0 MB/s · 1 min 39 s left",
+            "1.0 MB of 100.0 MB · 1.0 MB/s · 1 min left",
         ),
         (ProgressCount(0, done=5, expected=5), 1.0, "5 bytes of 5 bytes · 5 bytes/s"),
         (ProgressCount(0, done=7, expected=5), 1.0, "7 bytes of 7 bytes · 7 bytes/s"),

@@ -111,7 +111,7 @@ def test_a_job_of_an_uploaded_file_is_indexed_by_the_pull(stage: Stage) -> None:
 
 
 def test_every_round_of_a_wait_indexes_its_jobs(stage: Stage) -> None:
-    stage.spec("a", model="sandbox-unknown-x", retry={"max_attempts": 2})
+    stage.spec("a", model="sandbox-unknown-x", retry={"max_attempts": 2, "on": ["FAILED"]})
     stage.run("apply", "--yes", "--wait")
     ids = sorted(job["id"] for job in stage.jobs())
     assert [path.parent.name for path in indexes(stage)] == ids

@@ -130,7 +130,7 @@ def test_a_timeout_that_is_none_is_a_usage_error(stage: Stage, requests: str) ->
 def test_what_failed_or_failed_in_part_or_was_never_created_is_6(stage: Stage) -> None:
     stage.spec("broken", model="sandbox-unknown-x")
     stage.spec("fine")
-    stage.spec("partly")
+    stage.spec("partly", retry={"max_attempts": 1})
     stage.write("specs/data/partly.jsonl", UNSTEADY)
     stage.spec("suspended", suspend=True)
     stage.run("apply", "--yes")
@@ -150,7 +150,7 @@ def test_what_failed_or_failed_in_part_or_was_never_created_is_6(stage: Stage) -
 
 
 def test_a_job_that_passes_its_checks_is_a_success(stage: Stage) -> None:
-    stage.spec("partly", checks={"failed": 0.5})
+    stage.spec("partly", checks={"failed": 0.5}, retry={"max_attempts": 1})
     stage.write("specs/data/partly.jsonl", UNSTEADY)
     stage.run("apply", "--yes")
     assert stage.run("wait").code == 0
@@ -192,7 +192,7 @@ def raw(job: dict[str, object], *, status: str) -> dict[str, object]:
 
 
 def test_apply_waits_and_tries_again_as_the_spec_asks(stage: Stage) -> None:
-    stage.spec("broken", model="sandbox-unknown-x", retry={"max_attempts": 3})
+    stage.spec("broken", model="sandbox-unknown-x", retry={"max_attempts": 3, "on": ["FAILED"]})
     stage.spec("fine", requests=500)
     result = stage.run("apply", "--yes", "--wait", "--format", "json")
     report = conforming("apply", result.out)
@@ -233,7 +233,7 @@ def test_without_wait_the_quota_holds_until_the_next_apply(stage: Stage) -> None
 
 def test_a_budget_is_for_all_rounds(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nguards: {max_new_requests: 5}\n")
-    stage.spec("broken", model="sandbox-unknown-x", retry={"max_attempts": 9}, requests=2)
+    stage.spec("broken", model="sandbox-unknown-x", retry={"max_attempts": 9, "on": ["FAILED"]}, requests=2)
     result = stage.run("apply", "--yes", "--wait")
     assert result.code == 3
     assert (
@@ -244,7 +244,7 @@ def test_a_budget_is_for_all_rounds(stage: Stage) -> None:
 
 
 def test_specs_that_are_edited_meanwhile_are_for_the_next_apply(stage: Stage) -> None:
-    stage.spec("broken", model="sandbox-unknown-x", retry={"max_attempts": 2})
+    stage.spec("broken", model="sandbox-unknown-x", retry={"max_attempts": 2, "on": ["FAILED"]})
 
     def sleep(seconds: float) -> None:
         stage.spec("late")
@@ -276,7 +276,9 @@ def test_a_person_who_stops_a_job_meanwhile_is_heeded(stage: Stage) -> None:
 
 def test_a_saved_plans_creates_are_tried_again_and_nothing_else_is_created(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nlimits: {max_pending: 1000}\n")
-    stage.spec("a-broken", model="sandbox-unknown-x", retry={"max_attempts": 2}, requests=900)
+    stage.spec(
+        "a-broken", model="sandbox-unknown-x", retry={"max_attempts": 2, "on": ["FAILED"]}, requests=900
+    )
     stage.spec("b-held", requests=900)
     stage.run("plan", "-o", "plan.json")
     result = stage.run("apply", "plan.json", "--wait")

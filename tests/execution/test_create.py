@@ -114,6 +114,7 @@ def test_what_is_sent_is_what_the_spec_says() -> None:
         input_prefixes=read.tags.input_prefixes,
         settings=A.settings,
         attempt=1,
+        cap=2,
         op=read.tags.op,
         on_remove="cancel",
         recipe=A.recipe,

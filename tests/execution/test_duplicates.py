@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from reconciler.api.errors import NotFoundError, OutcomeUnknownError
-from reconciler.execution.duplicates import own_duplicates, until_listed
+from reconciler.execution.after_create import own_duplicates, until_listed
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job, JobSpec, Observed, Phase
 from reconciler.planning.actions import Cancel, Plan

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.model import InputFile, Job, OwnedJob, Retry, RunKey, Source, Tags, Unreadable, digests, tags
+from reconciler.model import InputFile, Job, OwnedJob, RunKey, Source, Tags, Unreadable, digests, tags
 from tests.helpers.make import ACTIVE, HEAD, PROJECT, broken, file_of, hidden, job, newer, owned, sha, spec
 
 KEYS: Final = (
@@ -237,10 +237,10 @@ def test_the_pairs_are_pinned() -> None:
 
 
 @pytest.mark.parametrize("word", ["", " cap=", " cap=many", " cap=-3", f" cap={'9' * 5000}"])
-def test_a_job_without_a_readable_cap_has_the_default_one(word: str) -> None:
+def test_a_job_without_a_readable_cap_has_the_smallest_one(word: str) -> None:
     read = tags.read(job(spec(), altered={tags.RUN: RUN + word}))
     assert isinstance(read, OwnedJob)
-    assert read.tags.cap == Retry().max_attempts
+    assert read.tags.cap == 1
 
 
 # What cannot be understood.

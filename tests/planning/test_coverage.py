@@ -111,6 +111,7 @@ class Ended(NamedTuple):
     files: str = "output"
     succeeded: int = 0
     read: int = 0
+    failed: int = 0
     asked: int = 3
     ago: float = 100.0
 
@@ -121,7 +122,9 @@ ACCOUNTS = (
     Ended("being cancelled", Phase.STOPPING, Account.LIVE),
     Ended("a status of a later API", Phase.UNKNOWN, Account.LIVE),
     Ended("whole files count at once", S, Account.READ, succeeded=3, read=3),
-    Ended("the counts lag behind the files", T, Account.READ, succeeded=0, read=2),
+    Ended("whole files count before the counts", T, Account.READ, succeeded=0, read=2, failed=1),
+    Ended("the counts lag, and a file may be missing", T, Account.LATE, succeeded=0, read=2),
+    Ended("counts and files agree", T, Account.READ, succeeded=2, read=2),
     Ended("the files lag behind the counts", T, Account.LATE, succeeded=2, read=1),
     Ended("and in the end the files count", T, Account.READ, succeeded=2, read=1, ago=LATE),
     Ended("a success whose counts are whole", S, Account.ANSWERED, Results.UNREAD, succeeded=3),
@@ -134,6 +137,7 @@ ACCOUNTS = (
     Ended("a lost error file beside answers", T, Account.GONE, Results.LOST, files="error", succeeded=1, ago=LATE),
     Ended("a success without files, just now", S, Account.LATE, files=""),
     Ended("a success without files", S, Account.GONE, files="", ago=LATE),
+    Ended("a success without files, not read", S, Account.GONE, Results.UNREAD, files="", succeeded=3, ago=LATE),
     Ended("a failure without files, just now", F, Account.LATE, files=""),
     Ended("answers that are withheld", T, Account.READ, files="", succeeded=2, ago=LATE),
     Ended("a cancel without files", C, Account.READ, files="", ago=LATE),
@@ -148,7 +152,7 @@ def test_an_end_is_believed_once_its_files_or_the_late_time_account_for_it(row: 
         created_at=1, completed_at=int(NOW - row.ago), succeeded_requests=row.succeeded,
         output_file="o" if row.files == "output" else None, error_file="e" if row.files == "error" else None,
     )  # fmt: skip
-    count = Count(asked=row.asked, read=row.read)
+    count = Count(asked=row.asked, read=row.read, failed=row.failed)
     assert account(job, row.results, count, now=NOW, late_seconds=LATE) is row.account
 
 

@@ -70,6 +70,7 @@ OLD = spec("a", "w0")
 """What `a` declared before."""
 AGAIN = spec("a", rerun="2")
 AGAIN_ELSEWHERE = spec("again", rerun="2")
+ONCE = spec("a", retry=retrying(1))
 TWICE = spec("a", retry=retrying(2))
 KEEPING = spec("a", on_remove="keep")
 FINISHING = spec("a", on_change="finish")
@@ -872,6 +873,7 @@ CANCELS = {
         expected={"a": ("create restored 2?",)},
     ),
     "what comes back carries no more than the most attempts": Row(
+        specs=(ONCE,),
         jobs=(job(A, "j2", CANCELLED, attempt=2),),
         memory=memory(*stopped("j2", "removed")),
         expected={"a": ("create restored 1?",)},
@@ -969,6 +971,7 @@ CANCELS = {
         expected={"a": ("create restored 2?",)},
     ),
     "a retry that we suspended does not come back if no attempt is left": Row(
+        specs=(ONCE,),
         jobs=(job(A, "j1", FAILED), job(A, "j2", CANCELLED, attempt=2)),
         memory=memory(*stopped("j2", "suspended")),
         expected={"a": ("hold j2 failed!",)},
@@ -977,7 +980,17 @@ CANCELS = {
 
 FAILURES = {
     "a failure is reported once its one attempt is used": Row(
+        specs=(ONCE,), jobs=(job(A, "j1", FAILED),), expected={"a": ("hold j1 failed!",)}
+    ),
+    "a failure needs a person unless the spec names it": Row(
         jobs=(job(A, "j1", FAILED),), expected={"a": ("hold j1 failed!",)}
+    ),
+    "a timeout is retried once unless the spec says otherwise": Row(
+        jobs=(job(A, "j1", TIMED_OUT),), expected={"a": ("create retry 2",)}
+    ),
+    "a second timeout needs a person unless the spec says otherwise": Row(
+        jobs=(job(A, "j1", TIMED_OUT, age=900), job(A, "j2", TIMED_OUT, attempt=2)),
+        expected={"a": ("hold j2 failed!",)},
     ),
     "a failure is retried while attempts are left": Row(
         specs=(TWICE,), jobs=(job(A, "j1", FAILED),), expected={"a": ("create retry 2",)}
@@ -1714,11 +1727,12 @@ def test_a_failure_says_what_the_api_says() -> None:
     (hold,) = (
         Row(jobs=(job(A, "j1", FAILED, errors=("no such model", "twice")),), expected={}).plan().of(Hold)
     )
-    assert hold.detail == "failed 1 of 1 attempts: no such model; twice"
+    assert hold.detail == "failed 1 of 2 attempts: no such model; twice"
+    assert hold.hint == "to try again: reconciler rerun a"
 
 
 def test_a_last_timeout_is_called_one() -> None:
-    (hold,) = Row(jobs=(job(A, "j1", TIMED_OUT),), expected={}).plan().of(Hold)
+    (hold,) = Row(specs=(ONCE,), jobs=(job(ONCE, "j1", TIMED_OUT),), expected={}).plan().of(Hold)
     assert hold.detail == "failed 1 of 1 attempts, the last by its timeout"
 
 

@@ -104,7 +104,7 @@ def unseen(cap: int = 2) -> World:
     return World(specs=(of,), works={"a": work("abcdefgh", canary=2)})
 
 
-TWICE, OFTEN = spec("a", retry=retrying(2)), spec("a", retry=retrying(5))
+ONCE, TWICE, OFTEN = (spec("a", retry=retrying(times)) for times in (1, 2, 5))
 NOT_AGREED, STALE = ("not_agreed",), ("stale_plan",)
 HELD: dict[str, tuple[str, ...]] = {"a": ("hold - not_agreed!",)}
 REST: dict[str, tuple[str, ...]] = {"a": ("create retry 2 1/3",)}
@@ -208,7 +208,7 @@ TABLE = {
         now=world(job(OFTEN, "j1", FAILED), specs=(TWICE,)), done=RETRIED
     ),
     "a further attempt after the cap was raised": Row(
-        now=world(job(A, "j1", FAILED), specs=(TWICE,)), done=HELD, guards=NOT_AGREED
+        now=world(job(ONCE, "j1", FAILED), specs=(TWICE,)), done=HELD, guards=NOT_AGREED
     ),
     "an attempt that the old cap allowed, and whose job would have the new one": Row(
         now=world(job(TWICE, "j1", FAILED), specs=(OFTEN,)), done=HELD, guards=NOT_AGREED
@@ -219,13 +219,13 @@ TABLE = {
         guards=NOT_AGREED,
     ),
     "the plan contains the further attempt": Row(
-        now=world(job(A, "j1", FAILED), specs=(TWICE,)),
-        before=(world(job(A, "j1", FAILED), specs=(TWICE,)),),
+        now=world(job(ONCE, "j1", FAILED), specs=(TWICE,)),
+        before=(world(job(ONCE, "j1", FAILED), specs=(TWICE,)),),
         done=RETRIED,
     ),
     "the cap was raised further than in the plan": Row(
-        now=world(job(A, "j1", FAILED), specs=(OFTEN,)),
-        before=(world(job(A, "j1", FAILED), specs=(TWICE,)),),
+        now=world(job(ONCE, "j1", FAILED), specs=(OFTEN,)),
+        before=(world(job(ONCE, "j1", FAILED), specs=(TWICE,)),),
         done=HELD,
         guards=NOT_AGREED,
     ),
@@ -299,10 +299,10 @@ def test_what_an_unattended_run_does(row: Row) -> None:
 def test_a_raised_cap_is_named() -> None:
     result = left(world(job(A, "j1", FAILED), specs=(OFTEN,)))
     assert [it.message for it in result.refusals] == [
-        "no agreed plan contains what is declared now for a; a: retry.max_attempts was raised from 1 to 5"
+        "no agreed plan contains what is declared now for a; a: retry.max_attempts was raised from 2 to 5"
     ]
     (hold,) = result.plan.of(Hold)
-    assert hold.detail == "retry, retry.max_attempts was raised from 1 to 5, and no agreed plan contains it"
+    assert hold.detail == "retry, retry.max_attempts was raised from 2 to 5, and no agreed plan contains it"
 
 
 def writes(plan: Plan) -> set[tuple[str, ...]]:

@@ -22,7 +22,7 @@ from tests.readme.test_tour import play
 from tests.recipes.test_recipes import CONSOLE, FILE
 
 PAGE = Path(__file__).parents[2] / "docs/results.md"
-TICKETS = ("t-1", "t-2", "t-3!fail", "t-4")
+TICKETS = ("t-1", "t-2", "t-3!fail-400", "t-4")
 
 
 def declare(

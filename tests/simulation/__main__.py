@@ -2,6 +2,7 @@
 
 python -m tests.simulation --schedules 100000     as many as wanted
 python -m tests.simulation --seed 4711            one, with its trace
+python -m tests.simulation --requests …           the same, with jobs that have results
 python -m tests.simulation --table                create protocols side by side
 """
 
@@ -19,7 +20,7 @@ from typing import Final
 from tests.simulation import protocols, tally
 from tests.simulation.tally import Tally
 
-CHUNK: Final = 500
+CHUNK: Final = 200
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,28 +32,29 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--workers", type=int, default=1, help="processes side by side (default: %(default)s)"
     )
+    parser.add_argument("--requests", action="store_true", help="play schedules with results of requests")
     parser.add_argument("--until-one-fails", action="store_true", help="stop at the first broken promise")
     parser.add_argument("--table", action="store_true", help="compare create protocols instead")
     chosen = parser.parse_args(arguments)
+    family = tally.REQUESTS if chosen.requests else tally.JOBS
     if chosen.seed is not None:
-        well, lines = tally.reported(chosen.seed)
+        well, lines = tally.reported(chosen.seed, family=family)
         _say(*lines)
         return not well
     if chosen.table:
         _say(*protocols.table(chosen.schedules, start=chosen.start))
         return 0
-    found = _played(
-        range(chosen.start, chosen.start + chosen.schedules), chosen.workers, chosen.until_one_fails
-    )
+    seeds = range(chosen.start, chosen.start + chosen.schedules)
+    found = _played(seeds, chosen.workers, family, until_one_fails=chosen.until_one_fails)
     _say(*found.lines())
     return bool(found.violations)
 
 
-def _played(seeds: range, workers: int, until_one_fails: bool) -> Tally:
+def _played(seeds: range, workers: int, family: str, *, until_one_fails: bool) -> Tally:
     chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
-    whole, began = Tally(), time.perf_counter()
+    whole, began = Tally(family=family), time.perf_counter()
     with ExitStack() as stack:
-        run = functools.partial(tally.run, until_one_fails=until_one_fails)
+        run = functools.partial(tally.run, family=family, until_one_fails=until_one_fails)
         parts: Iterable[Tally] = map(run, chunks)
         if workers > 1:
             pool = stack.enter_context(get_context("spawn").Pool(workers))

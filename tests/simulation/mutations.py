@@ -40,7 +40,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no look-up by op",
-        "execution/lost_create.py",
+        "execution/after_create.py",
         "return next((job for job in jobs if op in tags.ops(job)), None)",
         "return None",
     ),
@@ -64,7 +64,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "no settle time in the run itself",
-        "execution/lost_create.py",
+        "execution/after_create.py",
         "until=began + run.limits.settle_seconds",
         "until=0.0",
     ),
@@ -124,7 +124,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a later job of the name counts as our cancel",
-        "planning/case.py",
+        "planning/work_facts.py",
         "            return memory.cancels.get(job_id) in OUR_CANCELS\n",
         "            return memory.cancels.get(job_id) in OUR_CANCELS or any(\n"
         "                later.job.created_at > owned.job.created_at\n"

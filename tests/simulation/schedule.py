@@ -75,6 +75,7 @@ def of(seed: int) -> Schedule:
         limits=Limits(
             timeout_seconds=TIMEOUT,
             settle_seconds=SETTLE,
+            late_seconds=0.0,
             deadline_seconds=dice.choice((60.0, 200.0, 900.0)),
             in_flight=dice.choice((1, 2, 8)),
             reads_in_flight=dice.choice((1, 4)),

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from tests.simulation import schedule
 from tests.simulation.history import History, Violation
 from tests.simulation.play import play
+from tests.simulation.requests import play as requests
 from tests.simulation.server import Server
 
 MAX_LISTED: Final = 3
+JOBS: Final = ""
+"""The family of schedules in which whole jobs decide."""
+REQUESTS: Final = "requests"
+"""The family in which jobs have results."""
 
 
 @dataclass
@@ -27,6 +32,7 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[int, Violation]] = field(default_factory=list)
     """With the seed of each."""
+    family: str = JOBS
 
     def add(self, seed: int, history: History) -> None:
         """Count one schedule in."""
@@ -46,16 +52,9 @@ class Tally:
 
     def lines(self) -> Iterator[str]:
         """Yield the report."""
-        counts = self.counts
         rate = self.schedules / self.seconds if self.seconds else 0.0
         yield f"{self.schedules:,} schedules in {self.seconds:,.0f} s: {rate:.1f} a second"
-        yield (
-            f"{counts['runs']:,} runs, {counts['killed']:,} of them killed, {counts['shared']:,} with specs of the "
-            f"same work; {counts['requests']:,} requests; "
-            f"{counts['creates']:,} creates ({counts['later']:,} in later rounds of a run) and "
-            f"{counts['cancels']:,} cancels accepted; {counts['reported']:,} ends reported; "
-            f"{counts['partial']:,} jobs ended early with answers"
-        )
+        yield self._numbers()
         yield f"{sum(self.faults.values()):,} faults:"
         yield from _table(self.faults)
         yield "schedules by set-up:"
@@ -68,7 +67,24 @@ class Tally:
             for seed, what in reported[:MAX_LISTED]:
                 yield f"    seed {seed}: {what}"
         if self.violations:
-            yield f"see one: python -m tests.simulation --seed {self.violations[0][0]}"
+            option = f"--{self.family} " if self.family else ""
+            yield f"see one: python -m tests.simulation {option}--seed {self.violations[0][0]}"
+
+    def _numbers(self) -> str:
+        counts = self.counts
+        if self.family == REQUESTS:
+            holds = sum(number for what, number in counts.items() if what.startswith("hold "))
+            return (
+                f"{counts['runs']:,} runs, {counts['killed']:,} of them killed; {counts['creates']:,} creates and "
+                f"{counts['cancels']:,} cancels accepted; {holds:,} holds had an exit"
+            )
+        return (
+            f"{counts['runs']:,} runs, {counts['killed']:,} of them killed, {counts['shared']:,} with specs of the "
+            f"same work; {counts['requests']:,} requests; "
+            f"{counts['creates']:,} creates ({counts['later']:,} in later rounds of a run) and "
+            f"{counts['cancels']:,} cancels accepted; {counts['reported']:,} ends reported; "
+            f"{counts['partial']:,} jobs ended early with answers"
+        )
 
 
 def _table(counter: Counter[str]) -> Iterator[str]:
@@ -76,21 +92,29 @@ def _table(counter: Counter[str]) -> Iterator[str]:
         yield f"  {times:10,}  {what}"
 
 
-def run(seeds: Iterable[int], *, until_one_fails: bool = False) -> Tally:
-    """Play schedules, one after the other, on one server."""
-    server, tally = Server(), Tally()
+def _player(family: str, *, tracing: bool = False) -> Callable[[int], History]:
+    if family == REQUESTS:
+        return lambda seed: requests.play(requests.of(seed), tracing=tracing)
+    server = Server()
+    return lambda seed: play(schedule.of(seed), server, tracing=tracing)
+
+
+def run(seeds: Iterable[int], *, family: str = JOBS, until_one_fails: bool = False) -> Tally:
+    """Play schedules of a family, one after the other."""
+    play_one, tally = _player(family), Tally(family=family)
     began = time.perf_counter()
     for seed in seeds:
-        tally.add(seed, play(schedule.of(seed), server))
+        tally.add(seed, play_one(seed))
         if until_one_fails and tally.violations:
             break
     tally.seconds = time.perf_counter() - began
     return tally
 
 
-def reported(seed: int) -> tuple[bool, list[str]]:
+def reported(seed: int, *, family: str = JOBS) -> tuple[bool, list[str]]:
     """Play one schedule and return whether it went well, and its story."""
-    history = play(schedule.of(seed), Server(), tracing=True)
-    lines = [f"{schedule.of(seed)}", *(f"{at:12.1f}  {who:12}  {what}" for at, who, what in history.lines)]
+    history = _player(family, tracing=True)(seed)
+    drawn = requests.of(seed) if family == REQUESTS else schedule.of(seed)
+    lines = [f"{drawn}", *(f"{at:12.1f}  {who:12}  {what}" for at, who, what in history.lines)]
     lines += [f"VIOLATION {it.invariant}: {it.what}" for it in history.violations]
     return not history.violations, lines

@@ -46,7 +46,7 @@ MISTAKES: Final = (
     field_wrong(1, 1, "`name` is missing", name=None),
     field_wrong(1, 1, "`endpoint` is missing", endpoint=None),
     field_wrong(1, 1, "`model` or `agent_id` is missing", model=None),
-    field_wrong(1, 1, "`input_files`, `requests` or `for_each` is missing", input_files=None),
+    field_wrong(1, 1, "`input_files`, `requests`, `rows` or `for_each` is missing", input_files=None),
     field_wrong(6, 1, "agent_id: cannot be combined with `model`", agent_id="ag-1"),
     text_wrong(
         6,

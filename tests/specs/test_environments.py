@@ -77,7 +77,7 @@ SETS: dict[str, tuple[str, Callable[[dict[str, JobSpec]], object], object]] = {
     "a mapping is replaced as a whole": (
         "nightly-b: {metadata: {stage: dev}, retry: {on: [FAILED]}}",
         lambda it: (dict(it["nightly-b"].metadata), it["nightly-b"].retry.max_attempts),
-        ({"stage": "dev"}, 1),
+        ({"stage": "dev"}, 2),
     ),
     "paths are relative to the spec": (
         '"nightly-*": {input_files: [few.jsonl]}',

@@ -87,11 +87,13 @@ EFFECTS: Final = """\
 
 | change | effect |
 |---|---|
-| `endpoint`, `model`, `agent_id`, the contents of the inputs | the work is different: it is submitted, and \
-`on_change` decides about the running job |
+| `endpoint`, `model`, `agent_id` | the work is different: it is submitted, and `on_change` decides about the running \
+job |
+| the contents of the inputs | the same, but [answered requests](requests.md) are not submitted again |
 | `rerun` | the same work is submitted again, once the running job has ended; `reconciler rerun NAME` changes it |
 | `metadata`, `timeout_hours`, `on_remove` | nothing is submitted; the next job carries it |
-| `suspend`, `retry`, `on_change`, `checks` | the next plan uses it; [CI](ci.md) holds a larger `max_attempts` |
+| `suspend`, `retry`, `on_change`, `reuse`, `canary`, `checks` | the next plan uses it; [CI](ci.md) holds a larger \
+`max_attempts` |
 | `name`, the location of the spec, the names and the order of input files | none: the work is the same |"""
 
 INPUTS: Final = """\

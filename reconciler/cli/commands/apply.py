@@ -25,16 +25,14 @@ if TYPE_CHECKING:
 @options.selection
 @options.yes
 @options.output("text", "json", "markdown", "github", comment=True)
-@click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
-@click.option(
+@options.flag("--fail-on-attention", "Exit with 6 if anything needs attention.")
+@options.flag(
     "--wait",
-    is_flag=True,
-    help="Wait until every job has ended: retry as the specs ask for, submit held jobs once the quota allows it.",
+    "Wait until every job has ended: retry as the specs ask for, submit held jobs once the quota allows it.",
 )
-@click.option(
+@options.flag(
     "--only-agreed",
-    is_flag=True,
-    help="Do only what the given plan files contain, and what continues earlier work. For scheduled runs and CI.",
+    "Do only what the given plan files contain, and what continues earlier work. For scheduled runs and CI.",
 )
 @timeout
 @guard_options

@@ -45,9 +45,7 @@ def history() -> None:
     """Show the history of this project's jobs. `history` is short for `history show`."""
 
 
-offline = click.option(
-    "--offline", is_flag=True, help="Use only the ledger and pulled results: no key, no network."
-)
+offline = options.flag("--offline", "Use only the ledger and pulled results: no key, no network.")
 
 
 @history.command()
@@ -80,9 +78,7 @@ offline = click.option(
     metavar="KEY",
     help="Add a column with this key of the specs' metadata to the table; may be repeated.",
 )
-@click.option(
-    "--all-projects", is_flag=True, help="Include the jobs of other projects, as the list of jobs shows them."
-)
+@options.flag("--all-projects", "Include the jobs of other projects, as the list of jobs shows them.")
 @offline
 @options.output_format(*_FORMATS)
 @options.common

@@ -49,12 +49,11 @@ ASSUMED = (
 
 
 @click.command()
-@click.option(
+@options.flag(
     "--from-workspace",
-    is_flag=True,
-    help="Write a spec that adopts it for each queued or running job that carries no tags of this tool.",
+    "Write a spec that adopts it for each queued or running job that carries no tags of this tool.",
 )
-@click.option("--no-workflows", is_flag=True, help="Do not write GitHub workflows.")
+@options.flag("--no-workflows", "Do not write GitHub workflows.")
 @click.option(
     "--package",
     metavar="URL",
@@ -67,10 +66,9 @@ ASSUMED = (
     help="Write this place of results into a new reconciler.yaml: the URL of an object store, such as "
     "s3://bucket/outputs, to which CI downloads results.",
 )
-@click.option(
+@options.flag(
     "--upgrade",
-    is_flag=True,
-    help="Renew workflows, action, requirements and schemas that an earlier version wrote. A file that was edited "
+    "Renew workflows, action, requirements and schemas that an earlier version wrote. A file that was edited "
     "stays: the difference is shown, and the exit code is 6.",
 )
 @options.common

@@ -36,7 +36,7 @@ def jobs() -> None:
 
 
 @jobs.command(name="list")
-@click.option("--all", "everybody", is_flag=True, help="Include jobs of other projects.")
+@options.flag("--all", "Include jobs of other projects.", "everybody")
 @click.option(
     "--status",
     "statuses",
@@ -123,7 +123,7 @@ def get(env: Environment, *, job_id: str, form: str, common: options.Common) -> 
 @jobs.command()
 @click.argument("job_ids", metavar="ID|NAME...", nargs=-1, required=True)
 @options.yes
-@click.option("--foreign", is_flag=True, help="Allow cancelling a job that is not from this project.")
+@options.flag("--foreign", "Allow cancelling a job that is not from this project.")
 @options.common
 def cancel(
     env: Environment, *, job_ids: tuple[str, ...], yes: bool, foreign: bool, common: options.Common

@@ -30,10 +30,8 @@ def show(env: Environment, *, common: options.Common) -> int:
 
 
 @ledger.command()
-@click.option(
-    "--accept-rewrite",
-    is_flag=True,
-    help="Accept that lines were removed from the shared ledger, and do not add them again.",
+@options.flag(
+    "--accept-rewrite", "Accept that lines were removed from the shared ledger, and do not add them again."
 )
 @options.common
 def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> int:

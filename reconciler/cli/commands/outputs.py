@@ -34,23 +34,20 @@ def outputs() -> None:
 
 @outputs.command()
 @click.argument("names", nargs=-1, metavar="[NAMES]...")
-@click.option("--current", is_flag=True, help="Only jobs of the work that the specs declare now.")
+@options.flag("--current", "Only jobs of the work that the specs declare now.")
 @click.option(
     "--since",
     type=moment,
     metavar="WHEN",
     help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
 )
-@click.option(
+@options.flag(
     "--incomplete",
-    is_flag=True,
-    help="Publish files that have fewer lines than the API counts, or another length than it says. Without it they "
+    "Publish files that have fewer lines than the API counts, or another length than it says. Without it they "
     "are refused with exit code 6, and the next pull asks again.",
 )
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help="Write nothing: show what a pull would fetch, and what it would delete at the provider.",
+@options.flag(
+    "--dry-run", "Write nothing: show what a pull would fetch, and what it would delete at the provider."
 )
 @options.output_format("text", "json")
 @options.common
@@ -86,14 +83,15 @@ def pull(
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
     from reconciler.runs.known_requests import with_requests
+    from reconciler.runs.rendering import with_rendered
     from reconciler.runs.results import puller
 
     kind: type[Reader] = Reader if dry_run else Writer
     with interrupts(env) as interrupted, open_run(kind, common, env, without_deadline=True) as run:
         loaded = declared(run)
         owned = own_and_adopted(run, loaded.specs)
-        every, seen = Declared(specs=loaded.specs), Observed(owned=tuple(owned))
-        specs = with_requests(run, every, seen, results=False).specs
+        every, seen = Declared(specs=loaded.specs, only_shown=True), Observed(owned=tuple(owned))
+        specs = with_requests(run, with_rendered(run, every, seen), seen, results=False).specs
         work = frozenset(key for spec in specs for key in spec.run_keys)
         first = unix(since, run.env.now()) or 0
         named = chosen(owned, specs, names)
@@ -129,10 +127,8 @@ def pull(
 @outputs.command()
 @click.argument("name", required=False)
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--failed", is_flag=True, help="Only requests without an answer, and why.")
-@click.option(
-    "--invalid", is_flag=True, help="Only answers that are not what the request's response_format asks for."
-)
+@options.flag("--failed", "Only requests without an answer, and why.")
+@options.flag("--invalid", "Only answers that are not what the request's response_format asks for.")
 @options.output_format("text", "jsonl")
 @options.common
 def show(

@@ -22,18 +22,14 @@ from reconciler.plans.document import PlanDoc
 
 @click.command()
 @options.selection
-@click.option(
-    "-o", "--out", type=options.PATH, metavar="FILE", help="Save the plan to a file, for `apply FILE`."
-)
-@click.option(
+@options.file("--out", "Save the plan to a file, for `apply FILE`.", "-o")
+@options.file(
     "--observed",
-    type=options.PATH,
-    metavar="FILE",
-    help="Plan against a snapshot (`jobs snapshot`) instead of the workspace: no key, no network.",
+    "Plan against a snapshot (`jobs snapshot`) instead of the workspace: no key, no network.",
 )
 @options.output("text", "json", "markdown", "github", comment=True)
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if changes are pending.")
-@click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
+@options.flag("--detailed-exitcode", "Exit with 2 if changes are pending.")
+@options.flag("--fail-on-attention", "Exit with 6 if anything needs attention.")
 @guard_options
 @options.common
 def plan(

@@ -29,9 +29,7 @@ def sandbox() -> None:
     type=click.IntRange(0, 65535),
     help="Port to listen on; 0 for any free one.",
 )
-@click.option(
-    "--db", type=options.PATH, metavar="FILE", help="The database file.  [default: the one of --sandbox]"
-)
+@options.file("--db", "The database file.  [default: the one of --sandbox]")
 @click.option(
     "--speed",
     default=1.0,
@@ -39,7 +37,7 @@ def sandbox() -> None:
     type=click.FloatRange(0, min_open=True),
     help="Speed relative to real time.",
 )
-@click.option("--lenient", is_flag=True, help="Accept any model and any request body.")
+@options.flag("--lenient", "Accept any model and any request body.")
 @click.pass_obj
 def serve(env: Environment, *, address: str, port: int, db: Path | None, speed: float, lenient: bool) -> int:
     """Serve the sandbox over HTTP until interrupted. Each API key has its own workspace."""

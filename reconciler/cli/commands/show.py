@@ -16,8 +16,8 @@ from reconciler.plans.document import PlanDoc
 @click.command()
 @click.argument("file", type=options.PATH)
 @options.output("text", "json", "markdown", "github")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if the plan has changes.")
-@click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
+@options.flag("--detailed-exitcode", "Exit with 2 if the plan has changes.")
+@options.flag("--fail-on-attention", "Exit with 6 if anything needs attention.")
 @click.pass_obj
 def show(
     env: Environment,

@@ -16,7 +16,7 @@ from reconciler.render.status_view import formatted, status_doc
 @click.command()
 @options.selection
 @options.output("text", "json", "markdown")
-@click.option("--fail-on-attention", is_flag=True, help="Exit with 6 if anything needs attention.")
+@options.flag("--fail-on-attention", "Exit with 6 if anything needs attention.")
 @options.common
 def status(
     env: Environment,

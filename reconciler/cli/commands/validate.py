@@ -20,6 +20,7 @@ from reconciler.errors import ExitCode, Problem, SpecError
 from reconciler.model import JobSpec
 from reconciler.render.github import problems_github
 from reconciler.render.problems import count_line, problems_text
+from reconciler.runs.rendering import checked
 from reconciler.specs.files import specs_outside
 from reconciler.specs.load import Loaded, load
 from reconciler.specs.project import Project
@@ -81,7 +82,10 @@ def load_all(
                 progress=on_terminal(env),
             )
             outside = () if paths else specs_outside(project)
-            found[project.environment] = structs.replace(loaded, problems=(*loaded.problems, *outside))
+            specs, wrong = checked(loaded.specs, project.root, project.settings.limits)
+            problems.update(wrong)
+            every = (*loaded.problems, *outside)
+            found[project.environment] = structs.replace(loaded, specs=specs, problems=every)
         except SpecError as error:
             problems.update(error.problems)
     if problems:

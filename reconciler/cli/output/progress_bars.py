@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TextIO, cast
 from reconciler.cli.output.streams import WrappedStream
 from reconciler.render.tables import table_text
 from reconciler.telemetry.progress import UNWATCHED, Progress, ProgressKind
-from reconciler.text.plural import pluralize, size, span
+from reconciler.text.plural import age, pluralize, size
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -60,7 +60,7 @@ def words(kind: ProgressKind, counted: ProgressCount, now: float) -> str:
         parts = [f"{size(counted.done)} of {size(counted.total)}", f"{size(round(rate))}/s"]
     left = counted.total - counted.done
     if left and rate:
-        parts.append(f"{span(left / rate)} left")
+        parts.append(f"{age(left / rate)} left")
     return " · ".join(parts)
 
 

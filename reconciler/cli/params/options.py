@@ -18,6 +18,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATH: Final = click.Path(path_type=Path)
 
 
+def file(option: str, text: str, *short: str) -> Callable[[F], F]:
+    """Add an option that names a file."""
+    return click.option(*short, option, type=PATH, metavar="FILE", help=text)
+
+
+def flag(option: str, text: str, *parameter: str) -> Callable[[F], F]:
+    """Add an option without a value; the command gets it by its own name, or by that of `parameter`."""
+    return click.option(option, *parameter, is_flag=True, help=text)
+
+
 def collect(name: str, build: Callable[..., object], *options: Callable[[F], F]) -> Callable[[F], F]:
     """Return a decorator that adds options, which the command gets as one value `name`, built from them."""
 
@@ -86,26 +96,17 @@ class Common(Chosen):
         )
 
 
-no_cache: Final = click.option(
-    "--no-cache", is_flag=True, help="Check all input files again, including unchanged ones."
-)
+no_cache: Final = flag("--no-cache", "Check all input files again, including unchanged ones.")
 _CHOICE: Final = (
-    click.option(
-        "--config",
-        type=PATH,
-        metavar="FILE",
-        help="Use another reconciler.yaml.  [env: RECONCILER_CONFIG; default: the nearest upwards]",
-    ),
+    file("--config", "Use another reconciler.yaml.  [env: RECONCILER_CONFIG; default: the nearest upwards]"),
     click.option(
         "--env",
         metavar="NAME",
         help="Use an environment of reconciler.yaml.  [env: RECONCILER_ENV]",
     ),
-    click.option(
+    file(
         "--policy",
-        type=PATH,
-        metavar="FILE",
-        help="Keep specs and settings within a policy, a file outside of the repository.  [env: RECONCILER_POLICY]",
+        "Keep specs and settings within a policy, a file outside of the repository.  [env: RECONCILER_POLICY]",
     ),
 )
 
@@ -127,16 +128,10 @@ common: Final = _with_environment(
             help="Use the embedded sandbox: no key, no charges.  [env: RECONCILER_SANDBOX]",
         ),
         click.option("--base-url", metavar="URL", help="Use another API host.  [env: MISTRAL_BASE_URL]"),
-        click.option(
-            "--api-key-file",
-            type=PATH,
-            metavar="FILE",
-            help="Read the API key from a file.  [default: env MISTRAL_API_KEY]",
-        ),
-        click.option(
+        file("--api-key-file", "Read the API key from a file.  [default: env MISTRAL_API_KEY]"),
+        flag(
             "--local-ledger",
-            is_flag=True,
-            help="If the shared ledger is unreachable, use the local one. Duplicate protection is weaker.",
+            "If the shared ledger is unreachable, use the local one. Duplicate protection is weaker.",
         ),
         no_cache,
         click.option(
@@ -150,9 +145,7 @@ common: Final = _with_environment(
             type=click.Choice(["debug", "info", "warning", "error"]),
             help="Minimum level of events on stderr.  [env: RECONCILER_LOG_LEVEL; default: warning]",
         ),
-        click.option(
-            "--log-file", type=PATH, metavar="FILE", help="Append all log events to a file as JSON lines."
-        ),
+        file("--log-file", "Append all log events to a file as JSON lines."),
     )
 )
 
@@ -225,23 +218,17 @@ class Output:
     """A file for Markdown, in addition to stdout."""
 
 
-_COMMENT: Final = click.option(
-    "--comment",
-    type=PATH,
-    metavar="FILE",
-    help="Also write the result or the error as Markdown to a file, for a pull request.",
+_COMMENT: Final = file(
+    "--comment", "Also write the result or the error as Markdown to a file, for a pull request."
 )
 
 
 def output(*choices: str, comment: bool = False) -> Callable[[F], F]:
     """Add `--format`, `--all` and perhaps `--comment`; the command gets them as one value, `output`."""
-    everything: Callable[[F], F] = click.option(
-        "--all",
-        "everything",
-        is_flag=True,
-        help="List every job of a family instead of one line for similar jobs.",
+    everything: Callable[[F], F] = flag(
+        "--all", "List every job of a family instead of one line for similar jobs.", "everything"
     )
     return collect("output", Output, output_format(*choices), *((_COMMENT,) if comment else ()), everything)
 
 
-yes: Final = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+yes: Final = flag("--yes", "Do not ask for confirmation.")

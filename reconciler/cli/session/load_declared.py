@@ -57,6 +57,7 @@ def load_declared(
         later=loaded.later,
         roots=frozenset({run.source.root, *moved_from}),
         uncommitted=run.checkout.uncommitted,
+        only_shown=only_shown,
     )
 
 

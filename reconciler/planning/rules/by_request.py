@@ -91,5 +91,7 @@ def answers_gone(case: Case, work: Work) -> Actions:
 )
 def results_needed(case: Case) -> Actions:
     """Nothing is submitted while it is not known what is answered."""
-    hint = f"run apply, which fetches them, or: reconciler outputs pull {case.name}"
-    return (Hold(reason=Reason.RESULTS_NEEDED, hint=hint, attention=True),)
+    why = case.work.unreadable if case.work else ""
+    fetch = f"run apply, which fetches them, or: reconciler outputs pull {case.name}"
+    hint = "make it readable, or set `results` to another place" if why else fetch
+    return (Hold(reason=Reason.RESULTS_NEEDED, detail=why, hint=hint, attention=True),)

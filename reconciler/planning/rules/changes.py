@@ -50,7 +50,7 @@ def _count(requests: int | None) -> str:
 
 def _inputs(before: OwnedJob, spec: JobSpec) -> str:
     files = [
-        part.path
+        part.label
         for part in spec.inputs
         if isinstance(part, InputFile) and tags.digest_prefix(part.identity) not in before.tags.input_prefixes
     ]

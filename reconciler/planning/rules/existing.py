@@ -38,18 +38,19 @@ def unsettled(case: Case, intent: CreateIntended) -> Actions:
 )
 def succeeded(case: Case) -> Actions:
     """The answers exist, so another job of the same work is waste."""
-    if case.work is not None and case.work.verdict is Verdict.COMPLETE:
-        return (_complete(case, case.work), *_duplicates(case))
+    work = case.work if case.work is not None and case.work.decides else None
+    if work is not None and work.verdict is Verdict.COMPLETE:
+        return (_complete(case, work), *_duplicates(case))
     owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
     job, total, checked = owned.job, owned.requests or 0, owned.checked
     counts = {"failed": (job.failed_requests, total)} if case.tally is None else {**case.tally.counts}
-    if case.work is None and checked:
+    if work is None and checked:
         counts |= {name: (getattr(checked, name), checked.answers) for name in OF_ANSWERS}
     broken = (case.spec.checks if case.spec else Checks()).broken(counts)
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
     if case.tally is not None:
         failed = "" if owned.difference or case.tally.complete else case.tally.unanswered
-    again = to_submit_again(case, case.work) if case.work is not None and "failed" in broken else ""
+    again = to_submit_again(case, work) if work is not None and "failed" in broken else ""
     words = (failed, owned.difference, checked.words if checked else "", *broken.values(), again)
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
     attention = bool(broken or owned.difference)

@@ -48,9 +48,8 @@ class Converted(Struct):
 def convert(path: Path, output: BinaryIO, limits: Limits) -> Converted:
     """Write a file in this tool's form, and return what it holds. After an error the output is of no use.
 
-    Raises:
-        OSError: it cannot be read.
-        ReconcilerError: it cannot be converted as a whole to one job's input, or is in this tool's form already.
+    Raises `OSError` if it cannot be read; `ReconcilerError` if it cannot be converted as a whole to one job's input, or
+    is in this tool's form already.
     """
     found = Converted()
     refused: dict[str, list[int]] = {}
@@ -82,8 +81,7 @@ def suggested_spec(path: str, found: Converted) -> str:
 def _text(path: Path, largest: int) -> tuple[str, bool]:
     """Return the text of a file, and whether it has another form than this tool's as a whole.
 
-    Raises:
-        ReconcilerError: it is too large, or not JSON at all.
+    Raises `ReconcilerError` if it is too large, or not JSON at all.
     """
     with open_to_read(path) as stream:
         form = of_file(stream, path.name)
@@ -146,8 +144,7 @@ def _unpacked(value: dict[str, Any]) -> list[Any]:
 def _line(row: object, found: Converted) -> bytes:
     """Return one request in this tool's form, with its line feed, and count it.
 
-    Raises:
-        NotConvertibleError: it has no counterpart here.
+    Raises `NotConvertibleError` if it has no counterpart here.
     """
     if not isinstance(row, dict) or holds_result(row.keys()):
         raise NotConvertibleError("this is a result, not a request" if row else "not a JSON object")

@@ -41,7 +41,7 @@ class FindingKind(Enum):
     PRETTY = "the file has requests that go over several lines", _CONVERT
     CSV = (
         "the file is CSV, not JSONL",
-        'a script can write each row as a request: `{"custom_id": "1", "body": {…}}`',
+        "name it in `rows`, with `custom_id` and `body`: each row becomes a request",
     )
     PROVIDER = "the file is in the batch format", _CONVERT
     RESULTS = (

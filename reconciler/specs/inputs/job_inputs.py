@@ -32,12 +32,16 @@ class Inputs:
         self._paths = PathResolver(self._root, self.budget)
         cache = InputCache(project.root / STATE if project.cache else None)
         self.reader = InputReader(project.root, project.settings.limits, cache, progress)
+        self.named: set[str] = set()
+        """The files of tables, and those that templates include, relative to the root."""
+        self.root = project.root
+        self.line_bytes = project.settings.limits.line_bytes
 
     def each(self, document: Document) -> tuple[list[str], list[Problem]]:
         """Return the files under `for_each`, relative to the root and sorted, and the problems with its entries."""
         if "for_each" not in document.value:
             return [], []
-        named, problems = self._named(document, ("for_each", "files"))
+        named, problems = self.paths_named(document, ("for_each", "files"))
         uploaded = sorted(name for name, is_id in named.items() if is_id)
         if uploaded:
             message = f"for_each.files: {uploaded[0]} is the id of an uploaded file"
@@ -49,7 +53,9 @@ class Inputs:
 
         `path` is the job's only input if it comes from `for_each`, relative to the root.
         """
-        named, problems = self._named(document, ("input_files",)) if path is None else ({path: False}, [])
+        named, problems = (
+            self.paths_named(document, ("input_files",)) if path is None else ({path: False}, [])
+        )
         found: list[Input] = [UploadedFile(id=name) for name, uploaded in named.items() if uploaded]
         paths = [name for name, uploaded in named.items() if not uploaded]
         if paths:
@@ -62,7 +68,7 @@ class Inputs:
         return sorted(found, key=lambda part: part.identity), problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
-        demands = _requirements(document)
+        demands = requirements_of(document)
         with self.budget.stopped():
             checked = list(map(self.reader.read, paths))
             problems = [problem for part in checked for problem in part.problems]
@@ -91,15 +97,15 @@ class Inputs:
             problems += _of_bodies(document, value)
         return [InlineRequests(body=body, count=len(value))], problems
 
-    def _named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
+    def paths_named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
         """Return the named files, relative to the root, and ids of uploaded files; True for an id."""
         found: dict[str, bool] = {}
         problems: list[Problem] = []
         if where[0] not in document.value:
             return found, problems
         folder = f"{self._root}/{document.source.path.rpartition('/')[0]}"
-        for at, entry in _texts(document.at(where)):
-            place: Path = (*where, at)
+        for at, entry in _texts(document.at(where), alone=where[0] in ("rows", "body")):
+            place: Path = (*where, *at)
             uploaded = uploaded_id(entry)
             try:
                 paths = [] if uploaded else self._paths.named(entry, folder=folder)
@@ -126,8 +132,13 @@ def exceeds_one_job(inputs: Iterable[Input], limits: Limits) -> bool:
     return requests > limits.requests_per_job
 
 
-def _texts(value: object) -> Iterator[tuple[int, str]]:
-    entries = enumerate(value) if isinstance(value, list) else ()
+def _texts(value: object, *, alone: bool) -> Iterator[tuple[Path, str]]:
+    """Yield the texts of a list or of a mapping, or if it may be alone the text itself, with their places."""
+    entries: Iterable[tuple[Path, object]] = ()
+    if isinstance(value, str) and alone:
+        entries = [((), value)]
+    elif isinstance(value, list | dict):
+        entries = [((at,), it) for at, it in (value.items() if isinstance(value, dict) else enumerate(value))]
     return ((at, entry) for at, entry in entries if isinstance(entry, str) and entry)
 
 
@@ -144,7 +155,7 @@ def _same_ids(document: Document, requests: list[Any]) -> Iterator[Problem]:
             yield document.problem(("requests", at, "custom_id"), message, "give each request a unique one")
 
 
-def _requirements(document: Document) -> Requirements:
+def requirements_of(document: Document) -> Requirements:
     """Return the requirements of a document, from the fields that are usable."""
     endpoint, model = document.value.get("endpoint"), document.value.get("model")
     return Requirements(
@@ -155,7 +166,7 @@ def _requirements(document: Document) -> Requirements:
 
 def _of_bodies(document: Document, requests: list[Any]) -> Iterator[Problem]:
     """Yield what the job requires of bodies and they do not meet, and warnings about plain mistakes in them."""
-    demands = _requirements(document)
+    demands = requirements_of(document)
     bodies = {
         at: body
         for at, it in enumerate(requests)

@@ -207,8 +207,7 @@ def _check_line(number: int, line: Text) -> tuple[tuple[str, Mapping[str, Any]] 
 def request(line: Text) -> tuple[str, Mapping[str, Any]]:
     """Return a line's custom_id and body; for a long line, only the fields of the body that are checked.
 
-    Raises:
-        DECODE_ERRORS: it is not a request.
+    Raises `DECODE_ERRORS` if it is not a request.
     """
     if len(line) <= MAX_LENGTH:
         short = _decode(line)

@@ -9,7 +9,7 @@ value.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any, ClassVar, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import fields
@@ -34,6 +34,7 @@ from reconciler.specs.schema.types import (
     Paths,
     PeriodFields,
     RerunText,
+    TableName,
     WorkDigest,
     optional_fields,
 )
@@ -48,7 +49,7 @@ RetryWord: TypeAlias = Annotated[
 ]
 _RETRIED: Final = [*Retry().words]
 
-_OWN: Final = frozenset({"name", "input_files", "requests", "for_each", "matrix", "adopt"})
+_OWN: Final = frozenset({"name", "input_files", "requests", "rows", "for_each", "matrix", "adopt"})
 """Fields that `_defaults.yaml` cannot give."""
 
 
@@ -61,10 +62,23 @@ class RequestFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The request body that the endpoint expects. `model` may be omitted."""
 
 
+class RowsFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows that are not simply a table: files themselves, or the result of a query."""
+
+    files: Annotated[
+        Paths | Annotated[dict[TableName, str], Meta(min_length=1)],
+        such_as(["scans/*.pdf"], {"tickets": "data/tickets.parquet", "users": "data/users.csv"}),
+    ]
+    """With `sql`, the tables that the query reads: a list is one table, named `files`, and a mapping names each.
+    Without it, each file is a row, with the columns `path`, `stem`, `sha256` and `data_url`."""
+    sql: Annotated[str | UnsetType, such_as("select * from files where lang = 'de'")] = UNSET
+    """One SELECT, in DuckDB's SQL. Functions whose result changes between runs are refused."""
+
+
 class RetryFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When failed work is submitted again automatically."""
 
-    max_attempts: Annotated[int, Meta(ge=1, le=10)] = 1
+    max_attempts: Annotated[int, Meta(ge=1, le=10)] = Retry().max_attempts
     """How often one request may be submitted, including the first time. Answered requests are not submitted again."""
     on: Annotated[list[RetryWord], Meta(min_length=1, extra_json_schema={"default": _RETRIED})] = field(
         default_factory=lambda: [*_RETRIED]
@@ -101,7 +115,7 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     EXACTLY_ONE: ClassVar = (
         ("endpoint", "matrix.endpoint"),
         ("model", "agent_id", "matrix.model", "matrix.agent_id"),
-        ("input_files", "requests", "for_each"),
+        ("input_files", "requests", "rows", "for_each"),
     )
 
     name: Annotated[Name, such_as("ticket-classes")]
@@ -121,13 +135,31 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
         UNSET
     )
     """The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this file, or ids of uploaded
-    files. Either this, `requests` or `for_each`."""
+    files. Either this, `requests`, `rows` or `for_each`."""
     requests: Annotated[
         Annotated[list[RequestFields], Meta(min_length=1)] | UnsetType,
         such_as([{"custom_id": "1", "body": {"input": "Bonjour"}}]),
     ] = UNSET
     """The requests themselves, for small jobs. At most `limits.inline_requests`. More than 256 KiB are uploaded as a
     file."""
+    rows: Annotated[
+        str | Paths | RowsFields | UnsetType,
+        such_as("data/tickets.csv", {"sql": "select * from files", "files": ["data/*.parquet"]}),
+    ] = UNSET
+    """A table (CSV, JSONL or Parquet, as a path, a glob or a list), whose every row becomes a request: see
+    [tables](tables.md)."""
+    custom_id: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("{{ticket_id}}")] = UNSET
+    """With rows: the `custom_id` of each request, with placeholders for columns."""
+    body: Annotated[
+        dict[str, Any] | UnsetType,
+        such_as({"messages": [{"role": "user", "content": "{{subject}}"}]}),
+    ] = UNSET
+    """With rows: the body of each request. `{{column}}` in a text is the cell of the row, and `{$file: PATH}` the text
+    of a file, or the contents of a `.json` file."""
+    columns: Annotated[
+        dict[str, Literal["text", "integer", "decimal", "boolean"]], such_as({"amount": "decimal"})
+    ] = {}
+    """With rows of CSV: the types of columns that are not text."""
     for_each: ForEachFields | UnsetType = UNSET
     """Makes one job for each file: see [families](#families)."""
     matrix: MatrixFields | UnsetType = UNSET
@@ -155,9 +187,9 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     on_remove: OnRemove = "cancel"
     """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
     cancels nothing."""
-    reuse: bool = False
-    """If true, a change of the inputs submits only requests without an answer: one that an earlier job of this name has
-    answered, with the same endpoint, model and `rerun`, is not submitted again."""
+    reuse: bool = True
+    """Whether answers of earlier jobs of this name count, with the same endpoint, model and `rerun`: then a change of
+    the inputs submits only requests without an answer."""
     canary: Annotated[CanaryFields | None, such_as({"requests": 20})] = None
     """Submit only so many requests first. A later apply, or a round of `apply --wait`, submits the rest if the outcomes
     pass `checks`, and holds it otherwise."""

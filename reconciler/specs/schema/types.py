@@ -33,6 +33,9 @@ JobId = Annotated[
 _REMOVE: Final = "remove the line; the next error shows the digest"
 WorkDigest = Annotated[str, matching(r"^v[1-9][0-9]{0,3}:[0-9a-f]{64}", "not a work digest", _REMOVE)]
 Paths = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+TableName = Annotated[
+    str, matching(r"^[a-z_][a-z0-9_]{0,62}", "not a table name", "a-z, 0-9 and `_`, such as `tickets`")
+]
 MetadataKey = Annotated[
     Annotated[str, Meta(min_length=1, max_length=32)],
     matching(
@@ -103,7 +106,8 @@ class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One job for each file."""
 
     files: Annotated[Paths, such_as(["data/nightly/*.jsonl"])]
-    """JSONL files, as paths or globs relative to this file. Each is the only input of one job."""
+    """JSONL files, as paths or globs relative to this file. Each is the only input of one job. With `body`, each is a
+    table: see [tables](tables.md)."""
 
 
 if TYPE_CHECKING:

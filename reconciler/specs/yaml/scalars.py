@@ -47,8 +47,7 @@ def may_be_other_than_text(text: str) -> bool:
 def resolve(text: str) -> Scalar:
     """Return the value of the unquoted word `text`.
 
-    Raises:
-        NotAValueError: infinity, NaN, or a number that cannot be kept.
+    Raises `NotAValueError` for infinity, NaN, and a number that cannot be kept.
     """
     value = WORDS.get(text, text)
     return _number(text) if value is text and text[0] in FIRST else value

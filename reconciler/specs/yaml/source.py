@@ -61,10 +61,8 @@ class SourceFile:
     ) -> Problem:
         """Return a problem at a place, or of the file as a whole; with a warning, the file is still usable.
 
-        Do not show a line that may contain a prompt.
-
-        Raises:
-            SpecError: the file has more than `MAX_PROBLEMS` errors; carries them.
+        Do not show a line that may contain a prompt. Raises `SpecError`, with the errors of the file, if there are more
+        than `MAX_PROBLEMS`.
         """
         line, column = (place.line + 1, place.column + 1) if place else (0, 0)
         excerpt = self._excerpt(place) if place and show else ""

@@ -58,6 +58,10 @@ def children(node: Fields | Items) -> list[Node]:
     return [value for _, value in node.parts.values()] if isinstance(node, Fields) else node.parts
 
 
+_PROMPTS: Final = frozenset({"body", "requests"})
+"""Fields that hold prompts."""
+
+
 class Document(Struct, frozen=True):
     """One document of a file."""
 
@@ -115,9 +119,9 @@ class Document(Struct, frozen=True):
     def problem(
         self, path: Path, message: str, hint: str = "", *, at_key: bool = False, warning: bool = False
     ) -> Problem:
-        """Return a problem with the value at `path`, or its key. A line under `requests` may be a prompt: not shown."""
+        """Return a problem with the value at `path`, or its key. A line that may be a prompt is not shown."""
         place = self.key_place(path) if at_key else self.place(path)
-        show = "requests" not in path
+        show = _PROMPTS.isdisjoint(path)
         return self.source_of(path).problem(place, message, hint=hint, show=show, warning=warning)
 
     def error(self, path: Path, message: str, hint: str, *, at_key: bool = False) -> SpecError:

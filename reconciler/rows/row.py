@@ -1,0 +1,54 @@
+"""A row of a table, and the kinds of tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from reconciler.model.inputs import RowsKind
+from reconciler.rows.template import Value
+
+KINDS: Final[Mapping[str, RowsKind]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+"""The kind of a table by the end of its name."""
+DELIMITERS: Final = ",;\t|"
+
+
+class Row(NamedTuple):
+    """A row of a table."""
+
+    file: str
+    line: int
+    """The line of the file in which it begins, or its number if the file has no lines."""
+    cells: Mapping[str, Value]
+
+
+class RowsError(Exception):
+    """A table cannot be read, or a row of it."""
+
+    def __init__(self, message: str, hint: str, file: str = "", line: int = 0, column: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.file = file
+        self.line = line
+        self.column = column
+
+
+def require(columns: Sequence[str], known: Sequence[str], file: str) -> None:
+    """Raise `RowsError` for the first column that a table lacks."""
+    for column in columns:
+        if column not in known:
+            shown = ", ".join(f"`{name}`" for name in known[:20])
+            raise RowsError(f"the table has no column `{column}`", f"its columns: {shown}", file, 1, column)
+
+
+def delimiter_of(header: str) -> str:
+    """Return the delimiter of CSV: the one of `DELIMITERS` that is most frequent in the header, outside of quotes."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(DELIMITERS, key=bare.count)

@@ -1,0 +1,106 @@
+"""Render the requests of rows, for the specs that may have something to submit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from msgspec.structs import replace
+
+from reconciler.context import ApiT, RunContext
+from reconciler.errors import Problem, ReconcilerError, SpecError
+from reconciler.model import Declared, InputFile, JobSpec, Observed, TableRows
+from reconciler.rows.requests import render
+from reconciler.settings import Limits
+
+
+def with_rendered(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Declared:
+    """Return the specs with the requests of their rows, where their work is neither complete nor in a job that runs.
+
+    If the command only shows what it reads, specs whose rows make no valid requests are not selected. Otherwise raises
+    `SpecError` if rows cannot be read, or make no valid requests.
+    """
+    if not any(isinstance(part, TableRows) for spec in declared.specs for part in spec.inputs):
+        return declared
+    settled = {
+        owned.tags.run_key for owned in observed.owned if not owned.phase.ended or owned.completes_the_work
+    }
+    selected = declared.selected if declared.selected is not None else {spec.name for spec in declared.specs}
+    problems, specs, broken = list[Problem](), list[JobSpec](), set[str]()
+    for spec in declared.specs:
+        if spec.name in selected and not spec.suspend and settled.isdisjoint(spec.run_keys):
+            found, wrong = rendered(run, spec)
+            broken |= {spec.name} if wrong else set()
+            problems += wrong
+            specs.append(found)
+        else:
+            specs.append(spec)
+    if problems and not declared.only_shown:
+        raise SpecError(tuple(problems))
+    for problem in problems:
+        run.env.log("rows.refused", path=problem.where, error=problem.message)
+    _remove_others(_folder(run), {Path(file.path).name for file in run.rendered.values()})
+    return replace(declared, specs=tuple(specs), selected=selected - broken if broken else declared.selected)
+
+
+def rendered(run: RunContext[ApiT], spec: JobSpec) -> tuple[JobSpec, list[Problem]]:
+    """Return a spec with the requests of its rows, rendered once per run, and the problems with them.
+
+    Raises:
+        ReconcilerError: a file cannot be written.
+    """
+    problems = [*rendered_spec(spec, run.project.root, _folder(run), run.limits, run.rendered)]
+    inputs = tuple(run.rendered.get(part.identity, part) for part in spec.inputs)
+    return replace(spec, inputs=inputs), problems
+
+
+def _folder(run: RunContext[ApiT]) -> Path:
+    return run.folder / "rows"
+
+
+def rendered_spec(
+    spec: JobSpec, root: Path, folder: Path, limits: Limits, known: dict[str, InputFile]
+) -> Iterator[Problem]:
+    """Render the rows of a spec that are not in `known`, add them, and yield the problems.
+
+    Raises `ReconcilerError` if a file cannot be written.
+    """
+    for part in spec.inputs:
+        if isinstance(part, TableRows) and part.identity not in known:
+            path = folder / f"{part.identity.rpartition(':')[2]}.jsonl"
+            try:
+                found = render(part, root, path, longest=limits.line_bytes)
+            except OSError as error:
+                raise ReconcilerError(
+                    f"the requests of {spec.name} cannot be rendered: {error.strerror}",
+                    hint=f"look at {error.filename or path}",
+                ) from error
+            yield from found.problems
+            if not found.problems:
+                known[part.identity] = found.file
+
+
+def checked(
+    specs: Sequence[JobSpec], root: Path, limits: Limits
+) -> tuple[tuple[JobSpec, ...], list[Problem]]:
+    """Return specs with their requests counted, and the problems of all rows.
+
+    Raises `ReconcilerError` if a file cannot be read or written.
+    """
+    known: dict[str, InputFile] = {}
+    with TemporaryDirectory(prefix="reconciler-") as folder:
+        problems = [it for spec in specs for it in rendered_spec(spec, root, Path(folder), limits, known)]
+    found = (
+        replace(spec, inputs=tuple(known.get(part.identity, part) for part in spec.inputs)) for spec in specs
+    )
+    return tuple(found), problems
+
+
+def _remove_others(folder: Path, kept: set[str]) -> None:
+    """Delete what earlier runs rendered: it may hold prompts."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name not in kept:
+                path.unlink()

@@ -1,0 +1,223 @@
+"""The rows and the template that one document declares, and the problems with them. Nothing is rendered here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from reconciler import file_access
+from reconciler.errors import Problem
+from reconciler.model import Input, TableFile, TableRows, digests
+from reconciler.model.inputs import RowsKind
+from reconciler.rows.read import header_of
+from reconciler.rows.row import KINDS, RowsError
+from reconciler.rows.template import ID, Template, TemplateError, compiled
+from reconciler.specs.inputs.job_inputs import Inputs, requirements_of
+from reconciler.specs.inputs.reader import pointer_in
+from reconciler.specs.yaml.tree import Document, Path, dotted
+from reconciler.text.suggest import did_you_mean, either, some
+
+INCLUDE: Final = "$file"
+MAX_INCLUDED: Final = 10_000_000
+"""Bytes of an included file."""
+_FIELDS: Final = ("custom_id", "body", "columns")
+_BRACES: Final = "write `{{column}}`, or `{{{{` for two braces that are meant"
+
+
+def rows_of(document: Document, inputs: Inputs, file: str | None = None) -> tuple[list[Input], list[Problem]]:
+    """Return the rows of a document as its input, none if it has no rows or mistakes, and the problems.
+
+    `file` is the table of a job of `for_each`, relative to the root.
+    """
+    value = document.value
+    if "rows" not in value and "body" not in value:
+        return [], [_alone(document, name) for name in _FIELDS if name in value]
+    problems = [
+        document.problem((), f"`{name}` is missing", "rows need `custom_id` and `body`")
+        for name in ("custom_id", "body")
+        if name not in value
+    ]
+    if "rows" not in value and "for_each" not in value:
+        problems.append(_alone(document, "body"))
+    if problems or not isinstance(value["body"], dict) or not isinstance(value["custom_id"], str):
+        return [], problems
+    reader = _Reader(document, inputs)
+    found = reader.read(file)
+    return found, reader.problems
+
+
+def _alone(document: Document, name: str) -> Problem:
+    hint = "name a table in `rows`, or remove the field"
+    return document.problem((name,), f"{name}: only a spec with `rows` has it", hint, at_key=True)
+
+
+class _Reader:
+    def __init__(self, document: Document, inputs: Inputs) -> None:
+        self.problems: list[Problem] = []
+        self._includes: list[str] = []
+        self._document = document
+        self._inputs = inputs
+
+    def read(self, file: str | None) -> list[Input]:
+        """Return the rows if they have no mistakes."""
+        value = self._document.value
+        body = self._included(value["body"], ("body",))
+        template = self._template(value["custom_id"], body)
+        demands = requirements_of(self._document).violations(0, body)
+        for finding in demands:
+            message = f"body: {finding.kind.message}{finding.more}"
+            self._problem(("body",), message, finding.kind.hint)
+        views = self._views(file)
+        columns = self._document.at(("columns",))
+        kind, sql = self._kind(views), self._document.at(("rows", "sql"))
+        if self.problems or template is None or kind is None:
+            return []
+        files = tuple(self._file(path) for path in sorted({it for each in views.values() for it in each}))
+        canonical = b""
+        try:
+            canonical = digests.canonical(body)
+        except ValueError as error:
+            self._problem(("body",), f"body: {error}", "put it in quotes if it is an id")
+        if self.problems:
+            return []
+        found = TableRows(
+            kind=kind,
+            files=files,
+            sql=sql if kind == "sql" else "",
+            views={name: tuple(paths) for name, paths in views.items()} if kind == "sql" else {},
+            columns=columns if isinstance(columns, dict) else {},
+            includes=tuple(sorted(set(self._includes))),
+            custom_id=value["custom_id"],
+            body=canonical,
+        )
+        self._require_columns(found, template)
+        return [] if self.problems else [found]
+
+    def _problem(self, path: Path, message: str, hint: str) -> None:
+        self.problems.append(self._document.problem(path, message, hint))
+
+    def _included(self, value: Any, steps: Path) -> Any:  # noqa: ANN401 - any JSON
+        """Return a value with the contents of the files that it includes."""
+        if isinstance(value, dict) and value.keys() == {INCLUDE}:
+            return self._contents(value[INCLUDE], (*steps, INCLUDE))
+        if isinstance(value, dict):
+            return {key: self._included(inner, (*steps, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._included(inner, (*steps, at)) for at, inner in enumerate(value)]
+        return value
+
+    def _contents(self, name: Any, steps: Path) -> Any:  # noqa: ANN401 - any JSON
+        """Return the text of an included file, or what a `.json` file holds."""
+        if not isinstance(name, str):
+            self._problem(steps, f"{dotted(steps)}: not a path", "write the path of a file beside this one")
+            return ""
+        paths = self._named(steps)
+        if len(paths) != 1:
+            if not self.problems:
+                self._problem(steps, f"`{name}`: {len(paths)} files", "name one file")
+            return ""
+        self._includes += paths
+        try:
+            content = file_access.read(self._inputs.root / paths[0], MAX_INCLUDED)
+            if paths[0].endswith(".json"):
+                return msgspec.json.decode(content)
+            text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        except (OSError, UnicodeDecodeError, msgspec.MsgspecError, RecursionError) as error:
+            what = {UnicodeDecodeError: "not UTF-8", msgspec.DecodeError: "not valid JSON"}
+            words = what.get(type(error)) or getattr(error, "strerror", None) or "too large"
+            self._problem(steps, f"`{name}`: {words}", "correct the file, or name another")
+            return ""
+        return text.removesuffix("\n")
+
+    def _named(self, where: Path) -> list[str]:
+        """Return the files that a value names."""
+        named, problems = self._inputs.paths_named(self._document, where)
+        self.problems += problems
+        uploaded = next((name for name, is_id in named.items() if is_id), None)
+        if uploaded:
+            self._problem(where, f"`{uploaded}`: the id of an uploaded file", "name a file of this checkout")
+        self._inputs.named.update(named)
+        return sorted(named)
+
+    def _template(self, custom_id: str, body: Mapping[str, Any]) -> Template | None:
+        try:
+            found = compiled(custom_id, body)
+        except TemplateError as error:
+            where: Path = ("body", *error.steps) if error.steps else (ID,)
+            self._problem(where, f"{dotted(where)}: {error}", _BRACES)
+            return None
+        if not compiled(custom_id, {}).columns:
+            message = "custom_id: no column, so all requests would have the same id"
+            self._problem((ID,), message, "write the column that identifies a row: `{{id}}`")
+        return found
+
+    def _views(self, file: str | None) -> Mapping[str, Sequence[str]]:
+        """Return the files of each table of the rows, by the names that a query has for them."""
+        if file is not None:
+            self._inputs.named.add(file)
+            return {"files": [file]}
+        rows = self._document.value.get("rows")
+        if not isinstance(rows, dict):
+            return {"files": self._named(("rows",))}
+        if isinstance(rows.get("files"), dict):
+            if "sql" not in rows:
+                self._problem(
+                    ("rows", "files"), "rows.files: named tables need `sql`", "write a list of files"
+                )
+            return {name: self._named(("rows", "files", name)) for name in rows["files"]}
+        return {"files": self._named(("rows", "files"))}
+
+    def _kind(self, views: Mapping[str, Sequence[str]]) -> RowsKind | None:
+        """Return the kind of the rows, None if there is a mistake."""
+        rows = self._document.value.get("rows")
+        typed = bool(self._document.at(("columns",)))
+        found: RowsKind | None = None
+        if isinstance(rows, dict) and "sql" not in rows:
+            found = "files"
+        else:
+            found = "sql" if isinstance(rows, dict) else None
+            for name, paths in views.items():
+                kinds = {KINDS.get(f".{path.rpartition('.')[2].lower()}") for path in paths}
+                where: Path = ("rows",) if "rows" in self._document.value else ("for_each", "files")
+                if None in kinds or len(kinds) > 1:
+                    wanted = f"each table is of one kind: {either(list(KINDS))}"
+                    self._problem(
+                        where, f"{dotted(where)}: `{name}` has files that are not one table", wanted
+                    )
+                    return None
+                found = found or next(iter(kinds), None)
+        if typed and found != "csv":
+            self._problem(("columns",), "columns: only CSV has columns without types", "remove the field")
+        return found
+
+    def _require_columns(self, source: TableRows, template: Template) -> None:
+        """Add a problem for each placeholder without a column, as far as the columns are known without a query."""
+        try:
+            known = header_of(source, self._inputs.root)
+        except (RowsError, OSError):  # rendering reports it
+            return
+        for slot in template.slots if known else ():
+            if slot.column not in known:
+                where: Path = ("body", *slot.steps) if slot.steps else (ID,)
+                message = f"{dotted(where)}: the table has no column `{slot.column}`"
+                self._problem(where, message, did_you_mean(slot.column, known, f"its columns: {some(known)}"))
+
+    def _file(self, path: str) -> TableFile:
+        try:
+            with file_access.open_to_read(self._inputs.root / path, buffering=0) as stream:
+                pointed = pointer_in(stream, os.fstat(stream.fileno()).st_size)
+                if pointed:
+                    return TableFile(path=path, sha256=pointed[0], size=pointed[1])
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # has readinto
+                return TableFile(path=path, sha256=digest, size=stream.tell())
+        except OSError as error:
+            self.problems.append(
+                Problem(
+                    path=path, message=f"the file cannot be read: {error.strerror}", hint="make it readable"
+                )
+            )
+            return TableFile(path=path, sha256="", size=0)

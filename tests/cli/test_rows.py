@@ -1,0 +1,286 @@
+"""A spec declares the rows of a table and a template, and each row becomes a request."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pytest
+
+from tests.cli.stage import Stage
+from tests.helpers.requests_of import asked, results
+
+ROWS: Final = tuple(
+    {"id": f"{number:03}", "subject": f"Subject {number}", "text": f"Text, “{number}”"}
+    for number in range(10)
+)
+SPEC: Final = """
+    name: a
+    endpoint: /v1/chat/completions
+    model: mistral-small-2603
+    rows: data/tickets.csv
+    custom_id: "{{id}}"
+    reuse: true
+    body:
+      temperature: 0
+      messages:
+        - {role: system, content: {$file: prompts/sort.md}}
+        - {role: user, content: "{{subject}}: {{text}}"}
+"""
+
+
+def write_csv(stage: Stage, rows: tuple[Mapping[str, Any], ...] = ROWS) -> None:
+    """Write the table."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*rows[0]], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    stage.write("specs/data/tickets.csv", text.getvalue())
+
+
+@pytest.fixture
+def tickets(stage: Stage) -> Stage:
+    """Return a stage with a table and a spec for it."""
+    write_csv(stage)
+    stage.write("specs/prompts/sort.md", "Sort it.\r\n")
+    stage.write("specs/a.yaml", SPEC)
+    return stage
+
+
+@pytest.fixture
+def done(tickets: Stage) -> Stage:
+    """Return a stage whose first work is complete and pulled."""
+    assert tickets.run("apply", "--yes").code == 0
+    tickets.advance(60)
+    results(tickets)
+    return tickets
+
+
+def test_each_row_is_a_request_and_its_answer_has_the_id_of_the_row(
+    tickets: Stage, golden: Callable[..., None]
+) -> None:
+    planned = tickets.run("plan")
+    golden(tickets.run("validate"), planned, tickets.run("apply", "--yes"))
+    tickets.advance(60)
+    assert asked(tickets) == [[row["id"] for row in ROWS]]
+    [job] = tickets.jobs()
+    with tickets.console() as client:
+        detail = client.get(f"/v1/batch/jobs/{job['id']}").json()
+        lines = client.get(f"/v1/files/{detail['input_files'][0]}/content").text.splitlines()
+    for row, line in zip(ROWS, lines, strict=True):
+        assert json.loads(line) == {
+            "custom_id": row["id"],
+            "body": {
+                "temperature": 0,
+                "messages": [
+                    {"role": "system", "content": "Sort it."},
+                    {"role": "user", "content": f"{row['subject']}: {row['text']}"},
+                ],
+            },
+        }
+    assert [row["custom_id"] for row in results(tickets)] == [row["id"] for row in ROWS]
+    assert tickets.run("plan").code == 0
+
+
+def test_nothing_is_read_as_a_table_if_there_is_nothing_to_do(done: Stage) -> None:
+    rendered = [*(done.root / ".reconciler").rglob("rows/*.jsonl")]
+    for path in rendered:
+        path.unlink()
+    assert "No changes" in done.run("plan").out
+    assert done.run("apply", "--yes").code == 0
+    assert rendered, "the first apply rendered"
+    assert not [*(done.root / ".reconciler").rglob("rows/*.jsonl")]
+
+
+def shuffle(stage: Stage) -> None:
+    write_csv(stage, tuple(reversed(ROWS)))
+
+
+def add_a_column(stage: Stage) -> None:
+    write_csv(stage, tuple({**row, "more": "x"} for row in ROWS))
+
+
+def to_parquet(stage: Stage) -> None:
+    data = stage.root / "specs/data"
+    duckdb.read_csv(data / "tickets.csv", all_varchar=True).write_parquet(str(data / "tickets.parquet"))
+    stage.write("specs/a.yaml", SPEC.replace("tickets.csv", "tickets.parquet"))
+
+
+def to_json_lines(stage: Stage) -> None:
+    text = "".join(json.dumps(row) + "\n" for row in ROWS)
+    stage.write("specs/data/tickets.jsonl", text)
+    stage.write("specs/a.yaml", SPEC.replace("tickets.csv", "tickets.jsonl"))
+
+
+def to_a_query(stage: Stage) -> None:
+    query = "{sql: 'select * from files where true', files: [data/tickets.csv]}"
+    stage.write("specs/a.yaml", SPEC.replace("data/tickets.csv", query))
+
+
+def to_plain_lines(stage: Stage) -> None:
+    [path] = (stage.root / ".reconciler").rglob("rows/*.jsonl")
+    stage.write("specs/data/plain.jsonl", path.read_text())
+    stage.write(
+        "specs/a.yaml",
+        "name: a\nendpoint: /v1/chat/completions\nmodel: mistral-small-2603\ninput_files: [data/plain.jsonl]\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [shuffle, add_a_column, to_parquet, to_json_lines, to_a_query, to_plain_lines]
+)
+def test_another_form_of_the_same_requests_submits_nothing(
+    done: Stage, change: Callable[[Stage], None]
+) -> None:
+    change(done)
+    applied = done.run("apply", "--yes")
+    assert applied.code == 0
+    assert "the requests are the same" in applied.out
+    assert len(done.jobs()) == 1
+
+
+def test_one_edited_row_submits_one_request(done: Stage) -> None:
+    write_csv(done, (*ROWS[:4], {**ROWS[4], "text": "Edited"}, *ROWS[5:]))
+    planned = done.run("plan").out
+    assert "1 changed" in planned
+    done.run("apply", "--yes")
+    done.advance(60)
+    assert asked(done)[1:] == [["004"]]
+    assert [row["custom_id"] for row in results(done)] == [row["id"] for row in ROWS]
+
+
+def test_an_edited_prompt_submits_every_request(done: Stage) -> None:
+    done.write("specs/prompts/sort.md", "Sort it well.\n")
+    planned = done.run("plan").out
+    assert "10 changed" in planned
+    done.run("apply", "--yes")
+    done.advance(60)
+    assert len(asked(done)[1]) == 10
+
+
+def test_files_are_rows_with_their_contents(stage: Stage) -> None:
+    for name in ("one", "two"):
+        stage.write(f"specs/scans/{name}.pdf", f"%PDF {name}")
+    stage.write(
+        "specs/a.yaml",
+        """
+        name: a
+        endpoint: /v1/ocr
+        model: mistral-ocr-4-1
+        rows: {files: ["scans/*.pdf"]}
+        custom_id: "{{stem}}"
+        body:
+          document: {type: document_url, document_url: "{{data_url}}"}
+        """,
+    )
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(60)
+    assert asked(stage) == [["one", "two"]]
+
+
+def test_a_family_makes_a_job_for_each_table(stage: Stage) -> None:
+    for name in ("one", "two"):
+        stage.write(f"specs/data/{name}.csv", f"id,text\n{name}-1,x\n{name}-2,y\n")
+    stage.write(
+        "specs/a.yaml",
+        """
+        name: night-{stem}
+        endpoint: /v1/chat/completions
+        model: mistral-small-2603
+        for_each: {files: ["data/*.csv"]}
+        custom_id: "{{id}}"
+        body: {messages: [{role: user, content: "{{text}}"}]}
+        """,
+    )
+    assert stage.run("apply", "--yes").code == 0
+    assert sorted(asked(stage)) == [["one-1", "one-2"], ["two-1", "two-2"]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "words"),
+    [
+        ("{{subject}}", "{{subjct}}", "specs/a.yaml:12:", "did you mean `subject`?"),
+        ("{{subject}}", "{{subject", "specs/a.yaml:12:", "`{{` begins a placeholder"),
+        ('"{{id}}"', "x", "specs/a.yaml:6:", "all requests would have the same id"),
+        ("sort.md", "sotr.md", "specs/a.yaml:11:", "did you mean `sort.md`?"),
+        ("data/tickets.csv", "data/nope.csv", "specs/a.yaml:5:", "no such file"),
+        ("data/tickets.csv", "prompts/sort.md", "specs/a.yaml:5:", "not one table"),
+        ("messages:", "massages:", "specs/a.yaml:9:", "lacks a field: `messages`"),
+        ("reuse: true", "columns: {text: integer}", "specs/data/tickets.csv:2", "does not have the type"),
+        ("reuse: true", "columns: {nope: integer}", "specs/data/tickets.csv:1", "no column `nope`"),
+        (
+            "rows: data/tickets.csv",
+            "input_files: [data/tickets.csv]",
+            "specs/a.yaml:8:",
+            "only a spec with `rows`",
+        ),
+    ],
+)
+def test_a_mistake_has_its_place_and_the_next_step(
+    tickets: Stage, old: str, new: str, where: str, words: str
+) -> None:
+    tickets.write("specs/a.yaml", SPEC.replace(old, new))
+    for command in (("validate",), ("plan",), ("apply", "--yes")):
+        said = tickets.run(*command)
+        assert said.code == 1
+        assert where in said.err
+        assert words in said.err
+        assert not said.writes
+
+
+def test_twenty_rows_with_a_mistake_are_listed(tickets: Stage) -> None:
+    write_csv(tickets, tuple({**ROWS[0], "id": ""} for _ in range(25)))
+    said = tickets.run("validate")
+    assert said.code == 1
+    assert said.err.count("`custom_id` is empty") == 20
+    assert "5 more rows with a problem" in said.err
+
+
+def test_a_saved_plan_is_refused_if_its_table_changed(tickets: Stage) -> None:
+    assert tickets.run("plan", "-o", "plan.json").code == 0
+    write_csv(tickets, (*ROWS, {**ROWS[0], "id": "new"}))
+    assert tickets.run("apply", "plan.json").code != 0
+    assert not tickets.jobs()
+
+
+def test_duckdb_is_needed_only_for_parquet_and_queries(
+    tickets: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    assert tickets.run("plan").code == 0
+    assert tmp_path.exists()
+
+
+def test_a_work_in_parts_has_one_result_in_the_order_of_the_table(tickets: Stage) -> None:
+    tickets.write("specs/a.yaml", SPEC.replace("reuse: true", "canary: {requests: 3}"))
+    write_csv(tickets, tuple(reversed(ROWS)))
+    for _ in range(2):
+        assert tickets.run("apply", "--yes").code == 0
+        tickets.advance(60)
+    assert [len(part) for part in asked(tickets)] == [3, 7]
+    assert [row["custom_id"] for row in results(tickets)] == [row["id"] for row in reversed(ROWS)]
+    assert "No changes" in tickets.run("plan").out
+
+
+def test_commands_that_only_show_go_on_without_a_table_with_a_mistake(done: Stage) -> None:
+    done.spec("b", requests=1)
+    assert done.run("apply", "--yes").code == 0
+    done.write("specs/data/tickets.csv", "id,subject,text\n1,a,b\n1,a,b\n")
+    assert done.run("plan").code == 1
+    for command in (
+        ("status",),
+        ("wait",),
+        ("history",),
+        ("outputs", "pull"),
+        ("jobs", "list"),
+        ("outputs", "show", "a"),
+    ):
+        assert done.run(*command).code == 0, command
+    assert "`custom_id` was used before" in done.run("status").err

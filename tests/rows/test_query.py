@@ -1,0 +1,197 @@
+"""A query reads the listed files and nothing else, and gives the same result in every run."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.model import TableRows
+from reconciler.rows import query
+from reconciler.rows.row import RowsError
+from tests.rows.make import rows, table
+
+HOSTILE = [
+    "copy files to 'stolen.csv'",
+    "attach 'x.db' as x",
+    "install httpfs",
+    "load httpfs",
+    "export database 'x'",
+    "pragma version",
+    "set memory_limit = '10GB'",
+    "create table x as select 1",
+    "describe files",
+    "summarize files",
+    "explain select 1",
+    "call pragma_version()",
+    "select 1; select 2",
+    "select id, text from files) as r; copy files to 'stolen.csv'; --",
+    "select id, text from files /*",
+    "",
+    "select * from 'secret.csv'",
+    "select * from read_csv('secret.csv')",
+    "select * from read_text('/etc/passwd')",
+    "select * from read_blob('/etc/passwd')",
+    "select * from glob('/etc/*')",
+    "select * from parquet_scan('a.parquet')",
+    "select * from duckdb_settings()",
+    "select * from pragma_table_info('files')",
+    "select * from query('select 1')",
+    "select * from query_table('files')",
+    "select * from json_execute_serialized_sql('x')",
+    "select * from information_schema.tables",
+    "select * from main.files",
+    "select id, (select content from read_text('/etc/passwd')) as text from files",
+    "with x as (select * from read_text('/etc/passwd')) select * from x",
+    "select id, getenv('HOME') as text from files",
+    "select id, current_setting('home_directory') as text from files",
+    "select id, getvariable('x') as text from files",
+    "select id, random()::varchar as text from files",
+    "select id, list_transform([1], lambda x: x + random())::varchar as text from files",
+    "select id, uuid()::varchar as text from files",
+    "select id, now()::varchar as text from files",
+    "select id, current_timestamp::varchar as text from files",
+    "select id, current_date::varchar as text from files",
+    "select id, today()::varchar as text from files",
+    "select id, age(timestamp '2020-01-01')::varchar as text from files",
+    "select id, current_user as text from files",
+    "select id, nextval('x')::varchar as text from files",
+    "select id, sleep_ms(1)::varchar as text from files",
+    "select id, write_log('x') as text from files",
+    "select id, text from files using sample 1",
+    "select id, text from files tablesample 10%",
+    "select id, text from files order by random()",
+    "select id, text from files limit (select random())",
+]
+TOO_MUCH = "select id, list_sum(range(3000000000))::varchar as text from files"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a table as CSV and as Parquet, and a file that no spec lists."""
+    folder = tmp_path_factory.mktemp("tables")
+    (folder / "a.csv").write_text("id,text,user\n007,a,x\n1.50,b,y\n")
+    (folder / "secret.csv").write_text("id,text\n1,secret\n")
+    duckdb.read_csv(folder / "a.csv", all_varchar=True).write_parquet(str(folder / "a.parquet"))
+    return folder
+
+
+@pytest.mark.parametrize("sql", HOSTILE)
+def test_a_query_that_is_no_plain_select_of_the_listed_files_is_refused(root: Path, sql: str) -> None:
+    before = sorted(root.iterdir())
+    with pytest.raises(RowsError) as caught:
+        here(root, table(root, "a.parquet", kind="sql", sql=sql))
+    assert caught.value.hint
+    assert sorted(root.iterdir()) == before
+    assert not Path("stolen.csv").exists()
+
+
+def here(root: Path, source: TableRows) -> list[Any]:
+    """Return the rows of a query, in this process: starting another takes a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        first, *batches = query.read(source, root, ("id", "text"), folder)
+    assert first == {"decimals": [False, False]}
+    return [row for batch in batches for row in batch["rows"]]
+
+
+@pytest.mark.parametrize("sql", ["select * from read_text('/etc/passwd')", TOO_MUCH, "select 1 as id"])
+def test_what_the_other_process_refuses_is_an_error_here(root: Path, sql: str) -> None:
+    with pytest.raises(RowsError) as caught:
+        rows(root, table(root, "a.parquet", kind="sql", sql=sql), "id", "text")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select id, text from files;",
+        "from files -- all of it",
+        "with part as (select * from files) select id, text from part",
+        "select id, text from files union all select id, text from files where false",
+        "select id, strftime(timestamp '2020-01-01', '%Y') as year, text from files",
+        "select id, user, text from files",
+        "select files.id, text from files, range(1) as one",
+        "select id, text from (select *, row_number() over (order by id) as n from files) where n < 9",
+    ],
+)
+def test_other_queries_are_answered_in_the_order_of_their_ids(root: Path, sql: str) -> None:
+    for name in ("a.parquet", "a.csv"):
+        found = here(root, table(root, name, kind="sql", sql=sql))
+        assert found == [("007", "a"), ("1.50", "b")]
+
+
+def test_a_query_joins_tables_by_the_names_that_the_spec_gives_them(root: Path) -> None:
+    sql = "select a.id, b.text from one as a join two as b using (id)"
+    views = {"one": ("a.csv",), "two": ("a.parquet",)}
+    source = table(root, "a.csv", "a.parquet", kind="sql", sql=sql, views=views)
+    assert [row["text"] for row in rows(root, source, "id", "text")] == ["a", "b"]
+
+
+def test_the_answering_process_has_no_key(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISTRAL_API_KEY", "a-real-key-of-a-person")
+    monkeypatch.setenv("DUCKDB_SECRET", "a-real-key-of-a-person")
+    code = "import json, os\nprint(json.dumps({'message': ' '.join(os.environ), 'hint': 'x', 'column': ''}))"
+    monkeypatch.setattr(query, "_CHILD", code)
+    with pytest.raises(RowsError) as caught:
+        rows(root, table(root, "a.parquet"), "id")
+    assert "PATH" in str(caught.value)
+    assert "MISTRAL" not in str(caught.value)
+    assert "DUCKDB" not in str(caught.value)
+
+
+def test_a_process_that_ends_early_is_no_end_of_the_table(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = 'print(\'{"rows": [["1"]]}\')'
+    monkeypatch.setattr(query, "_CHILD", code)
+    with pytest.raises(RowsError, match="was ended"):
+        rows(root, table(root, "a.parquet"), "id")
+
+
+def test_columns_of_parquet_have_one_text_form_or_are_refused(tmp_path: Path) -> None:
+    duckdb.execute(
+        "copy (select '7' as id, 1.50::decimal(9, 2) as d, date '2026-01-02' as day, "
+        "timestamp '2026-01-02 03:04:05' as at, true as b, 1.5::double as x, null as n, 12::bigint as i, "
+        "[1] as list) to $file",
+        {"file": str(tmp_path / "a.parquet")},
+    )
+    source = table(tmp_path, "a.parquet")
+    row: dict[str, Any] = dict(*rows(tmp_path, source, "id", "d", "day", "at", "b", "x", "n", "i"))
+    assert str(row.pop("d")) == "1.50"
+    assert row == {
+        "id": "7",
+        "day": "2026-01-02",
+        "at": "2026-01-02 03:04:05",
+        "b": True,
+        "x": 1.5,
+        "n": None,
+        "i": 12,
+    }
+    with pytest.raises(RowsError, match="list") as caught:
+        [*query.read(source, tmp_path, ("id", "list"), str(tmp_path))]
+    assert "to_json(list)" in caught.value.hint
+    with pytest.raises(RowsError, match="no column `nope`"):
+        [*query.read(source, tmp_path, ("nope",), str(tmp_path))]
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=6)
+
+
+@given(cells=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4))
+@settings(max_examples=5, deadline=None)
+def test_a_table_of_texts_is_the_same_as_csv_and_as_parquet(cells: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        with duckdb.connect() as database:
+            database.execute("create table t (id varchar, text varchar)")
+            database.executemany("insert into t values (?, ?)", [list(it) for it in cells])
+            database.execute(f"copy t to '{root}/a.parquet'")
+            database.execute(f"copy t to '{root}/a.csv' (header, force_quote *)")
+        one = rows(root, table(root, "a.csv"), "id", "text")
+        assert one == rows(root, table(root, "a.parquet"), "id", "text")
+        assert [(row["id"], row["text"]) for row in one] == cells

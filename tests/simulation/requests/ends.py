@@ -1,0 +1,42 @@
+"""The promise about the end of a schedule: complete work can be put together from results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tests.simulation.requests.api import NEVER
+from tests.simulation.requests.specs import NAME, Spec
+
+if TYPE_CHECKING:
+    from tests.simulation.requests.world import Run, World
+
+
+def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str]:
+    """The results of a complete work have every wanted request once, with an answer that a job gave to it."""
+    if pull.ended != "done":
+        yield f"the pull ended so: {pull.ended}"
+    place = pull.runner.place
+    file = place.folder / NAME / "results.jsonl"
+    if not file.exists():
+        yield "there are no results"
+        return
+    gone = any(file.gone_from < NEVER for job in world.api.jobs.values() for file in job.files.values())
+    if gone or place.emptied:
+        return  # then some answers are nowhere any more
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    wanted = {it.custom_id: it for it in spec.questions}
+    if sorted(it["custom_id"] for it in rows) != sorted(wanted):
+        yield f"results have {[it['custom_id'] for it in rows]} of {sorted(wanted)}"
+        return
+    for row in rows:
+        asked = wanted[row["custom_id"]]
+        gave = [job for job in world.api.jobs.values() if job.recipe == spec.recipe and asked in job.given()]
+        if row["ok"] and row["job"] not in {job.id for job in gave}:
+            yield f"{asked.custom_id} has the answer of {row['job'][:8]}, which gave none to it"
+        if not row["ok"] and spec.reuse and any(place.holds(job) for job in gave):
+            yield f"{asked.custom_id} has no answer in the results, and {gave[0].id[:8]} gave one"
+    failed = [it["custom_id"] for it in rows if not it["ok"]]
+    if spec.reuse and len(failed) > spec.failed * len(rows):
+        yield f"{', '.join(failed)} have no answer"

@@ -1,0 +1,293 @@
+"""One schedule: a spec is applied, edited, interrupted and lied about; then peace comes, and everything ends."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from dataclasses import dataclass
+from dataclasses import replace as changed
+from pathlib import Path
+from typing import Final
+
+from reconciler.api.client import Writer
+from reconciler.context import RunContext
+from reconciler.model import Declared, Observed, Phase
+from reconciler.outputs.place import make_place, open_place
+from reconciler.outputs.submitted import index_submitted
+from reconciler.planning.actions import Hold, Keep, Reason
+from reconciler.plans.planned_run import PlannedRun
+from reconciler.runs import gather
+from reconciler.runs.apply import plan_and_apply
+from reconciler.runs.known_requests import with_requests
+from reconciler.runs.results import puller
+from reconciler.workspace.recall import recall
+from tests.simulation.history import History
+from tests.simulation.requests.api import ANSWER, AskedJob
+from tests.simulation.requests.door import Trouble
+from tests.simulation.requests.ends import complete_stays_complete
+from tests.simulation.requests.lags import Climate, Lags
+from tests.simulation.requests.specs import NAME, Spec, edited, first
+from tests.simulation.requests.world import SETTLE, Run, Runner, World
+from tests.simulation.setups import ALONE, HOST, REF, Setup
+
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders below it have random names
+DAY: Final = 24 * 3600.0
+_EVERY_END: Final = frozenset({Phase.TIMED_OUT, Phase.FAILED})
+ROUNDS: Final = 24
+"""So many applies are enough for anything, and for every exit of a hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """What a seed determines."""
+
+    seed: int
+    setup: Setup
+    one_place: bool
+    climate: Climate
+    steps: int
+    reads: float
+    writes: float
+    lagging: float
+    kills: float
+    people: float
+    expiry: float
+    places: float
+
+
+def of(seed: int) -> Schedule:
+    """Return the schedule of a seed."""
+    dice = random.Random(f"requests {seed}")
+    return Schedule(
+        seed=seed,
+        setup=dice.choice((ALONE, ALONE, HOST, REF, REF)),
+        one_place=dice.random() < 0.5,
+        climate=Climate(
+            late=dice.choice((0.0, 0.3, 0.6)),
+            withheld=dice.choice((0.0, 0.0, 0.5, 1.0)),
+            uncounted=dice.random() < 0.15,
+        ),
+        steps=dice.randrange(6, 26),
+        reads=dice.choice((0.0, 0.0, 0.02, 0.1)),
+        writes=dice.choice((0.0, 0.1, 0.4)),
+        lagging=dice.choice((0.0, 0.3, 1.0)),
+        kills=dice.choice((0.0, 0.1, 0.3)),
+        people=dice.choice((0.0, 0.05, 0.1)),
+        expiry=dice.choice((0.0, 0.0, 0.05)),
+        places=dice.choice((0.0, 0.0, 0.06)),
+    )
+
+
+def play(schedule: Schedule, *, tracing: bool = False) -> History:
+    """Play a schedule and return what happened."""
+    folder = Path(tempfile.mkdtemp(prefix="requests-", dir=MEMORY if MEMORY.is_dir() else None))
+    try:
+        story = Story(schedule, folder, tracing=tracing)
+        story.tell()
+        story.end_in_peace()
+    finally:
+        shutil.rmtree(folder)
+    return story.world.history
+
+
+class Story:
+    """What happens in one schedule."""
+
+    def __init__(self, schedule: Schedule, folder: Path, *, tracing: bool) -> None:
+        self.schedule = schedule
+        self.world = World(
+            schedule.seed,
+            schedule.setup,
+            folder,
+            climate=schedule.climate,
+            tracing=tracing,
+            one_place=schedule.one_place,
+        )
+        self.dice = self.world.dice("story")
+        self.specs = [first(self.world.dice("specs"))]
+        self.cap_in_peace = 0
+
+    @property
+    def spec(self) -> Spec:
+        """The newest spec."""
+        return self.specs[-1]
+
+    def declare(self, spec: Spec) -> None:
+        """Commit a spec."""
+        self.specs.append(spec)
+        self.world.trace("git", f"{spec}")
+
+    def tell(self) -> None:
+        """Let it happen, step by step."""
+        world, dice, schedule = self.world, self.dice, self.schedule
+        world.trace("git", f"{self.spec}")
+        for _ in range(schedule.steps):
+            world.baton.sleep(dice.choice((0.0, 0.0, 1.0, 20.0, SETTLE, 130.0, 5000.0)))
+            draw = dice.random()
+            running = [it for it in world.api.jobs.values() if it.live]
+            if draw < 0.4:
+                self._apply_somewhere()
+            elif draw < 0.58:
+                if running:
+                    self._end(dice.choice(running))
+            elif draw < 0.74:
+                self._edit()
+            elif draw < 0.82:
+                self._pull(dice.choice(world.runners))
+            elif draw < 0.82 + schedule.people:
+                if running:
+                    world.stop(dice.choice(running), by="person")
+            elif draw < 0.82 + schedule.people + schedule.expiry:
+                self._expire()
+            elif draw < 0.82 + schedule.people + schedule.expiry + schedule.places:
+                place = dice.choice(world.runners).place
+                what = dice.choice((place.go, place.come_back, place.empty))
+                world.trace("place", f"{what.__name__} {place.folder.name}")
+                what()
+                world.history.faults[f"a place of results: {what.__name__}"] += 1
+
+    def _apply_somewhere(self) -> None:
+        world, dice = self.world, self.dice
+        if len(world.runners) > 1 and world.setup.by_claims and dice.random() < 0.4:
+            world.baton.side_by_side(lambda it: self.apply(it, hostile=True), world.runners, at_once=2)
+        else:
+            self.apply(dice.choice(world.runners), hostile=True)
+
+    def apply(self, runner: Runner, *, hostile: bool = False) -> Run:
+        """Let a runner apply the newest spec."""
+        dice, schedule = self.world.dice("luck", len(self.world.runs)), self.schedule
+        killed = hostile and dice.random() < schedule.kills
+        trouble = Trouble()
+        if hostile:
+            trouble = Trouble(
+                reads=schedule.reads,
+                writes=schedule.writes,
+                lagging=schedule.lagging,
+                dies_creating=killed and dice.random() < 0.4,
+            )
+
+        def apply(run: RunContext[Writer], declared: Declared) -> PlannedRun:
+            planned, outcomes = plan_and_apply(run, declared, lambda _: True, asks=True)
+            index_submitted(run, declared.specs, outcomes)
+            return planned
+
+        at = dice.randrange(1, 60) if killed and not trouble.dies_creating else None
+        return self.world.run(runner, self.spec, apply, trouble=trouble, killed_at=at)
+
+    def _pull(self, runner: Runner) -> Run:
+        def pull(run: RunContext[Writer], declared: Declared) -> None:
+            memory = recall(run).memory
+            observed = gather.read_workspace(run, declared, memory)
+            specs = with_requests(run, declared, Observed(owned=observed.owned), results=False).specs
+            work = frozenset(key for spec in specs for key in spec.run_keys)
+            over = [it for it in observed.owned if it.phase.ended]
+            make_place(run.project, run.env.environ)
+            store = open_place(run.project, run.env.environ, staging=run.folder / "pulling")
+            pulling = puller(run, store, specs, observed.owned, work)
+            pulling.join(pulling.pull(over), over)
+
+        return self.world.run(runner, self.spec, pull)
+
+    def _end(self, job: AskedJob) -> None:
+        dice, climate = self.dice, self.schedule.climate
+        status = dice.choice(("SUCCESS",) * 4 + ("TIMEOUT_EXCEEDED", "FAILED"))
+        good = status == "SUCCESS"
+        outcomes = {}
+        for asked in job.asked:
+            draw = dice.random()
+            if draw < (0.8 if good else 0.4):
+                outcomes[asked] = ANSWER
+            elif draw < (0.95 if good else 0.5):
+                outcomes[asked] = dice.choice(("http_503", "http_400", "error"))
+        if status == "FAILED" and dice.random() < 0.7:
+            outcomes = {}
+        lags = Lags.of_a_success(dice, climate) if good else Lags.drawn(dice, climate)
+        self.world.end(job, status, outcomes, lags)
+
+    def _edit(self) -> None:
+        world = self.world
+        if any(not it.over for it in world.api.jobs.values()) and self.spec.on_change != "finish":
+            return
+        self.declare(edited(self.spec, self.specs[:-1], self.dice))
+
+    def _expire(self) -> None:
+        now = self.world.baton.now
+        files = [
+            it
+            for job in self.world.api.jobs.values()
+            for it in job.files.values()
+            if it.readable(now) and it.named_from + it.there_from < now
+        ]
+        if files:
+            gone = self.dice.choice(files)
+            gone.gone_from, gone.gone_as = now, self.dice.choice((404, 410))
+            self.world.history.faults["a result file is gone"] += 1
+            self.world.trace("api", f"DELETES {gone.id}")
+
+    # In peace.
+
+    def end_in_peace(self) -> None:
+        """Let faults stop, take the exit of every hold, and see that all requests are answered at last."""
+        world = self.world
+        for runner in world.runners:
+            runner.place.come_back()
+        self.declare(changed(self.spec, suspend=False))
+        self.cap_in_peace = self.spec.cap + 2
+        world.baton.sleep(DAY)
+        runner = world.runners[0]
+        decision = None
+        for _ in range(ROUNDS):
+            run = self.apply(runner)
+            for job in [it for it in world.api.jobs.values() if it.live]:
+                world.end(job, "SUCCESS", dict.fromkeys(job.asked, ANSWER), Lags())
+            world.baton.sleep(DAY)
+            if run.planned is None:
+                world.history.violated("a_hold_has_an_exit", f"an apply in peace ended so: {run.ended}")
+                return
+            decision = next((it for it in run.planned.plan.decisions if it.name == NAME), None)
+            if decision is None or decision.pending:
+                continue
+            holds, keeps = decision.of(Hold), decision.of(Keep)
+            if any(it.reason is Reason.SUCCEEDED for it in keeps) and not holds:
+                mine = [job for job in world.api.jobs.values() if job.recipe == self.spec.recipe]
+                answered = {it for job in mine for it in job.given()}
+                unanswered = [it for it in self.spec.questions if it not in answered]
+                if (
+                    (unanswered or not self.spec.reuse)
+                    and self.spec.cap < self.cap_in_peace
+                    and any(it.attention for it in keeps)
+                ):
+                    self._retry_everything()
+                    continue
+                self._see_that_all_is_answered(runner)
+                return
+            for hold in holds:
+                world.history.counts[f"hold {hold.reason}"] += 1
+                self._take_the_exit(hold, runner)
+        last = decision.actions if decision else ()
+        world.history.violated("a_hold_has_an_exit", f"{ROUNDS} applies were not enough: {last}")
+
+    def _take_the_exit(self, hold: Hold, runner: Runner) -> None:
+        spec = self.spec
+        match hold.reason:
+            case Reason.CANCELLED | Reason.PARTIAL if spec.cap > self.cap_in_peace:
+                self.declare(changed(spec, rerun=f"{spec.rerun}x"))
+            case Reason.INCOMPLETE | Reason.CANCELLED | Reason.FAILED | Reason.PARTIAL:
+                self._retry_everything()
+            case Reason.CANARY_FAILED:
+                self.declare(changed(spec, failed=1.0))
+            case Reason.ANSWERS_GONE | Reason.RECORD_GONE | Reason.RESULTS_NEEDED:
+                self.declare(changed(spec, rerun=f"{spec.rerun}x"))
+            case _:
+                pass
+
+    def _retry_everything(self) -> None:
+        every = frozenset({"missing", "http_4xx", "http_5xx", "http_429", "error"})
+        self.declare(changed(self.spec, cap=self.spec.cap + 1, kinds=every, on=_EVERY_END))
+
+    def _see_that_all_is_answered(self, runner: Runner) -> None:
+        world = self.world
+        run = self._pull(runner)
+        for wrong in complete_stays_complete(world, self.spec, run):
+            world.history.violated("complete_stays_complete", wrong)

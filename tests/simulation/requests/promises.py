@@ -1,0 +1,167 @@
+"""The promises about requests, one named function each. They ask the truth in `api`, and yield what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from tests.simulation.requests.api import AskedJob, Question
+
+if TYPE_CHECKING:
+    from tests.simulation.requests.world import Run, View, World
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A create that the API has just accepted."""
+
+    world: World
+    job: AskedJob
+    by: Run
+
+    def donors(self) -> Iterator[View]:
+        """Yield what the run knew of the jobs whose outcomes count for what it asks now."""
+        for view in self.by.views.values():
+            if view.job is not self.job and self._lends(view.job):
+                yield view
+
+    def _lends(self, other: AskedJob) -> bool:
+        """Whether outcomes of another job count: of the same recipe and rerun, and without `reuse` of this work."""
+        same = other.recipe == self.job.recipe
+        return same and (self.by.spec.reuse or other.work == self.job.work)
+
+    def failures(self) -> Iterator[View]:
+        """Yield the donors whose failures count.
+
+        If no job shows results, whole jobs decide: then a changed work begins anew.
+        """
+        donors = [it for it in self.donors() if it.over]
+        by_request = any(it.shows_results or not it.job.whole for it in donors) or self.by.spec.canary
+        for view in donors:
+            if by_request or view.job.work == self.job.work:
+                yield view
+
+
+Promise: TypeAlias = Callable[[Accepted], Iterator[str]]
+
+
+def no_request_in_two_open_or_live_jobs_of_a_name(create: Accepted) -> Iterator[str]:
+    """While a job is live, or perhaps on its way, no other job is asked what it was asked."""
+    for other in create.world.api.jobs.values():
+        if other is create.job or other.recipe != create.job.recipe or other.over:
+            continue
+        if other.status == "CANCELLATION_REQUESTED" and other.work != create.job.work:
+            continue  # not promised yet
+        for both in sorted(set(other.asked) & set(create.job.asked)):
+            yield f"{both.custom_id} is in {other.id[:8]}, {other.status}"
+
+
+def nothing_answered_is_submitted_again(create: Accepted) -> Iterator[str]:
+    """No request with an answer that the runner could read is in a new job."""
+    for view in create.donors():
+        for again in sorted(view.answers & set(create.job.asked)):
+            yield f"{again.custom_id} was answered by {view.job.id[:8]}"
+
+
+def an_end_settles(create: Accepted) -> Iterator[str]:
+    """No request is judged before all lines of its job can be read, or the late time is over."""
+    world = create.world
+    for view in create.donors():
+        waits = view.over and create.by.looked < view.job.ended + world.limits.late_seconds
+        for early in sorted(set(view.job.asked) & set(create.job.asked)):
+            if waits and not view.complete and early not in view.outcomes:
+                yield f"{early.custom_id} was asked in {view.job.id[:8]}, whose files are not complete"
+
+
+def fails_at_most_max_attempts_times(create: Accepted) -> Iterator[str]:
+    """No request is asked again that has failed `max_attempts` times under one rerun. A cancel is no attempt."""
+    cap = create.by.spec.cap
+    for asked in create.job.asked:
+        failed = [
+            view.job.id[:8]
+            for view in create.failures()
+            if view.job.status != "CANCELLED" and asked in view.job.asked and asked not in view.job.answers()
+        ]
+        if len(failed) >= cap:
+            yield f"{asked.custom_id} failed in {', '.join(failed)}: {len(failed)} times of {cap}"
+
+
+def only_failures_that_may_be_retried_are_submitted_again(create: Accepted) -> Iterator[str]:
+    """What failed in a way that `retry.on` does not name stays failed, unless the cap was raised or a job cancelled."""
+    for asked in create.job.asked:
+        ended = [it for it in create.failures() if asked in it.job.asked]
+        last = max(ended, key=lambda it: it.job.age, default=None)
+        if last is None or last.job.status == "CANCELLED":
+            continue
+        kind = last.kind(asked)
+        if kind and not create.by.spec.retries(kind):
+            yield f"{asked.custom_id} failed as {kind} in {last.job.id[:8]}"
+
+
+def an_edit_undoes_no_persons_cancel(create: Accepted) -> Iterator[str]:
+    """What was last asked in a job that a person cancelled is not submitted again, unless the cap was raised since."""
+    for asked in create.job.asked:
+        mine = [it for it in create.donors() if asked in it.job.asked]
+        last = max(mine, key=lambda it: it.job.age, default=None)
+        if last is None or not last.over or last.job.stopped_by != "person":
+            continue
+        if create.by.spec.cap <= last.job.cap:
+            yield f"{asked.custom_id} was last asked in {last.job.id[:8]}, which a person cancelled"
+
+
+def the_rest_of_a_canary_waits_for_its_checks(create: Accepted) -> Iterator[str]:
+    """Until enough wanted requests have an outcome, and these pass the checks, no more than the canary is submitted."""
+    spec = create.by.spec
+    if not spec.canary:
+        return
+    wanted, asked = set(spec.questions), set(create.job.asked)
+    known: dict[Question, bool] = {}
+    for view in create.donors():
+        if not view.over:
+            continue
+        for it in set(view.job.asked) & wanted:
+            answered = it in view.answers or view.counted_whole
+            if answered or view.job.status != "CANCELLED" or it in view.outcomes:
+                known[it] = known.get(it, False) or answered
+    fresh = asked - known.keys()
+    failed = sum(not answered for answered in known.values())
+    if len(known) < spec.canary and len(fresh) > spec.canary - len(known):
+        yield f"{len(fresh)} new requests, and {len(known)} of {spec.canary} have an outcome"
+    elif len(known) >= spec.canary and fresh and failed > spec.failed * len(known):
+        yield f"{len(fresh)} new requests, and {failed} of {len(known)} have failed"
+
+
+def only_what_is_wanted_is_submitted(create: Accepted) -> Iterator[str]:
+    """A job is asked requests of the checkout, each once."""
+    asked = create.job.asked
+    if len(set(asked)) < len(asked):
+        yield "it asks a request twice"
+    if not set(asked) <= set(create.by.spec.questions):
+        yield "it asks what is not wanted"
+    if create.by.spec.suspend:
+        yield "the spec is suspended"
+
+
+def a_part_says_what_is_left(create: Accepted) -> Iterator[str]:
+    """The tags of a part count the wanted requests, and those of them that are answered."""
+    job, spec = create.job, create.by.spec
+    of, reused = int(job.tags.get("of", len(spec.want))), int(job.tags.get("reused", 0))
+    if of != len(spec.want):
+        yield f"it says {of} of {len(spec.want)}"
+    answered = {it for other in create.world.api.jobs.values() if other is not job for it in other.answers()}
+    if reused > len(answered & set(spec.questions)):
+        yield f"it says that {reused} are answered"
+
+
+OF_A_CREATE: Final[tuple[Promise, ...]] = (
+    no_request_in_two_open_or_live_jobs_of_a_name,
+    nothing_answered_is_submitted_again,
+    an_end_settles,
+    fails_at_most_max_attempts_times,
+    only_failures_that_may_be_retried_are_submitted_again,
+    an_edit_undoes_no_persons_cancel,
+    the_rest_of_a_canary_waits_for_its_checks,
+    only_what_is_wanted_is_submitted,
+    a_part_says_what_is_left,
+)
