@@ -105,6 +105,8 @@ def _expanded(template: str, values: Mapping[str, tuple[Any, str]], file: str | 
     if file is not None:
         folder, _, name = file.rpartition("/")
         words |= {"path": file, "stem": name.rpartition(".")[0] or name, "dir": folder.rpartition("/")[2]}
+    if "prompt" in words:
+        words["prompt"] = words["prompt"].rpartition("/")[2].partition(".")[0]
     plain = {name: value for name, (value, _) in values.items()}
     return ExpandedJob(name=_filled(template, words), words=words, values=plain, file=file)
 
