@@ -146,8 +146,7 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
         str | Paths | RowsFields | UnsetType,
         such_as("data/tickets.csv", {"sql": "select * from files", "files": ["data/*.parquet"]}),
     ] = UNSET
-    """A table (CSV, JSONL or Parquet, as a path, a glob or a list), whose every row becomes a request: see
-    [tables](tables.md)."""
+    """A table (CSV, JSONL or Parquet, as a path, a glob or a list), whose every row becomes a request."""
     custom_id: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("{{ticket_id}}")] = UNSET
     """With rows: the `custom_id` of each request, with placeholders for columns."""
     body: Annotated[
