@@ -144,7 +144,7 @@ def decide(
         declared: what git says.
         observed: the workspace.
         memory: what the ledger remembers.
-        states: what is known of each request of work that is not complete: nothing; the most that results may show to
+        states: the knowledge about each request of incomplete work: none; the most that results may show to
             be left; what results show; the same, and creates are held of which some results were not read.
 
     Raises:
