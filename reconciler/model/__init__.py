@@ -6,7 +6,7 @@ nowhere else.
 
 from __future__ import annotations
 
-from reconciler.model.checks import Checked, Checks
+from reconciler.model.completeness import Checked, Checks
 from reconciler.model.declared import (
     EVERY_JOB,
     Adopt,

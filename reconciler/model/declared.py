@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from reconciler.model import digests
-from reconciler.model.checks import Checks
+from reconciler.model.completeness import Checks
 from reconciler.model.inputs import Input, InputFile, paths_of, request_count, upload_of
 from reconciler.model.jobs import Phase
 from reconciler.model.requests import KnownRequests

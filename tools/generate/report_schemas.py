@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from reconciler.api import wire
 from reconciler.documents import notification, reports, result_summary
 from reconciler.history import audit, record, timeline
-from reconciler.model import checks
+from reconciler.model import completeness
 from reconciler.plans import document
 from reconciler.plans.document import PlanDoc
 from reconciler.workspace import snapshot
@@ -90,7 +90,7 @@ def _text(name: str) -> str:
 
 
 _MODULES: Final = (
-    checks.__file__,
+    completeness.__file__,
     document.__file__,
     result_summary.__file__,
     notification.__file__,

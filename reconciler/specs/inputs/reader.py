@@ -6,6 +6,7 @@ checked here. A problem shows the position of a line but never its contents, whi
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from array import array
@@ -17,14 +18,15 @@ from typing import Any, BinaryIO, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.catalogue import mistakes
 from reconciler.catalogue.bodies import BODIES
 from reconciler.errors import Problem
 from reconciler.file_access import open_to_read
 from reconciler.model import InputFile
 from reconciler.settings import Limits
-from reconciler.specs.inputs import plain_mistakes
 from reconciler.specs.inputs.blocks import Blocks
 from reconciler.specs.inputs.cache import Entry, InputCache
+from reconciler.specs.inputs.diagnose import MAX_LENGTH
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
 from reconciler.specs.inputs.formats import of_file
 from reconciler.specs.inputs.requirements import FileFacts, Requirements
@@ -113,17 +115,20 @@ class InputReader:
         return findings.problems({})
 
     def plain_mistakes(self, path: str, endpoint: str) -> list[Problem]:
-        """Return warnings about the bodies of an otherwise valid file."""
+        """Return warnings about the bodies of an otherwise valid file, without those of lines too long to be decoded.
+
+        Only if one of its first lines has a mistake, all lines are read again, to count.
+        """
         checked = self.read(path)
         if checked.problems or endpoint not in BODIES or endpoint in checked.facts.fitting:
             return []
         if (path, endpoint) not in self._mistakes:
-            try:
-                with open_to_read(self._root / path, buffering=0) as stream:
-                    texts = Blocks(stream, self._limits.line_bytes)
-                    self._mistakes[path, endpoint] = plain_mistakes.in_lines(path, endpoint, texts)
-            except OSError:  # it has just been read: a run that needs it reports what happened to it
-                return []
+            lines = self._lines(path, Findings(path), MAX_LENGTH)
+            found = mistakes.warnings(endpoint, ((number, body) for number, _, body in lines), "line")
+            self._mistakes[path, endpoint] = [
+                Problem(path=path, line=line, message=message, hint=mistakes.HINT, warning=True)
+                for line, message in found
+            ]
         return self._mistakes[path, endpoint]
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
@@ -158,11 +163,13 @@ class InputReader:
             problems += findings.problems(first)
         return problems
 
-    def _lines(self, path: str, findings: Findings) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-        """Read the valid lines of a file again."""
+    def _lines(
+        self, path: str, findings: Findings, longest: float = math.inf
+    ) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+        """Read the valid lines of a file again, of at most `longest` bytes."""
         try:
             with open_to_read(self._root / path, buffering=0) as stream:
-                yield from requests(Blocks(stream, self._limits.line_bytes))
+                yield from requests(Blocks(stream, self._limits.line_bytes), longest)
         except OSError as error:
             findings.add(_unreadable(error))
 
