@@ -33,7 +33,7 @@ from reconciler.model.inputs import (
 from reconciler.model.jobs import Job, Phase
 from reconciler.model.observed import Observed, OtherProjectJob, Pending, Target
 from reconciler.model.owned import TAG_PREFIX, OwnedJob, Source, Tags, Unreadable
-from reconciler.model.requests import KnownRequests, RequestChange, Tally, Wanted
+from reconciler.model.requests import Example, KnownRequests, RequestChange, Tally, Wanted
 
 __all__ = [
     "EVERY_JOB",
@@ -44,6 +44,7 @@ __all__ = [
     "Checkout",
     "Checks",
     "Declared",
+    "Example",
     "InlineRequests",
     "Input",
     "InputFile",

@@ -58,6 +58,14 @@ class RequestChange(Struct, frozen=True, kw_only=True):
     """Requests with the same custom_id and another body."""
 
 
+class Example(Struct, frozen=True, kw_only=True):
+    """A request of a changed template, before and now."""
+
+    custom_id: str
+    lines: tuple[str, ...]
+    """The lines of its body, as indented JSON, that differ: `- ` before, `+ ` now."""
+
+
 class Wanted(Struct, frozen=True, kw_only=True):
     """The requests of a work, in the order of its inputs."""
 
@@ -78,5 +86,7 @@ class KnownRequests(Struct, frozen=True, kw_only=True):
     """The job before that the requests were compared with."""
     change: RequestChange | None = None
     """None if they could not be compared."""
+    examples: tuple[Example, ...] = ()
+    """Requests before and now, if every one that was looked at has changed, as after an edit of the template."""
     wanted: Wanted | None = None
     """None if they were not read."""

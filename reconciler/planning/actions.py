@@ -14,7 +14,7 @@ from typing import Self, TypeAlias, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.model import Job, JobSpec, OwnedJob, RequestChange, SubmittedPart
+from reconciler.model import Example, Job, JobSpec, OwnedJob, RequestChange, SubmittedPart
 from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Standing
 
@@ -88,6 +88,8 @@ class Change(Struct, frozen=True, omit_defaults=True):
     after: str
     requests: RequestChange | None = None
     """Of `inputs`: how the requests differ, if that is known."""
+    examples: tuple[Example, ...] = ()
+    """Of `inputs` that a template makes: some requests before and now."""
 
 
 class Create(Struct, frozen=True, kw_only=True):

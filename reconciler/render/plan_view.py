@@ -6,7 +6,7 @@ A decision becomes a `Row`: a verb, the name and the reason with its facts. Unch
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -146,9 +146,10 @@ def row(decision: DecisionDoc) -> Row | None:
         cancel_before_create=any(cancel.cancel_before_create for cancel in cancels),
         settings=tuple(dict.fromkeys((*settings, *cap))),
         changes=tuple(
-            clean(change_words(change))
+            clean(words)
             for changes in (*(it.changes for it in creates), *(it.changes for it in holds))
             for change in changes
+            for words in (change_words(change), *_examples(change))
         ),
         notes=tuple(map(clean, decision.notes)),
         attention=decision.attention,
@@ -166,6 +167,13 @@ def change_words(change: Change) -> str:
         return SAME_REQUESTS
     differences = f"{it.added:,} added, {it.removed:,} removed, {it.changed:,} changed"
     return f"requests {it.before:,} -> {it.after:,}: {differences}"
+
+
+def _examples(change: Change) -> Iterator[str]:
+    """Yield some requests of a changed template, before and now."""
+    for example in change.examples:
+        yield f"request {example.custom_id}:"
+        yield from (f"  {line}" for line in example.lines)
 
 
 def _create(create: CreateDoc) -> list[str]:

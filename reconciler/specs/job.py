@@ -216,6 +216,7 @@ def _spec(
             kinds=retried - RETRY_STATUSES.keys(),
         ),
         on_change=fields.on_change,
+        show_requests=fields.show_requests,
         on_remove=fields.on_remove,
         checks=Checks(**asdict(fields.checks)),
         reuse=fields.reuse

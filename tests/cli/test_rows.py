@@ -147,16 +147,23 @@ def test_one_edited_row_submits_one_request(done: Stage) -> None:
     write_csv(done, (*ROWS[:4], {**ROWS[4], "text": "Edited"}, *ROWS[5:]))
     planned = done.run("plan").out
     assert "1 changed" in planned
+    assert "Edited" not in planned, "the template is the same"
     done.run("apply", "--yes")
     done.advance(60)
     assert asked(done)[1:] == [["004"]]
     assert [row["custom_id"] for row in results(done)] == [row["id"] for row in ROWS]
 
 
-def test_an_edited_prompt_submits_every_request(done: Stage) -> None:
+def test_an_edited_prompt_submits_every_request_and_shows_three(
+    done: Stage, golden: Callable[..., None]
+) -> None:
     done.write("specs/prompts/sort.md", "Sort it well.\n")
-    planned = done.run("plan").out
-    assert "10 changed" in planned
+    planned = done.run("plan")
+    golden(planned, done.run("plan", "--format", "markdown"))
+    assert "10 changed" in planned.out
+    assert planned.out.count("Sort it well.") == 3
+    done.write("specs/a.yaml", SPEC + "    show_requests: false\n")
+    assert "Sort it" not in done.run("plan").out
     done.run("apply", "--yes")
     done.advance(60)
     assert len(asked(done)[1]) == 10

@@ -162,6 +162,9 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
         dict[str, Literal["text", "integer", "decimal", "boolean"]], such_as({"amount": "decimal"})
     ] = {}
     """With rows of CSV: the types of columns that are not text."""
+    show_requests: bool = True
+    """With rows: whether a plan shows some requests before and after a change of the template, also in comments on pull
+    requests."""
     for_each: ForEachFields | UnsetType = UNSET
     """Makes one job for each file: see [families](#families)."""
     matrix: MatrixFields | UnsetType = UNSET
