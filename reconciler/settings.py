@@ -216,7 +216,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "origin"
     """The git remote that holds the branch, with `ledger: git`."""
     on_end: OnEnd = OnEnd()
-    """Notification sent once per ended job; only `apply` sends it."""
+    """Notification sent once for work that is complete or held; only `apply` sends it."""
     limits: Limits = Limits()
     """Limits on sizes, counts and times."""
     uploads: UploadSettings = UploadSettings()

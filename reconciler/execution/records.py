@@ -110,7 +110,7 @@ def _joined(run: RunContext[ApiT], found: Proposal) -> Iterator[WorkSeen]:
             name=spec.name,
             work=spec.run_key.work,
             rerun=spec.run_key.rerun,
-            tally=work.tally,
+            counts=work.counts,
             rules=rules_digest(spec),
             jobs=tuple(sorted(jobs)),
         )

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from reconciler.model import Job, OwnedJob, Tally
+from reconciler.model import Job, OwnedJob, WorkCounts
 from reconciler.model.jobs import END_OF_TIME, Count, Id
 
 VERSION: Final = 1
@@ -168,7 +168,7 @@ class WorkSeen(_Line, frozen=True, kw_only=True):
     name: str
     work: str
     rerun: str
-    tally: Tally
+    counts: WorkCounts
     rules: str = ""
     """A digest of the settings by which some may be submitted: `left` holds for the same ones."""
     jobs: tuple[Id, ...]

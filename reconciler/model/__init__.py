@@ -33,7 +33,7 @@ from reconciler.model.inputs import (
 from reconciler.model.jobs import Job, Phase
 from reconciler.model.observed import Observed, OtherProjectJob, Pending, Target
 from reconciler.model.owned import TAG_PREFIX, OwnedJob, Source, Tags, Unreadable
-from reconciler.model.requests import Example, KnownRequests, RequestChange, Tally, Wanted
+from reconciler.model.requests import Example, KnownRequests, RequestChange, Wanted, WorkCounts
 
 __all__ = [
     "EVERY_JOB",
@@ -67,10 +67,10 @@ __all__ = [
     "TableFile",
     "TableRows",
     "Tags",
-    "Tally",
     "Target",
     "Unreadable",
     "UploadedFile",
     "Wanted",
+    "WorkCounts",
     "request_count",
 ]

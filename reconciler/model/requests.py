@@ -13,8 +13,8 @@ OF_ANSWERS: Final = ("invalid", "truncated")
 """Kinds of answers that do not pass a check."""
 
 
-class Tally(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The requests of a work in numbers, as the results of all of its jobs show them."""
+class WorkCounts(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the results of all jobs of a work show, in numbers."""
 
     of: Count
     """How many requests the work has."""
@@ -37,7 +37,7 @@ class Tally(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         return f"{words}: {', '.join(f'{-number:,} {kind}' for number, kind in failed)}" if failed else words
 
     @property
-    def counts(self) -> Mapping[str, tuple[int, int]]:
+    def for_checks(self) -> Mapping[str, tuple[int, int]]:
         """What `checks` are asked about: the number of each kind, and of how many."""
         of_answers = {kind: (self.kinds.get(kind, 0), self.answered) for kind in OF_ANSWERS}
         return {"failed": (self.of - self.answered, self.of)} | of_answers

@@ -45,7 +45,9 @@ def bound(case: Case, *, most: int) -> Work | None:
         held=left - now,
         fresh=min(left, case.newest.not_asked) if case.newest else left,
     )
-    return Work(coverage=Coverage(states=bytes([State.UNREAD]) * spec.requests), part=part)
+    unknown = State.UNREAD if case.donors else State.NEW
+    states = bytes([State.ANSWERED]) * part.reused + bytes([unknown]) * left
+    return Work(coverage=Coverage(states=states), part=part)
 
 
 def _left(case: Case, wanted: int) -> int:
@@ -56,10 +58,10 @@ def _left(case: Case, wanted: int) -> int:
     """
     spec, seen = case.spec, case.seen
     if spec is not None and seen is not None and seen.rules == rules_digest(spec):
-        return min(wanted, seen.tally.left)
+        return min(wanted, seen.counts.left)
     ended = [it for it in case.of_run_key if it.phase.ended]
     whole = not any(it.is_part or it.phase is Phase.CANCELLED for it in ended)
     if spec is not None and ended and whole and len(ended) >= spec.retry.max_attempts:
         return 0
     counted = max((it.tags.reused + fetchable_answers(it.job) for it in ended), default=0)
-    return max(0, wanted - (seen.tally.answered if seen else counted))
+    return max(0, wanted - (seen.counts.answered if seen else counted))

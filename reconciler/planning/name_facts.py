@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from reconciler.ledger.lines import CreateIntended, WorkSeen
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, JobSpec, OwnedJob, Phase, RunKey, Tally, Unreadable
+from reconciler.model import Declared, JobSpec, OwnedJob, Phase, RunKey, Unreadable, WorkCounts
 from reconciler.planning.actions import Reason
 from reconciler.planning.next_part import Verdict, Work
 
@@ -153,11 +153,11 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         return next(found, None) if any(job.has_answers for job in ended) else None
 
     @cached_property
-    def tally(self) -> Tally | None:
+    def counts(self) -> WorkCounts | None:
         """The numbers of the wanted work by its results, or else by the ledger; None if they are not known."""
         if self.work is not None and self.work.decides:
-            return self.work.tally
-        return self.seen.tally if self.seen else None
+            return self.work.counts
+        return self.seen.counts if self.seen else None
 
     @cached_property
     def succeeded(self) -> bool:
@@ -167,7 +167,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
             return self.work.verdict is Verdict.COMPLETE
         if any(it.completes_the_work for it in done):
             return True
-        if done and self.tally is not None and self.tally.complete:
+        if done and self.counts is not None and self.counts.complete:
             return True
         asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))
         return not asked_again and any(not it.not_asked for it in done)

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.model import Checks, Tally, Wanted
+from reconciler.model import Checks, Wanted, WorkCounts
 from reconciler.model.requests import OF_ANSWERS
 from reconciler.planning.coverage import ANSWERED_INVALID, ANSWERED_TRUNCATED, WORTH, Coverage, State
 
@@ -89,11 +89,11 @@ class Work(Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def tally(self) -> Tally:
+    def counts(self) -> WorkCounts:
         """Its requests in numbers."""
         part, worth = self.part, self.coverage.worth
         kinds = {kind: worth.count(WORTH[kind]) for kind in OF_ANSWERS} | self.coverage.failures()
-        return Tally(
+        return WorkCounts(
             of=part.of,
             answered=part.reused,
             kinds={kind: number for kind, number in sorted(kinds.items()) if number},

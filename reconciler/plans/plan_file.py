@@ -33,6 +33,7 @@ from reconciler.plans.document import (
     SummaryDoc,
     UploadDoc,
 )
+from reconciler.plans.name_status import again
 from reconciler.plans.settings_document import SettingsDoc
 from reconciler.text.timestamps import rfc3339
 
@@ -84,6 +85,7 @@ def _summary(plan: Plan) -> SummaryDoc:
         hold=sum(not decision.pending and bool(decision.of(Hold)) for decision in plan.decisions),
         unchanged=sum(not it.pending and not it.of(Hold) and it.spec is not None for it in plan.decisions),
         attention=sum(decision.attention for decision in plan.decisions),
+        again=sum(bool(again(decision)) for decision in plan.decisions),
         requests=sum(count for count in requests if count is not None),
         requests_unknown=requests.count(None),
         requests_in_all=sum(create.in_all or 0 for create in creates),
@@ -108,6 +110,8 @@ def _decision(decision: Decision) -> DecisionDoc:
         max_attempts=spec.retry.max_attempts if spec and follows else 1,
         requests=holds[0].requests if holds else None,
         notes=decision.notes,
+        states=decision.states,
+        again=again(decision),
     )
 
 

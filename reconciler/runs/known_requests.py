@@ -63,7 +63,7 @@ def with_requests(
             examples = _examples(run, spec, before) if results else ()
             known[spec.run_key] = replace(read, job_id=before.job.id, examples=examples)
     run.requests.update(known)
-    return same_requests.recognized(replace(declared, requests=known), changed)
+    return same_requests.recognized(replace(declared, requests=known), observed)
 
 
 def wanted_of(run: RunContext[ApiT], spec: JobSpec) -> Wanted | None:

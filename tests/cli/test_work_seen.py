@@ -36,7 +36,7 @@ def settled(stage: Stage) -> None:
 @pytest.mark.needs_ledger("it is about the ledger's lines")
 def test_what_results_show_is_recorded_when_it_changes(stage: Stage) -> None:
     settled(stage)
-    tallies = [line["tally"] for line in joins(stage)]
+    tallies = [line["counts"] for line in joins(stage)]
     failed = {"of": 10, "answered": 7, "kinds": {"http_400": 1, "http_429": 2}}
     assert tallies == [failed | {"left": 2}, failed | {"left": 2}, failed]
     apply(stage)
@@ -81,7 +81,7 @@ def test_a_forged_line_about_results_submits_nothing_more(
     settled(stage)
     before = len(asked(stage))
     line = joins(stage)[-1]
-    line["tally"] = {"of": 10, "answered": answered, "left": 10}
+    line["counts"] = {"of": 10, "answered": answered, "left": 10}
     line["at"] += 1
     with ledger(stage).open("a") as file:
         file.write(json.dumps(line) + "\n")
@@ -94,4 +94,4 @@ def test_a_forged_line_about_results_submits_nothing_more(
     stage.faults.clear()
     apply(stage)
     assert len(asked(stage)) == before
-    assert joins(stage)[-1]["tally"]["answered"] == 7, "the next run that reads results says what is true"
+    assert joins(stage)[-1]["counts"]["answered"] == 7, "the next run that reads results says what is true"

@@ -44,7 +44,7 @@ from reconciler.ledger.lines import (
     encode,
 )
 from reconciler.ledger.memory import Memory, Remembered
-from reconciler.model import Job, Phase, RunKey, Tally
+from reconciler.model import Job, Phase, RunKey, WorkCounts
 from tests.helpers.make import (
     FAILED,
     NOW,
@@ -121,13 +121,13 @@ EACH: Final[dict[str, Line]] = {
         at=10, run_id="r1", file_id="f1", job_id="j1", name="a", reason="old", gone=True
     ),
     f'{{"v":1,"kind":"work_seen","at":11,"run_id":"r1",{ABOUT},"rerun":"",'
-    '"tally":{"of":9,"answered":7,"kinds":{"http_400":2},"left":1},"rules":"00","jobs":["j1"]}': WorkSeen(
+    '"counts":{"of":9,"answered":7,"kinds":{"http_400":2},"left":1},"rules":"00","jobs":["j1"]}': WorkSeen(
         at=11,
         run_id="r1",
         name="a",
         work="v1:00",
         rerun="",
-        tally=Tally(of=9, answered=7, kinds={"http_400": 2}, left=1),
+        counts=WorkCounts(of=9, answered=7, kinds={"http_400": 2}, left=1),
         rules="00",
         jobs=("j1",),
     ),
@@ -164,7 +164,7 @@ def lines(text: st.SearchStrategy[str] = words) -> st.SearchStrategy[Line]:
             name=text,
             work=text,
             rerun=text,
-            tally=st.builds(Tally, of=attempts, answered=attempts),
+            counts=st.builds(WorkCounts, of=attempts, answered=attempts),
             jobs=st.tuples(ids),
         ),
         st.builds(FileDelete, **said, file_id=ids, job_id=ids, name=text, reason=text, gone=st.booleans()),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.ledger.lines import Line, WorkSeen
-from reconciler.model import Job, JobSpec, Tally
+from reconciler.model import Job, JobSpec, WorkCounts
 from reconciler.planning.actions import Cancel, Create, Plan
 from reconciler.planning.bound import bound, rules_digest
 from reconciler.planning.coverage import UNASKED, Donor
@@ -50,7 +50,7 @@ def joined(of: JobSpec, answered: int, *jobs: str, left: int = 0, at: float = NO
         name=of.name,
         work=of.run_key.work,
         rerun=of.run_key.rerun,
-        tally=Tally(of=of.requests or 0, answered=answered, kinds=kinds, left=left),
+        counts=WorkCounts(of=of.requests or 0, answered=answered, kinds=kinds, left=left),
         rules=rules_digest(of),
         jobs=jobs,
     )
@@ -129,7 +129,7 @@ def courses(draw: st.DrawFn) -> tuple[JobSpec, tuple[Job, ...], tuple[Line, ...]
         now = work(WANTED, *donors, cap=cap, canary=canary)
         if draw(st.booleans()):
             ids = tuple(it.id for it in jobs)
-            lines.append(structs.replace(joined(of, 0, *ids, at=at), tally=now.tally))
+            lines.append(structs.replace(joined(of, 0, *ids, at=at), counts=now.counts))
     return of, tuple(jobs), tuple(lines), work(WANTED, *donors, cap=cap, canary=canary)
 
 
