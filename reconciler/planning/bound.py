@@ -31,6 +31,8 @@ def bound(case: Case, *, most: int) -> Work | None:
     spec = case.spec
     if spec is None or spec.requests is None or not case.decided_by_request or case.stopped_by_a_person:
         return None
+    if not (case.donors or spec.in_parts):
+        return None
     left = _left(case, spec.requests)
     if not left:
         return None
