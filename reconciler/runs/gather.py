@@ -29,7 +29,6 @@ from reconciler.planning.group_by_name import group_by_name
 from reconciler.planning.guard_input import GuardInput
 from reconciler.planning.guards import refusals, sendable
 from reconciler.planning.hold_back import hold_back, hold_unread
-from reconciler.planning.next_part import Work
 from reconciler.planning.planner import plan_cases
 from reconciler.planning.quota import Quota, apply_quota
 from reconciler.planning.work_facts import may_still_answer
@@ -144,23 +143,25 @@ def decide(
         declared: what git says.
         observed: the workspace.
         memory: what the ledger remembers.
-        states: the knowledge about each request of incomplete work: none; the most that results may show to
-            be left; what results show; the same, and creates are held of which some results were not read.
+        states: the knowledge about each request of incomplete work: none; the most that results may show to be left;
+            what results show, some from the API and the rest as a bound; the same by the place of results alone, and
+            creates are held that the rest may change.
 
     Raises:
-        ReconcilerError: the place of results, or an input, cannot be read.
+        ReconcilerError: an input cannot be read.
     """
     it = _grouped(run, declared, observed, memory)
-    cases, works = it.cases, dict[str, Work]()
+    cases = it.cases
     if states == "bound":
-        several = ((case.name, bound(case, most=run.limits.requests_per_job)) for case in cases)
-        works = {name: work for name, work in several if work}
+        most = run.limits.requests_per_job
+        cases = tuple(replace(case, work=bound(case, most=most)) for case in cases)
     elif states != "unread" and _results_may_decide(declared, observed):
-        from reconciler.runs.results import states_of  # noqa: PLC0415 - few plans need it
+        from reconciler.runs import results  # noqa: PLC0415 - few plans need it
 
-        works |= states_of(run, cases, exact=states == "exact")
-    if works:
-        cases = tuple(replace(case, work=works.get(case.name)) for case in cases)
+        if states == "exact":
+            cases = results.states_of(run, cases, exact=True)
+        else:
+            cases = results.with_answers(run, cases, declared.specs, observed.owned)
     decided = plan_cases(cases, it.declared)
     decided = hold_unread(decided) if states == "exact" else decided
     left = apply_quota(decided, observed.pending, _quota(run))
@@ -170,7 +171,7 @@ def decide(
         memory=it.memory,
         plan=left,
         unbounded=decided,
-        works=works,
+        works={case.name: case.work for case in cases if case.work},
     )
 
 
