@@ -46,10 +46,7 @@ class Ledger(Protocol):
     """Records intents and outcomes."""
 
     def read(self) -> Iterator[Line]:
-        """Yield every known line, also those of other runners if the ledger is shared.
-
-        Raises `LedgerError` if it cannot be read.
-        """
+        """Yield every known line, of other runners too if it is shared. Raises `LedgerError` if that is impossible."""
 
     def locate(self, texts: Collection[str]) -> Mapping[str, str]:
         """Return `file:line` of lines that `read` yielded, by their text."""
@@ -60,10 +57,8 @@ class Ledger(Protocol):
     def claim(self, lines: Sequence[Line]) -> bool:
         """Record intents for other runners to see, before the creates are sent.
 
-        Returns:
-            False if another runner wrote since `read`: read and plan again.
-
-        Raises `LedgerError` if they could not be recorded.
+        Return False if another runner wrote since `read`: read and plan again. Raises `LedgerError` if they could not
+        be recorded.
         """
 
     def publish(self) -> None:

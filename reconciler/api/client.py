@@ -71,6 +71,12 @@ class Reader(Exchange):
 class Writer(Reader):
     """A reader that can also create, cancel, upload and delete."""
 
+    def ask(self, endpoint: str, body: bytes) -> bytes:
+        """Send one request to a live endpoint, once, and return the body of the answer, which is a JSON object."""
+        return self._send_once(
+            Call(method="POST", path=endpoint, content=body, inline=True), wire.read_answer
+        )
+
     def create_job(self, job: CreateJob) -> Job:
         """Create a job: one POST, never repeated here.
 

@@ -142,6 +142,19 @@ def read_deleted(body: bytes) -> bool:
     return not body or _read_deleted(body)
 
 
+class _Object(Struct):
+    """Any JSON object."""
+
+
+_read_object: Final = reads(_Object, bool)
+
+
+def read_answer(body: bytes) -> bytes:
+    """Return the answer of a live endpoint as it is, if it is a JSON object."""
+    _read_object(body)
+    return body
+
+
 def write_create(job: CreateJob) -> bytes:
     """Return the body of `POST /v1/batch/jobs` without the empty fields, and with inline requests byte for byte."""
     body = {field.name: value for field in fields(job) if (value := getattr(job, field.name))}

@@ -8,8 +8,10 @@ are less strict: of the objects inside a body, only messages, documents and resp
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
+import msgspec
 from msgspec import Meta, Struct
 
 Type: TypeAlias = Any
@@ -104,32 +106,18 @@ _OTHER_TYPES: Final[Mapping[tuple[str, str], Type]] = {
 }
 """The types of fields that differ in one endpoint."""
 
-_COMPLETION: Final = (
-    "model metadata temperature top_p max_tokens stream stop random_seed prompt_cache_key min_tokens"
-)
-_NAMES: Final[Mapping[str, str]] = {
-    "/v1/audio/transcriptions": "model file file_url file_id language temperature stream diarize speaker_references"
-    " context_bias timestamp_granularities",
-    "/v1/chat/classifications": "model input!",
-    "/v1/chat/completions": f"{_COMPLETION} messages! response_format tools tool_choice presence_penalty"
-    " frequency_penalty n prediction parallel_tool_calls reasoning_effort prompt_mode guardrails service_tier"
-    " safe_prompt top_k repetition_penalty logprobs top_logprobs prompt_logprobs top_prompt_logprobs",
-    "/v1/chat/moderations": "model input!",
-    "/v1/classifications": "model metadata input!",
-    "/v1/conversations": "model metadata inputs! stream store handoff_execution instructions tools completion_args"
-    " guardrails name description agent_id agent_version",
-    "/v1/embeddings": "model metadata input! output_dimension output_dtype encoding_format",
-    "/v1/fim/completions": f"{_COMPLETION} prompt! suffix",
-    "/v1/moderations": "model metadata input!",
-    "/v1/ocr": "model document! pages include_image_base64 image_limit image_min_size bbox_annotation_format"
-    " document_annotation_format document_annotation_prompt table_format extract_header extract_footer"
-    " include_blocks confidence_scores_granularity",
-}
-"""The fields of each endpoint's body; `!` marks the required one. A test compares them with the official SDK."""
 
-REQUIRED: Final[Mapping[str, str]] = {
-    endpoint: name[:-1] for endpoint, names in _NAMES.items() for name in names.split() if name.endswith("!")
-}
+class _Endpoint(Struct, frozen=True):
+    """The body of one endpoint, as `endpoints.json` describes it. A test compares it with the official SDK."""
+
+    fields: tuple[str, ...]
+    required: str | None = None
+
+
+_ENDPOINTS: Final = msgspec.json.decode(
+    Path(__file__).with_name("endpoints.json").read_bytes(), type=dict[str, _Endpoint]
+)
+REQUIRED: Final[Mapping[str, str]] = {name: it.required for name, it in _ENDPOINTS.items() if it.required}
 """The field that the body of each endpoint must have. All require `model` too, which the job names; transcriptions
 require nothing else."""
 
@@ -140,8 +128,7 @@ def _type(endpoint: str, name: str) -> Type:
 
 
 BODIES: Final[Mapping[str, Mapping[str, Type]]] = {
-    endpoint: {name: _type(endpoint, name) for name in names.replace("!", "").split()}
-    for endpoint, names in _NAMES.items()
+    endpoint: {name: _type(endpoint, name) for name in it.fields} for endpoint, it in _ENDPOINTS.items()
 }
 """The fields of the body of each endpoint, with their types. A field that is not required may be null."""
 

@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "validate": "Check the specs and their inputs, offline.",
     "convert": "Convert another provider's batch file.",
     "render": "Print the specs with families and defaults expanded.",
+    "try": "Send a few requests to the live endpoint.",
     "plan": "Show what apply would do, and why.",
     "show": "Show a saved plan.",
     "apply": "Create what is missing, cancel what was removed.",
@@ -46,6 +47,8 @@ COMMANDS: Final[dict[str, str]] = {
     "sandbox": "Serve or empty the imitation of the API.",
 }
 """Summaries of the commands in the order of use, so that `--help` imports none of their modules."""
+_MODULES: Final = {"try": "try_out"}
+"""Modules of commands whose names are words of Python."""
 
 
 class Commands(click.Group):
@@ -59,8 +62,9 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.commands.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        name = _MODULES.get(cmd_name, cmd_name)
+        module = importlib.import_module(f"reconciler.cli.commands.{name}")
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  likewise

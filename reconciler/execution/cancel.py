@@ -52,10 +52,8 @@ def cancel_job(run: RunContext[Writer], job: Job, *, name: str, reason: str) -> 
 def _send(run: RunContext[Writer], job_id: str) -> tuple[Job, str]:
     """Send the cancel until the API accepts it, the job stops for another reason, or no attempt is left.
 
-    Returns:
-        The job after the last attempt, and the last failure if the API accepted no cancel of ours.
-
-    Raises `ApiError` if the job runs on, or could not be read.
+    Return the job after the last attempt, and the last failure if the API accepted no cancel of ours. Raises `ApiError`
+    if the job runs on, or could not be read.
     """
     attempt, began = 1, run.env.monotonic()
     while True:

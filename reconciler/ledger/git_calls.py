@@ -12,7 +12,10 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
+from msgspec import Struct
 
 from reconciler.errors import LedgerError
 from reconciler.text.sanitize import clean
@@ -115,46 +118,14 @@ class LedgerGit:
         )
 
 
-class _Refusal(NamedTuple):
+class _Refusal(Struct, frozen=True, forbid_unknown_fields=True):
     pattern: str
     """Found in the remote's words or in the status of the push, in any case."""
     what: str
     hint: str
 
 
-_REFUSALS: Final = (
-    _Refusal(
-        r"exceeds|too large|\bHTTP 413\b",
-        "it is larger than the remote accepts",
-        "ask the remote's administrator for a higher limit on the size of a push",
-    ),
-    _Refusal(
-        r"shallow update not allowed",
-        "this clone is shallow",
-        "fetch the whole history, `git fetch --unshallow` (in GitHub's checkout action: fetch-depth: 0)",
-    ),
-    _Refusal(
-        r"hidden ref",
-        "the remote hides {ref}",
-        "ask the remote's administrator to allow it (`receive.hideRefs`, `transfer.hideRefs`)",
-    ),
-    _Refusal(
-        r"exists; cannot create",
-        "the remote has a ref whose name is in the way",
-        "delete that ref in the remote",
-    ),
-    _Refusal(
-        r"rule violations|\bGH0\d\d\b|protected|declined",
-        "a rule or a hook of the remote declines it",
-        "ask the remote's administrator to let this runner push to {ref}",
-    ),
-    _Refusal(
-        r"permission|denied|not allowed|unauthorized|\b40[13]\b|authentication failed|could not read username"
-        r"|archived|read-only|insufficient|unable to create",
-        "no permission to push",
-        "give this runner write access to the repository (in GitHub Actions: `permissions: contents: write`)",
-    ),
-)
+_REFUSALS: Final = Path(__file__).with_name("push_refusals.json")
 """The kinds of refusal; the first whose pattern is found applies."""
 
 
@@ -166,7 +137,7 @@ def explain_push(output: str, errors: str, *, ref: str) -> ConflictError | Ledge
     words = [found[1].strip() for line in errors.splitlines() if (found := _WORDS.match(line))]
     said = "; ".join(filter(None, words)) or status or reason(errors)
     said = clean(said if len(said) <= MAX_LENGTH else said[:MAX_LENGTH] + "…")
-    for refusal in _REFUSALS:
+    for refusal in msgspec.json.decode(_REFUSALS.read_bytes(), type=tuple[_Refusal, ...]):
         if re.search(refusal.pattern, f"{said}\n{status}", re.IGNORECASE):
             return LedgerError(
                 f"the ledger cannot be pushed: {refusal.what.format(ref=ref)}: {said}",

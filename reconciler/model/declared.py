@@ -154,6 +154,11 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
         return tuple(file for part in self.inputs if (file := upload_of(part, self.declared_at.path)))
 
     @property
+    def reused_names(self) -> tuple[str, ...]:
+        """The other names whose answers count."""
+        return self.reuse if isinstance(self.reuse, tuple) else ()
+
+    @property
     def requests(self) -> int | None:
         """How many requests the work has; None if an input is an uploaded file."""
         counts = [request_count(part) for part in self.inputs]

@@ -53,8 +53,10 @@ class WorkResults(Struct, frozen=True, kw_only=True):
     """The work of the newest job of each name in the workspace."""
     order_of: Callable[[RunKey], AskedIndex | None] = lambda _: None
     """Returns the requests of declared work in their order; None if its inputs are not on this machine."""
-    lends: Callable[[RunKey, ResultSummary], bool] = lambda _, __: False
-    """Returns whether the answers of a job of other work may count for declared work."""
+    lends: Callable[[RunKey, ResultSummary, bool], bool] = lambda _, __, ___: False
+    """Returns whether the answers of a job of other work may count for declared work, also if that work began so."""
+    beside: Mapping[str, Collection[str]] = {}
+    """The other names whose folders may have answers for a name."""
 
     def summary(self, name: str) -> WorkSummary | None:
         """Return the summary of a name's results, None if there is none."""
@@ -87,8 +89,8 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         if not jobs:
             raise self._damaged(folders[0])
         work, before = self._choose(name, jobs), self.summary(name)
-        mine = (pair for pair in jobs.items() if _run_key(pair[1]) == work or self.lends(work, pair[1]))
-        of_work = sorted(mine, key=lambda pair: _age(pair[1]))
+        mine = {it: job for it, job in jobs.items() if _run_key(job) == work} | self._lenders(work, jobs)
+        of_work = sorted(mine.items(), key=lambda pair: _age(pair[1]))
         found = ((self._part(*pair), _run_key(pair[1]) == work) for pair in of_work)
         # A custom_id alone does not show that a job of other work was asked the same.
         parts = [part for part, own in found if part and (own or part.asked.head["ordered"])]
@@ -135,13 +137,22 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         for key in self.wanted.get(name, ()):
             if self._is_answered(key, jobs):
                 return key
-        having = [job for job in jobs.values() if _has_answers(job)] or [*jobs.values()]
+        own = [job for folder, job in jobs.items() if folder.startswith(f"{safe_name(name)}/")]
+        having = [job for job in own if _has_answers(job)] or own or [*jobs.values()]
         wanted = [job for job in having if _run_key(job) in self.wanted.get(name, ())]
         return _run_key(max(wanted or having, key=_age))
 
+    def _lenders(self, work: RunKey, jobs: Mapping[str, ResultSummary]) -> dict[str, ResultSummary]:
+        """Return the jobs of other work whose answers count: by the spec, or because the first job reused some."""
+        own = (job for job in jobs.values() if _run_key(job) == work)
+        first = min(own, key=_age, default=None)
+        begun = first is not None and bool(first.reused)
+        others = ((folder, job) for folder, job in jobs.items() if _run_key(job) != work)
+        return {folder: job for folder, job in others if self.lends(work, job, begun)}
+
     def _is_answered(self, work: RunKey, jobs: Mapping[str, ResultSummary]) -> bool:
         """Return whether jobs of other work, with those of the work itself, answer everything of it."""
-        lenders = {folder: job for folder, job in jobs.items() if self.lends(work, job)}
+        lenders = self._lenders(work, jobs)
         if not lenders:
             return False
         if (order := self.order_of(work)) is None:

@@ -80,10 +80,15 @@ class Puller(Struct, frozen=True, kw_only=True):
         folders: dict[str, list[str]] = defaultdict(list)
         for folder in self.leases.store.jobs().values():
             folders[folder.partition("/")[0]].append(folder)
-        names = sorted({name for name in map(self.name_of, jobs) if folders[safe_name(name)]})
-        return tuple(
-            self._each(names, lambda it: self._joined(it, folders[safe_name(it)], again=it in fresh))
-        )
+        beside, having = self.results.beside, {it for it in map(self.name_of, jobs) if folders[safe_name(it)]}
+        lent = {name for name, others in beside.items() if not having.isdisjoint(others)}
+
+        def joined(name: str) -> NameResults | Holder:
+            names = (name, *beside.get(name, ()))
+            several = [folder for each in names for folder in folders[safe_name(each)]]
+            return self._joined(name, several, again=not fresh.isdisjoint(names))
+
+        return tuple(self._each(sorted(having | lent), joined))
 
     def _moved(self, jobs: Sequence[OwnedJob]) -> Mapping[str, str]:
         """Move the results of renamed specs. Return the folders of all jobs by their own names."""

@@ -7,6 +7,7 @@ unread until `apply` has brought them.
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -68,16 +69,23 @@ class StateReader:
         """
         needing = [(case, case.donors) for case in cases if case.decided_by_request]
         there = self.store.jobs() if needing else {}
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for folder in there.values():
+            by_name[folder.partition("/")[0]].append(folder)
         found = {}
         for case, jobs in needing:
             late = any(may_still_answer(it) and self.now < ended_at(it) + self.late_seconds for it in jobs)
-            if case.spec is None or not (late or case.decided_by(jobs)):
+            if case.spec is None:
+                continue
+            names = {safe_name(each) for each in (case.name, *case.spec.reused_names)}
+            unlisted = self._unlisted(case, [folder for each in names for folder in by_name[each]])
+            if not (late or unlisted or case.decided_by(jobs)):
                 continue
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            if late or any(summaries.values()) or case.spec.in_parts or case.spec.reuse:
+            if late or unlisted or any(summaries.values()) or case.spec.in_parts or case.spec.reuse:
                 wanted = self.wanted_of(case.spec)
                 if wanted is not None:
-                    found[case.name] = self._work(case, case.spec, wanted, summaries, there)
+                    found[case.name] = self._work(case, case.spec, wanted, summaries, unlisted)
         return found
 
     def _summary(self, owned: OwnedJob, there: Mapping[str, str]) -> tuple[str, ResultSummary] | None:
@@ -92,10 +100,10 @@ class StateReader:
         spec: JobSpec,
         wanted: Wanted,
         summaries: Mapping[str, tuple[str, ResultSummary] | None],
-        there: Mapping[str, str],
+        unlisted: Mapping[tuple[int, str], Donor],
     ) -> Work:
         pairs = [(it, self._donor(case, it, wanted, summaries[it.job.id])) for it in case.donors]
-        donors = self._unlisted(case, there) | {it.job.age_key: donor for it, donor in pairs if donor}
+        donors = {**unlisted, **{it.job.age_key: donor for it, donor in pairs if donor}}
         duplicates = {job_id for job_id, why in case.memory.cancels.items() if why == Reason.DUPLICATE}
         # A duplicate comes first: what happened to its original counts.
         oldest_first = [
@@ -124,18 +132,20 @@ class StateReader:
             unreadable=self.unreadable,
         )
 
-    def _unlisted(self, case: Case, there: Mapping[str, str]) -> dict[tuple[int, str], Donor]:
-        """Return the jobs of the wanted work whose records are gone and whose results are here, by age."""
-        listed = {safe_name(it.job.id) for it in case.jobs}
+    def _unlisted(self, case: Case, folders: Sequence[str]) -> dict[tuple[int, str], Donor]:
+        """Return the jobs that may answer, whose records are gone and whose results are here, by age."""
+        listed = {safe_name(it.job.id) for it in (*case.jobs, *case.lenders)}
         found: dict[tuple[int, str], Donor] = {}
-        for own, folder in there.items():
-            if own in listed or not folder.startswith(f"{safe_name(case.name)}/"):
+        for folder in folders:
+            if folder.rpartition("/")[2] in listed:
                 continue
             it = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
             if it is None or it.project != self.project:
                 continue
+            if not case.lends(it.recipe, it.rerun) and RunKey(it.work, it.rerun) not in case.run_keys:
+                continue
             keys, outcomes = self._outcomes(it.job_id, it.status, folder, it)
-            if RunKey(it.work, it.rerun) in case.run_keys and outcomes is not None:
+            if outcomes is not None:
                 found[it.created_at, it.job_id] = Donor(
                     job_id=it.job_id,
                     asked=keys,

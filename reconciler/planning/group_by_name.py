@@ -56,6 +56,11 @@ def group_by_name(
         owner = "" if spec is None or spec.suspend or wanted[spec.run_key] == name else wanted[spec.run_key]
         keys = spec.run_keys if spec else ()
         shared = [it for key in keys for it in by_key.get(key, ())] if owner else []
+        own = {it.job.id for it in jobs.get(name, ())}
+        lending = (name, *(spec.reused_names if spec else ()))
+        lent = [
+            it for each in lending for it in (*jobs.get(each, ()), *(it for it, _ in moved.get(each, ())))
+        ]
         yield Case(
             name=name,
             spec=spec,
@@ -65,6 +70,7 @@ def group_by_name(
             of_any_name=of_any_name,
             not_adopted=next((problems[key] for key in keys if key in problems), ""),
             moved=tuple(moved.get(name, ())),
+            lenders=tuple({it.job.id: it for it in lent if it.job.id not in own}.values()),
             same_work_as=_same_work(spec, by_work) if spec else None,
             memory=memory,
             missing_ids=observed.missing_ids,

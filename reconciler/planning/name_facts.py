@@ -30,6 +30,8 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     """Why the job that a spec adopts for the wanted work does not count; "" if it counts or none is adopted."""
     moved: tuple[tuple[OwnedJob, str], ...] = ()
     """Jobs with this name in their tags that belong to another spec, with that spec's name."""
+    lenders: tuple[OwnedJob, ...] = ()
+    """Jobs of other names whose answers may count: with this name in their tags, or of a name that `reuse` lists."""
     same_work_as: OwnedJob | None = None
     """The last job that did the wanted work under another rerun and another name. For readers only."""
     memory: Memory

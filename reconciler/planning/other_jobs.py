@@ -43,8 +43,11 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
     @cached_property
     def waited_for(self) -> Job | None:
         """The live job of other work that has to end before anything is created."""
+        reused = self.spec.reused_names if self.spec else ()
+        lenders = (it for it in self.lenders if it.tags.name in reused and it.phase is Phase.ACTIVE)
         stay = (owned for owned in self.other_active if owned.job.id not in self.doomed)
-        return next((owned.job for owned in stay if self.original_of(owned) is None), None)
+        others = (owned for owned in stay if self.original_of(owned) is None)
+        return next((owned.job for owned in (*others, *lenders)), None)
 
     @cached_property
     def untouchable(self) -> bool:

@@ -47,7 +47,10 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
         mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
-        jobs = tuple(it for it in mine if it.phase.ended and not it.adopted)
+        found = (
+            it for it in (*mine, *filter(self._lends, self.lenders)) if it.phase.ended and not it.adopted
+        )
+        jobs = tuple(sorted(found, key=lambda it: it.job.age_key))
         return jobs if self.decided_by(jobs) or any(map(may_still_answer, jobs)) else ()
 
     def decided_by(self, jobs: Iterable[OwnedJob]) -> bool:
@@ -82,22 +85,23 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
             return memory.cancels.get(job_id) in OUR_CANCELS
         return job_id in self.replaced and memory.doubted_cancels.get(job_id, "") in OUR_CANCELS | {""}
 
+    def lends(self, recipe: str, rerun: str) -> bool:
+        """Return whether answers of other work count: by the spec, or because the first job of the work reused some."""
+        spec, begun = self.spec, any(it.tags.reused for it in self.of_run_key[:1])
+        return spec is not None and bool(spec.reuse or begun) and (recipe, rerun) == (spec.recipe, spec.rerun)
+
     def _lends(self, owned: OwnedJob) -> bool:
-        """Whether the answers of a job of other work may count."""
-        spec = self.spec
-        return (
-            spec is not None
-            and bool(spec.reuse)
-            and owned.tags.recipe == spec.recipe
-            and owned.tags.run_key.rerun == spec.rerun
-        )
+        return self.lends(owned.tags.recipe, owned.tags.run_key.rerun)
 
     @cached_property
     def decided_by_request(self) -> bool:
-        """Whether the state of each request decides: of work in parts that was never submitted, too."""
-        in_parts = self.spec is not None and self.spec.in_parts
+        """Whether the state of each request may decide: of work that was never submitted, too.
+
+        It may be submitted in parts, or results may be left of jobs whose records are gone.
+        """
+        alone = self.spec is not None and bool(self.spec.in_parts or self.spec.reuse)
         free = self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
-        return bool(self.donors) or (in_parts and free and not self.of_run_key)
+        return bool(self.donors) or (alone and free and not self.of_run_key)
 
 
 def may_still_answer(owned: OwnedJob) -> bool:

@@ -49,7 +49,9 @@ def outcome_row(outcome: Outcome) -> OutcomeRow:
 
 def summary(outcomes: Sequence[Outcome]) -> str:
     """Return the outcomes in numbers: `3 created, 1 cancelled, 1 failed`."""
-    counts = Counter(_kind(outcome) for outcome in outcomes)
+    counts = Counter(
+        "failed" if isinstance(it, Failed) and it.job is None else outcome_row(it).verb for it in outcomes
+    )
     order = ("created", ALTERED, "cancelled", "had ended", "failed", "unknown", "not done")
     return ", ".join(f"{counts[kind]:,} {kind}" for kind in order if counts[kind]) or "nothing to do"
 
@@ -67,7 +69,3 @@ def outcome_doc(outcome: Outcome) -> OutcomeDoc:
         message="" if isinstance(outcome, Created | Cancelled) else row.fact,
         hint=row.hint,
     )
-
-
-def _kind(outcome: Outcome) -> str:
-    return "failed" if isinstance(outcome, Failed) and outcome.job is None else outcome_row(outcome).verb

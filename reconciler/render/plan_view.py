@@ -120,6 +120,13 @@ def row(decision: DecisionDoc) -> Row | None:
         for keep in (keep for keep in keeps if keep.attention):
             why += [reason_words(keep.reason), keep.detail]
             now += [job(keep.job)] if keep.job else []
+    settings = (
+        clean(f"{it.field}={it.after}")
+        for create in creates
+        for it in create.settings.differences(SettingsDoc())
+    )
+    raised = decision.max_attempts > SettingsDoc().retry.max_attempts
+    cap = [f"retry.max_attempts={decision.max_attempts}"] if raised else []
     verb: Verb = (
         "replace" if creates and cancels
         else "create" if creates
@@ -137,14 +144,7 @@ def row(decision: DecisionDoc) -> Row | None:
         uploads=clean(_uploads(creates)),
         now=clean(", ".join(now)),
         cancel_before_create=any(cancel.cancel_before_create for cancel in cancels),
-        settings=(
-            *(
-                clean(f"{it.field}={it.after}")
-                for create in creates
-                for it in create.settings.differences(SettingsDoc())
-            ),
-            *([f"retry.max_attempts={decision.max_attempts}"] if decision.max_attempts > 1 else []),
-        ),
+        settings=tuple(dict.fromkeys((*settings, *cap))),
         changes=tuple(
             clean(change_words(change))
             for changes in (*(it.changes for it in creates), *(it.changes for it in holds))

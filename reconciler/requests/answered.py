@@ -62,14 +62,8 @@ class Answered(Struct):
     def write(self, path: Path, head: Mapping[str, Any]) -> None:
         """Write the index; `head` names the job and its result files. Raises `OSError`."""
         facts = {"index": "answers", **head, "requests": len(self.file), "kinds": self.kinds}
-        columns: dict[str, bytes | bytearray | array[int]] = {
-            "start": self.start,
-            "length": self.length,
-            "kind": self.kind,
-            "file": self.file,
-            "verdict": self.verdict,
-        }
-        write_index(path, facts, columns)
+        columns = ("start", "length", "kind", "file", "verdict")
+        write_index(path, facts, {name: getattr(self, name) for name in columns})
 
     def counts(self) -> Counter[str]:
         """Count the requests by kind; those without a line are `MISSING`."""

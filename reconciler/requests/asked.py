@@ -54,12 +54,8 @@ class Asked(Struct):
         """Write the index; `head` names the job and its inputs. Raises `OSError`."""
         schemas = [msgspec.Raw(schema) for schema in self.schemas]
         facts = {"index": "asked", **head, "requests": len(self.places), "schemas": schemas}
-        columns: dict[str, bytes | bytearray | array[int]] = {
-            "keys": self.keys,
-            "lines": self.lines,
-            "forms": self.forms,
-        }
-        write_index(path, facts, columns | {"ids": _encoder.encode_lines(self.places)})
+        ids = _encoder.encode_lines(self.places)
+        write_index(path, facts, {"keys": self.keys, "lines": self.lines, "forms": self.forms, "ids": ids})
 
 
 def head_of(job_id: str, inputs: str, origin: str) -> dict[str, Any]:

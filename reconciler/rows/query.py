@@ -16,12 +16,12 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -80,12 +80,42 @@ _VOLATILE: Final = frozenset(
 
 
 def query(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:
-    """Yield the rows of Parquet files or of a query. Those of a query are in the order of their columns.
+    """Yield the rows of Parquet files or of a query. Those of a query are in the order of their ids.
 
-    Raises `RowsError` if DuckDB is not installed, the query is refused or fails, or a column is missing or has values
-    that are not plain.
+    Raises:
+        RowsError: DuckDB is not installed, the query is refused or fails, or a column is missing or has values that
+            are not plain.
     """
-    label = source.files[0].path if source.kind == "parquet" and len(source.files) == 1 else ""
+    label, number, decimals = _label(source), 0, [False] * len(columns)
+    for message in _messages(source, root, columns):
+        decimals = message.get("decimals", decimals)
+        for cells in message.get("rows", ()):
+            number += 1
+            if number > MAX_ROWS:
+                raise RowsError(
+                    f"more than {MAX_ROWS:,} rows", "let the query select fewer rows", label, number
+                )
+            if True in decimals:
+                cells = [  # noqa: PLW2901
+                    Decimal(cell) if decimal and cell is not None else cell
+                    for cell, decimal in zip(cells, decimals, strict=True)
+                ]
+            yield Row(label, number, dict(zip(columns, cells, strict=True)))
+
+
+def plain_columns(source: TableRows, root: Path) -> tuple[str, ...]:
+    """Return the columns of Parquet files or of a query that have plain values. Raises `RowsError`."""
+    with closing(_messages(source, root, ())) as messages:
+        return tuple(next(messages)["columns"])
+
+
+def _label(source: TableRows) -> str:
+    return source.files[0].path if source.kind == "parquet" and len(source.files) == 1 else ""
+
+
+def _messages(source: TableRows, root: Path, columns: Sequence[str]) -> Generator[dict[str, Any]]:
+    """Yield what a child process says of a table, until it says that this was all. Raises `RowsError`."""
+    label = _label(source)
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder, _child(folder) as child:
         if child.stdin is None or child.stdout is None:
             raise AssertionError("both are pipes")
@@ -93,7 +123,15 @@ def query(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row
             with suppress(OSError):
                 child.stdin.write(msgspec.json.encode((source, str(root), list(columns))))
                 child.stdin.close()
-            yield from _received(child.stdout, columns, label)
+            for line in child.stdout:
+                message: dict[str, Any] = json.loads(line)
+                if message.get("end"):
+                    return
+                if "message" in message:
+                    raise RowsError(message["message"], message["hint"], label, 0, message["column"])
+                yield message
+            ended = f"the query was ended: it took more than {SECONDS:g} seconds, or too much memory"
+            raise RowsError(ended, "let it read or sort less", label)
         finally:
             child.kill()
 
@@ -106,31 +144,6 @@ def _child(folder: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         env=child_environment(os.environ),
     )
-
-
-def _received(stream: IO[bytes], columns: Sequence[str], label: str) -> Iterator[Row]:
-    number, decimals = 0, [False] * len(columns)
-    for line in stream:
-        found = json.loads(line)
-        if found.get("end"):
-            return
-        if "message" in found:
-            raise RowsError(found["message"], found["hint"], label, 0, found["column"])
-        decimals = found.get("decimals", decimals)
-        for cells in found.get("rows", ()):
-            number += 1
-            if number > MAX_ROWS:
-                raise RowsError(
-                    f"more than {MAX_ROWS:,} rows", "let the query select fewer rows", label, number
-                )
-            if True in decimals:
-                cells = [  # noqa: PLW2901
-                    Decimal(cell) if decimal and cell is not None else cell
-                    for cell, decimal in zip(cells, decimals, strict=True)
-                ]
-            yield Row(label, number, dict(zip(columns, cells, strict=True)))
-    message = f"the query was ended: it took more than {SECONDS:g} seconds, or too much memory"
-    raise RowsError(message, "let it read or sort less", label)
 
 
 _CHILD: Final = """
@@ -186,7 +199,8 @@ def read(source: TableRows, root: Path, columns: Sequence[str], folder: str) -> 
         found = database.execute(
             f"select {wanted or '0'} from ({text}\n) as rows{order and f' order by {order}'}"
         )
-        yield {"decimals": [known[name].startswith("DECIMAL") for name in columns]}
+        plain = [name for name, kind in known.items() if _is_plain(kind)]
+        yield {"decimals": [known[name].startswith("DECIMAL") for name in columns], "columns": plain}
         while batch := found.fetchmany(AT_A_TIME):
             yield {"rows": batch}
 
@@ -194,12 +208,14 @@ def read(source: TableRows, root: Path, columns: Sequence[str], folder: str) -> 
 def _selected(name: str, kind: str) -> str:
     """Return what selects a column as plain values. Raises `RowsError` for lists and the like."""
     quoted = _name(name)
-    if _PLAIN.match(kind):
-        return quoted
-    if _AS_TEXT.match(kind) and not kind.endswith("]"):
-        return f"{quoted}::VARCHAR as {quoted}"
+    if _is_plain(kind):
+        return quoted if _PLAIN.match(kind) else f"{quoted}::VARCHAR as {quoted}"
     hint = f"make text of it in a query: `to_json({name})`"
     raise RowsError(f"the column `{name}` is of type {kind[:60]}", hint, column=name)
+
+
+def _is_plain(kind: str) -> bool:
+    return bool(_PLAIN.match(kind) or (_AS_TEXT.match(kind) and not kind.endswith("]")))
 
 
 def _name(name: str) -> str:

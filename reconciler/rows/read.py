@@ -78,6 +78,18 @@ def header_of(source: TableRows, root: Path) -> tuple[str, ...]:
             return ()
 
 
+def columns_of(source: TableRows, root: Path) -> tuple[str, ...]:
+    """Return the columns of a table; of Parquet and of a query, those with plain values.
+
+    Raises:
+        RowsError: it cannot be read.
+        OSError: a file cannot be read.
+    """
+    from reconciler.rows.query import plain_columns  # noqa: PLC0415 - it loads DuckDB
+
+    return header_of(source, root) or plain_columns(source, root)
+
+
 def _csv(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:
     csv.field_size_limit(MAX_CELL)
     typed = {name: CELL_TYPES[kind] for name, kind in source.columns.items()}

@@ -42,7 +42,7 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
     read, or the file cannot be written.
     """
     template = template_of(source)
-    found = _Problems(source.files[0].path if source.files else "")
+    found = Problems(source.files[0].path if source.files else "")
     ids = _Ids()
     digest, size, count = hashlib.sha256(), 0, 0
     file_access.make_folder(file.parent)
@@ -137,7 +137,7 @@ def id_of(line: bytes) -> bytes:
 
 
 def _find_doubled(
-    source: TableRows, root: Path, template: Template, suspects: frozenset[int], found: _Problems
+    source: TableRows, root: Path, template: Template, suspects: frozenset[int], found: Problems
 ) -> None:
     first: dict[bytes, Row] = {}
     for row, line in lines(source, root, template, found.add):
@@ -153,7 +153,9 @@ def _find_doubled(
                 )
 
 
-class _Problems:
+class Problems:
+    """Collects the problems of a table: the first are listed, the others counted."""
+
     def __init__(self, path: str) -> None:
         self._path = path
         self._listed: list[Problem] = []
@@ -170,6 +172,7 @@ class _Problems:
         )
 
     def __bool__(self) -> bool:
+        """Whether there are any."""
         return bool(self._listed)
 
     def shown(self) -> tuple[Problem, ...]:

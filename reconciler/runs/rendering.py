@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -14,6 +15,8 @@ from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.model import Declared, InputFile, JobSpec, Observed, TableRows
 from reconciler.rows.requests import render
 from reconciler.settings import Limits
+
+KEPT_SECONDS: Final = 3600.0
 
 
 def with_rendered(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Declared:
@@ -99,8 +102,9 @@ def checked(
 
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
-    """Delete what earlier runs rendered: it may hold prompts."""
+    """Delete what earlier runs rendered, an hour after them: it may hold prompts, and another run may still read it."""
     with suppress(OSError):
-        for path in folder.iterdir():
-            if path.name not in kept:
+        ages = {path: path.stat().st_mtime for path in folder.iterdir()}
+        for path, at in ages.items():
+            if path.name not in kept and at < max(ages.values()) - KEPT_SECONDS:
                 path.unlink()

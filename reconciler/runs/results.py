@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -114,10 +115,32 @@ def puller(
         spec = by_key.get(work)
         return None if spec is None else read_order(rendered(run, spec)[0], run.project.root, run.limits)
 
-    def lends(work: RunKey, summary: ResultSummary) -> bool:
-        spec = by_key.get(work)
-        same = spec is not None and (summary.recipe, summary.rerun) == (spec.recipe, spec.rerun)
-        return same and spec is not None and bool(spec.reuse)
+    belongs = {it.job.id: name_of(it) for it in owned}
 
-    results = WorkResults(store=store, wanted=wanted, newest=newest, order_of=order_of, lends=lends)
+    def lends(work: RunKey, summary: ResultSummary, begun: bool) -> bool:  # noqa: FBT001
+        spec = by_key.get(work)
+        if spec is None or (summary.recipe, summary.rerun) != (spec.recipe, spec.rerun):
+            return False
+        of = {summary.name, belongs.get(summary.job_id)}
+        return bool(spec.reuse or begun) and not of.isdisjoint((spec.name, *spec.reused_names))
+
+    results = WorkResults(
+        store=store,
+        wanted=wanted,
+        newest=newest,
+        order_of=order_of,
+        lends=lends,
+        beside=_beside(specs, owned, name_of),
+    )
     return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)
+
+
+def _beside(
+    specs: Sequence[JobSpec], owned: Sequence[OwnedJob], name_of: Callable[[OwnedJob], str]
+) -> Mapping[str, Collection[str]]:
+    """Return the other names whose folders may have answers for a name: listed by it, or of jobs with its name."""
+    moved: dict[str, set[str]] = defaultdict(set)
+    for it in owned:
+        moved[it.tags.name].add(name_of(it))
+    found = {spec.name: {*spec.reused_names, *moved[spec.name]} - {spec.name} for spec in specs}
+    return {name: sorted(others) for name, others in found.items() if others}

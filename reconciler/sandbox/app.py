@@ -14,7 +14,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from reconciler.catalogue import models
-from reconciler.sandbox import files, jobs
+from reconciler.sandbox import files, jobs, results
 from reconciler.sandbox.http import Json, json_response, like_fastapi, unauthorized
 from reconciler.sandbox.store import Store, World
 
@@ -69,6 +69,7 @@ _CALLS = Map(
         Rule(_FILE, methods=["GET"], endpoint=files.get_file),
         Rule(_FILE, methods=["DELETE"], endpoint=files.delete_file),
         Rule(f"{_FILE}/content", methods=["GET"], endpoint=files.download_file),
+        *(Rule(path, methods=["POST"], endpoint=jobs.answer) for path in results.ENDPOINTS),
     ]
 )
 _BODY_SLACK = 1 << 20

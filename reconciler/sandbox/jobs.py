@@ -13,6 +13,7 @@ from msgspec.structs import asdict, replace
 from werkzeug.wrappers import Request
 
 from reconciler.catalogue import models
+from reconciler.catalogue.mistakes import mistakes
 from reconciler.sandbox import files, http, inputs, lifecycle, results, rows
 from reconciler.sandbox.http import Json, gateway_refusal, not_found, refused, unprocessable
 from reconciler.sandbox.rows import JobQuery, JobRow
@@ -180,6 +181,22 @@ def _input_files(
             raise refused(f"File {file_id} is not for batches.", param="input_files", code="invalid_file")
         given.append((file.filename, file.content))
     return given
+
+
+def answer(world: World, request: Request, workspace: str) -> Json:  # noqa: ARG001 - a handler
+    """Answer one request to a live endpoint, as a job would answer it."""
+    try:
+        body = msgspec.json.decode(request.get_data(), type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise unprocessable("body", error) from None
+    wrong = () if world.lenient else tuple(mistakes(request.path, body))
+    if wrong:
+        raise unprocessable("body", ValueError(f"{wrong[0].where} {wrong[0].what}"))
+    model = body.get("model")
+    _check_model(world, model if isinstance(model, str) else None, request.path)
+    one = inputs.Request(body=body, custom_id="live")
+    found = results.line(world.ids(), 0, one, endpoint=request.path, model=None, created=int(world.now()))
+    return dict(found["response"]["body"])
 
 
 def _check_model(world: World, name: str | None, endpoint: str) -> None:

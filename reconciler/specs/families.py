@@ -6,6 +6,7 @@ expressions and no environment variables.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
@@ -76,9 +77,7 @@ def expand(
         return [], problems
     if not is_family(fields):
         return [ExpandedJob(name=fields.name)], []
-    size = max(1, len(files))
-    for values in _varied(fields).values():
-        size *= len(values)
+    size = math.prod(map(len, _varied(fields).values()), start=max(1, len(files)))
     if size > most:
         message = f"makes {pluralize(size, 'job')}; at most {most:,} per spec"
         hint = "raise `limits.jobs_per_spec` in reconciler.yaml if this is intended"
@@ -106,6 +105,8 @@ def _expanded(template: str, values: Mapping[str, tuple[Any, str]], file: str | 
     if file is not None:
         folder, _, name = file.rpartition("/")
         words |= {"path": file, "stem": name.rpartition(".")[0] or name, "dir": folder.rpartition("/")[2]}
+    if "prompt" in words:
+        words["prompt"] = words["prompt"].rpartition("/")[2].partition(".")[0]
     plain = {name: value for name, (value, _) in values.items()}
     return ExpandedJob(name=_filled(template, words), words=words, values=plain, file=file)
 

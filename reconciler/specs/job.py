@@ -50,11 +50,8 @@ def jobs_of_document(
 ) -> DocumentResult:
     """Return the jobs that a document with its defaults declares, none if it has errors.
 
-    `now` is in Unix seconds, for a `rerun` with a period.
-
-    Raises:
-        OverBudgetError: the load does too much work.
-        SpecError: the file has too many errors.
+    `now` is in Unix seconds, for a `rerun` with a period. Raises `OverBudgetError` if the load does too much work
+    and `SpecError` if the file has too many errors.
     """
     inputs.budget.check_time()
     fields, problems = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
@@ -64,7 +61,7 @@ def jobs_of_document(
         files, wrong = inputs.each(document)
         problems += wrong
         every = (inputs.files(document), inputs.requests(document), rows_of(document, inputs))
-        for part, wrong in every if "for_each" not in document.value else every[:2]:
+        for part, wrong in every[:2] if _varies_rows(document) else every:
             found += part
             problems += wrong
         problems += [*_endpoint_unknown(document), *_periods_as_text(document)]
@@ -89,14 +86,25 @@ def jobs_of_document(
         return DocumentResult(later={member.name: later for member in members}, problems=tuple(problems))
     specs = []
     for member in members:
-        if member.file is not None:
-            table = rows_of(document, inputs, member.file) if "body" in document.value else None
-            found, wrong = table or inputs.files(document, member.file)
-            problems += wrong
+        own, wrong = _of_member(document, inputs, member)
+        problems += wrong
+        found = own or found
         spec = _spec(document, fields, member, tuple(found), rerun)
         specs.append(replace(spec, large=exceeds_one_job(found, limits)))
     problems += _adopt(document, fields, specs)
     return DocumentResult(specs=() if _wrong(problems) else tuple(specs), problems=tuple(problems))
+
+
+def _of_member(document: Document, inputs: Inputs, member: ExpandedJob) -> tuple[list[Input], list[Problem]]:
+    """Return the inputs that a job of a family has for itself, none if it has those of the spec."""
+    if "body" in document.value and _varies_rows(document):
+        return rows_of(document, inputs, member.file, member.values.get("prompt"))
+    return ([], []) if member.file is None else inputs.files(document, member.file)
+
+
+def _varies_rows(document: Document) -> bool:
+    """Whether the jobs of a family have other tables or prompts."""
+    return "for_each" in document.value or document.at(("matrix", "prompt")) is not None
 
 
 def _wrong(problems: Sequence[Problem]) -> bool:
@@ -210,7 +218,9 @@ def _spec(
         on_change=fields.on_change,
         on_remove=fields.on_remove,
         checks=Checks(**asdict(fields.checks)),
-        reuse=fields.reuse,
+        reuse=fields.reuse
+        if isinstance(fields.reuse, bool)
+        else tuple(dict.fromkeys(map(member.text, fields.reuse))),
         canary=fields.canary.requests if fields.canary else 0,
         adopt=Adopt(job=adopt.job, work=adopt.work)
         if adopt is not UNSET and adopt.work is not UNSET

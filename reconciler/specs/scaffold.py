@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -102,6 +102,32 @@ def example(folder: str, project: str) -> tuple[Wanted, ...]:
         Wanted(f"{folder}/example.yaml", spec.replace("../", up).encode()),
         Wanted(f"{folder}/data/example.jsonl", data.replace("PROJECT", project).encode()),
     )
+
+
+def for_table(folder: str, table: str, columns: Sequence[str]) -> tuple[Wanted, ...]:
+    """Return a spec in a folder for a table, both relative to the project's folder, and its prompt.
+
+    The first column whose name ends in `id` identifies a row, else the first of all.
+    """
+    up = "../" * len(Path(folder).parts)
+    name = slug(Path(table).stem) or "table"
+    columns = [it for it in columns if not re.search(r"[{}\n]", it)] or ["id"]
+    own = next((it for it in columns if re.search(r"(^|[_ -])id$", it, re.IGNORECASE)), columns[0])
+    shown = (
+        "\n".join(f"{column}: {{{{{column}}}}}" for column in columns if column != own) or f"{{{{{own}}}}}"
+    )
+    spec = (
+        f"# yaml-language-server: $schema={up}schemas/job.schema.json\n"
+        f"name: {name}\nendpoint: /v1/chat/completions\nmodel: mistral-small-2603\n"
+        f"rows: {json.dumps(up + table, ensure_ascii=False)}\n"
+        f"custom_id: {json.dumps(f'{{{{{own}}}}}', ensure_ascii=False)}\n"
+        "# Try it on twenty rows first: the rest follows if these have answers.\ncanary: {requests: 20}\n"
+        "body:\n  temperature: 0\n  max_tokens: 200\n  messages:\n"
+        f"    - {{role: system, content: {{$file: {up}prompts/{name}.md}}}}\n"
+        f"    - {{role: user, content: {json.dumps(shown, ensure_ascii=False)}}}\n"
+    )
+    prompt = "Summarize this row in one sentence.\n"
+    return Wanted(f"{folder}/{name}.yaml", spec.encode()), Wanted(f"prompts/{name}.md", prompt.encode())
 
 
 def schema(name: str) -> Wanted:

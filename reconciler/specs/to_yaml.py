@@ -42,7 +42,7 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
     for name in ("metadata", "timeout_hours", "rerun", "suspend", "on_change", "on_remove", "reuse"):
         value = getattr(spec, name)
         if value != getattr(blank, name):
-            yield name, value
+            yield name, list(value) if isinstance(value, tuple) else value
     if spec.adopt:
         yield "adopt", {"job": spec.adopt.job, "work": spec.adopt.work}
     if spec.canary:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
@@ -150,12 +150,6 @@ class LogSink:
         with self._lock:
             for output in tuple(self._outputs):
                 self._drop(output)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 @dataclass(eq=False)

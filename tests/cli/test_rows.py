@@ -12,7 +12,7 @@ from typing import Any, Final
 import duckdb
 import pytest
 
-from tests.cli.stage import Stage
+from tests.cli.stage import Fault, Stage
 from tests.helpers.requests_of import asked, results
 
 ROWS: Final = tuple(
@@ -89,11 +89,11 @@ def test_each_row_is_a_request_and_its_answer_has_the_id_of_the_row(
 
 def test_nothing_is_read_as_a_table_if_there_is_nothing_to_do(done: Stage) -> None:
     rendered = [*(done.root / ".reconciler").rglob("rows/*.jsonl")]
+    assert rendered, "the first apply rendered"
     for path in rendered:
         path.unlink()
     assert "No changes" in done.run("plan").out
     assert done.run("apply", "--yes").code == 0
-    assert rendered, "the first apply rendered"
     assert not [*(done.root / ".reconciler").rglob("rows/*.jsonl")]
 
 
@@ -123,8 +123,7 @@ def to_a_query(stage: Stage) -> None:
 
 
 def to_plain_lines(stage: Stage) -> None:
-    [path] = (stage.root / ".reconciler").rglob("rows/*.jsonl")
-    stage.write("specs/data/plain.jsonl", path.read_text())
+    stage.write("specs/data/plain.jsonl", stage.run("render", "--requests", "-n", "10").out)
     stage.write(
         "specs/a.yaml",
         "name: a\nendpoint: /v1/chat/completions\nmodel: mistral-small-2603\ninput_files: [data/plain.jsonl]\n",
@@ -284,3 +283,129 @@ def test_commands_that_only_show_go_on_without_a_table_with_a_mistake(done: Stag
     ):
         assert done.run(*command).code == 0, command
     assert "`custom_id` was used before" in done.run("status").err
+
+
+def test_a_matrix_makes_a_job_for_each_prompt(tickets: Stage) -> None:
+    tickets.write("specs/prompts/two.md", "Sort it twice.")
+    varied = SPEC.replace("name: a", "name: a-{prompt}").replace("prompts/sort.md", '"{prompt}"')
+    tickets.write("specs/a.yaml", varied + "    matrix: {prompt: [prompts/sort.md, prompts/two.md]}\n")
+    assert tickets.run("apply", "--yes").code == 0
+    assert sorted(job["name"] for job in tickets.jobs()) == ["a-sort", "a-two"]
+    shown = tickets.run("render", "--requests", "-n", "1").out.splitlines()
+    said = [json.loads(line)["body"]["messages"][0]["content"] for line in shown]
+    assert said == ["Sort it.", "Sort it twice."]
+
+
+def test_the_first_requests_are_printed_and_tried(tickets: Stage, golden: Callable[..., None]) -> None:
+    printed = tickets.run("render", "--requests", "-n", "2")
+    assert [json.loads(line)["custom_id"] for line in printed.out.splitlines()] == ["000", "001"]
+    before = sorted(path for path in tickets.root.rglob("*") if "sandbox.db" not in path.name)
+    tried = tickets.run("try", "a", "-n", "2")
+    golden(tried)
+    assert [sent.path for sent in tried.writes] == ["/v1/chat/completions"] * 2
+    for sent, line in zip(tried.writes, printed.out.splitlines(), strict=True):
+        assert json.loads(sent.body) == {**json.loads(line)["body"], "model": "mistral-small-2603"}
+    assert not tickets.jobs()
+    after = sorted(path for path in tickets.root.rglob("*") if "sandbox.db" not in path.name)
+    assert [path for path in after if path not in before and path.name != ".reconciler"] == [
+        path for path in after if path.parent.name in (".reconciler", "sandbox") and path not in before
+    ]
+
+
+def test_try_also_takes_requests_that_are_written_out(stage: Stage) -> None:
+    stage.spec("a")
+    assert "r0  specs/data/a.jsonl:1" in stage.run("try", "a", "-n", "1").out
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "code"),
+    [
+        ({"CI": "true"}, "not for CI", 64),
+        ({}, "no spec is named b", 64),
+    ],
+)
+def test_try_is_refused_on_ci_and_for_unknown_names(
+    tickets: Stage, change: dict[str, str], words: str, code: int
+) -> None:
+    tickets.environ |= change
+    said = tickets.run("try", "a" if change else "b")
+    assert said.code == code
+    assert words in said.err
+    assert not said.writes
+
+
+@pytest.mark.parametrize("guard", ["max_new_requests", "max_requests_per_day"])
+def test_guards_count_what_is_tried(tickets: Stage, guard: str) -> None:
+    tickets.write("reconciler.yaml", f"project: shop\nguards: {{{guard}: 2}}\n")
+    said = tickets.run("try", "a")
+    assert said.code == 1
+    assert f"guards.{guard} permits 2" in said.err
+    assert not said.writes
+    assert tickets.run("try", "a", "-n", "2").code == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault("POST", "/v1/chat/completions", 429, body=b'{"message": "slow"}'), "429: slow"),
+        (Fault("POST", "/v1/chat/completions", 401, body=b'{"message": "no"}'), "check the key"),
+        (Fault("POST", "/v1/chat/completions", 200, headers={"content-type": "text/html"}), "an HTML page"),
+    ],
+)
+def test_an_answer_that_is_none_is_one_clear_error(tickets: Stage, fault: Fault, words: str) -> None:
+    tickets.faults.append(fault)
+    said = tickets.run("try", "a")
+    assert said.code == 1
+    assert words in said.err
+    assert said.err.count("error: ") == 1
+    assert len(said.writes) == 1
+
+
+def test_the_columns_of_the_table_come_back_with_the_answers(done: Stage) -> None:
+    write_csv(done, (*reversed(ROWS), {**ROWS[0], "id": "later"}))
+    assert done.run("outputs", "export", "a", "--columns", "--format", "csv", "-o", "out.csv").code == 0
+    found = [*csv.DictReader(io.StringIO((done.root / "out.csv").read_text()))]
+    assert [(row["id"], row["subject"], row["row_text"]) for row in found] == [
+        tuple(row.values()) for row in ROWS
+    ]
+    assert {row["text"] for row in found} == {"Sandbox answer: no model was called."}, "the answer"
+
+
+def test_columns_need_one_name_with_a_table(done: Stage) -> None:
+    done.spec("b")
+    done.run("apply", "--yes")
+    done.advance(60)
+    done.run("outputs", "pull")
+    for names in (("b",), ("a", "b")):
+        said = done.run("outputs", "export", *names, "--columns", "--format", "csv", "-o", "out.csv")
+        assert said.code == 64
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_init_writes_a_spec_for_a_table_that_can_be_submitted(stage: Stage, form: str) -> None:
+    (stage.root / "reconciler.yaml").unlink()
+    stage.write("data/tickets.csv", 'Ticket ID,subject,"odd {name}"\n7,x,y\n8,z,\n')
+    if form == "jsonl":
+        stage.write("data/tickets.jsonl", '{"Ticket ID": 7, "subject": "x", "odd {name}": "y"}\n')
+    if form == "parquet":
+        data = stage.root / "data"
+        duckdb.read_csv(data / "tickets.csv").write_parquet(str(data / "tickets.parquet"))
+    made = stage.run("init", "--from", f"data/tickets.{form}", "--no-workflows")
+    assert made.code == 0
+    spec = (stage.root / "specs/tickets.yaml").read_text()
+    assert "{{Ticket ID}}" in spec
+    assert "{{subject}}" in spec
+    assert "odd" not in spec
+    assert stage.run("validate").code == 0
+    assert stage.run("apply", "--yes").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("data/a.txt", "no table"), ("../a.csv", "no table"), ("data/no.csv", "cannot be read")],
+)
+def test_init_says_why_a_file_is_no_table(stage: Stage, name: str, words: str) -> None:
+    stage.write("data/a.txt", "x")
+    said = stage.run("init", "--from", name, "--no-workflows")
+    assert said.code == 1
+    assert words in said.err

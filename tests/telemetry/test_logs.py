@@ -121,8 +121,9 @@ def test_the_file_gets_every_level_and_is_appended_to(
 ) -> None:
     file = tmp_path / "run.jsonl"
     for _ in range(2):
-        with open_it(level="error", file=file, style="console") as log:
-            log("jobs.listed", jobs=3, pages=1, elapsed_ms=12)
+        log = open_it(level="error", file=file, style="console")
+        log("jobs.listed", jobs=3, pages=1, elapsed_ms=12)
+        log.close()
     assert [line["event"] for line in check_lines(file.read_text(encoding="utf-8"))] == ["jobs.listed"] * 2
     assert stream.getvalue() == ""
 
@@ -251,11 +252,11 @@ def test_a_run_that_says_nothing_imports_no_structlog() -> None:
     script = (
         "import sys, time, pathlib\n"
         "from reconciler.telemetry.logs import LogSink\n"
-        "with LogSink(style='json', level='warning', file=None, now=time.time, bound={}) as log:\n"
-        "    log('apply.started', decisions=1)\n"
-        "    assert 'structlog' not in sys.modules\n"
-        "    log('run.interrupted', signal='SIGINT')\n"
-        "    assert 'structlog' in sys.modules\n"
+        "log = LogSink(style='json', level='warning', file=None, now=time.time, bound={})\n"
+        "log('apply.started', decisions=1)\n"
+        "assert 'structlog' not in sys.modules\n"
+        "log('run.interrupted', signal='SIGINT')\n"
+        "assert 'structlog' in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert '"event": "run.interrupted"' in done.stderr

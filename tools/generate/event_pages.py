@@ -95,15 +95,15 @@ def _example() -> str:
     """Return a line as the log writes it."""
     bound = {"run_id": "9c1185a5c5e9", "project": "search-batch", "commit": "a41c9e2" + "0" * 33}
     text = io.StringIO()
-    with LogSink(
+    log = LogSink(
         style="json",
         level="info",
         file=None,
         now=lambda: 1_793_000_000.123,
         bound=bound,
         stream=text,
-    ) as log:
-        log("job.created", **_EXAMPLE)
+    )
+    log("job.created", **_EXAMPLE)
     return text.getvalue()
 
 

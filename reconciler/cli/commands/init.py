@@ -13,7 +13,7 @@ from reconciler.cli.params import options
 from reconciler.cli.session.session import reading
 from reconciler.cli.session.target import config_file, open_project
 from reconciler.environment import Environment
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Phase, tags
 from reconciler.outputs.place import warning_on_ci
 from reconciler.settings import RESULTS_URL
@@ -53,6 +53,13 @@ ASSUMED = (
     "--from-workspace",
     "Write a spec that adopts it for each queued or running job that carries no tags of this tool.",
 )
+@click.option(
+    "--from",
+    "table",
+    type=options.PATH,
+    metavar="FILE",
+    help="Write a spec for this table (CSV, JSON lines or Parquet), and a prompt to edit, in place of the example.",
+)
 @options.flag("--no-workflows", "Do not write GitHub workflows.")
 @click.option(
     "--package",
@@ -76,6 +83,7 @@ def init(
     env: Environment,
     *,
     from_workspace: bool,
+    table: Path | None,
     no_workflows: bool,
     package: str | None,
     results: str | None,
@@ -120,9 +128,7 @@ def init(
     if from_workspace:
         rest, skipped = adopt(env, common)
         write_stdout("".join(clean(f"  = no spec for job {it.job.id}: {it.why}") + "\n" for it in skipped))
-    if not has_specs(project):
-        example = scaffold.example(project.relative(str(project.spec_root)), project.settings.project)
-        rest += (place(project.root, wanted) for wanted in example)
+    rest += (place(project.root, wanted) for wanted in first_specs(env, project, table))
     write_stdout("".join(describe(rest)))
     expected = upgrade or not scaffold.has_workflows(project.root)
     if expected and not (with_workflows or no_workflows):
@@ -153,6 +159,42 @@ def check_url(results: str | None, found: Path | None) -> None:
         raise click.BadParameter(
             "a URL such as s3://bucket/outputs, gs://… or az://…", param_hint="--results"
         )
+
+
+def first_specs(env: Environment, project: Project, table: Path | None) -> Sequence[Wanted]:
+    """Return a spec for a table, or if there is no spec yet an example."""
+    if table is not None:
+        return for_table(project, env.cwd / table)
+    if has_specs(project):
+        return ()
+    return scaffold.example(project.relative(str(project.spec_root)), project.settings.project)
+
+
+def for_table(project: Project, table: Path) -> Sequence[Wanted]:
+    """Return a spec for a table, with its columns, and a prompt.
+
+    Raises `ReconcilerError` if the table is not in the project, or cannot be read.
+    """
+    from reconciler.model import TableFile, TableRows
+    from reconciler.rows.read import columns_of
+    from reconciler.rows.row import KINDS, RowsError
+
+    kind = KINDS.get(table.suffix.lower())
+    if kind is None or not table.resolve().is_relative_to(project.root):
+        message = f"{table.name} is no table in {project.root}"
+        raise ReconcilerError(message, hint=f"put it there, as one of {', '.join(KINDS)}")
+    path = table.resolve().relative_to(project.root).as_posix()
+    source = TableRows(
+        kind=kind, files=(TableFile(path=path, sha256="", size=0),), custom_id="{{x}}", body=b"{}"
+    )
+    try:
+        columns = columns_of(source, project.root)
+    except (RowsError, OSError) as error:
+        hint = getattr(error, "hint", "make it readable")
+        raise ReconcilerError(f"{path} cannot be read: {error}", hint=hint) from error
+    if not columns:
+        raise ReconcilerError(f"{path} has no columns", hint="its first line names them")
+    return scaffold.for_table(project.relative(str(project.spec_root)), path, columns)
 
 
 def has_specs(project: Project) -> bool:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
@@ -23,7 +24,7 @@ from reconciler.outputs.place import open_place
 from reconciler.outputs.store import ResultStore
 from reconciler.outputs.summaries import path_of, results_file, summary_of, work_summaries
 from reconciler.render.results_view import pull_text, results_text
-from reconciler.tables.rows import Row
+from reconciler.tables.rows import Column, Row
 from reconciler.text.sanitize import clean
 
 
@@ -75,7 +76,8 @@ def pull(
     from msgspec import structs
 
     from reconciler.api.client import Reader, Writer
-    from reconciler.cli.session.pulling import chosen, declared, delete_files, own_and_adopted
+    from reconciler.cli.session.load_declared import load_shown
+    from reconciler.cli.session.pulling import chosen, delete_files, own_and_adopted
     from reconciler.cli.session.session import open_run
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
@@ -88,7 +90,7 @@ def pull(
 
     kind: type[Reader] = Reader if dry_run else Writer
     with interrupts(env) as interrupted, open_run(kind, common, env, without_deadline=True) as run:
-        loaded = declared(run)
+        loaded = load_shown(run.project, run.env)  # for their input files and names
         owned = own_and_adopted(run, loaded.specs)
         every, seen = Declared(specs=loaded.specs, only_shown=True), Observed(owned=tuple(owned))
         specs = with_requests(run, with_rendered(run, every, seen), seen, results=False).specs
@@ -189,8 +191,13 @@ def path(env: Environment, *, name: str, common: options.Common) -> int:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), required=True)
 @click.option("-o", "--out", type=options.PATH, required=True, metavar="FILE", help="The file to write.")
+@options.flag(
+    "--columns", "Add the columns of the table that the spec declares its requests by, as text.", "joined"
+)
 @options.common
-def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, common: options.Common) -> int:
+def export(
+    env: Environment, *, names: tuple[str, ...], form: str, out: Path, joined: bool, common: options.Common
+) -> int:
     """Write the results of names as one table, a row for each request. Needs no key.
 
     NAME may be a glob. Fields of answers get columns of their own if the requests ask for a JSON schema. In CSV, a text
@@ -207,10 +214,38 @@ def export(env: Environment, *, names: tuple[str, ...], form: str, out: Path, co
             if not any(fnmatchcase(it.name, name) for it in found):
                 summary_of(store, name)
         table = ResultsTable(store, found)
-        columns = table.columns()
-        count = write_table(env.cwd / out, form, columns, table.rows())
+        columns, rows = table.columns(), table.rows()
+        if joined:
+            if len(found) > 1:
+                raise UsageError("--columns is for one name", hint="export each by itself")
+            columns, rows = with_table(env, common, names[0], columns, rows)
+        count = write_table(env.cwd / out, form, columns, rows)
     write_stdout(f"{out}: {pluralize(count, 'row')}, {pluralize(len(columns), 'column')}\n")
     return ExitCode.OK
+
+
+def with_table(
+    env: Environment,
+    common: Common,
+    name: str,
+    columns: tuple[Column, ...],
+    rows: Iterator[dict[str, Any]],
+) -> tuple[tuple[Column, ...], Iterator[dict[str, Any]]]:
+    """Put the columns of a spec's table before those of its results.
+
+    Raises:
+        UsageError: no spec of this name declares a table.
+    """
+    from reconciler.model import TableRows
+    from reconciler.outputs.table import joined_with
+    from reconciler.specs.load import load
+
+    project = open_project(common, env)
+    specs = load(project, now=env.now(), monotonic=env.monotonic, only_shown=True).specs
+    tables = [it for spec in specs if spec.name == name for it in spec.inputs if isinstance(it, TableRows)]
+    if not tables:
+        raise UsageError(f"no spec {name} declares `rows`", hint="leave out --columns")
+    return joined_with(tables[0], project.root, columns, rows)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`reconciler render`: print the expanded specs. No key, no network."""
+"""`reconciler render`: print the expanded specs, or their requests. No key, no network."""
 
 from __future__ import annotations
 
@@ -15,8 +15,16 @@ from reconciler.specs.load import load
 
 @click.command()
 @options.selection
+@options.flag(
+    "--requests", "Print the first requests of each job, as they are submitted, in place of its spec."
+)
+@click.option(
+    "-n", "count", type=click.IntRange(1), default=3, show_default=True, help="How many, with --requests."
+)
 @options.chosen
-def render(env: Environment, *, selection: options.Selection, chosen: options.Chosen) -> int:
+def render(
+    env: Environment, *, selection: options.Selection, requests: bool, count: int, chosen: options.Chosen
+) -> int:
     """Print the specs with families, matrices, periods and defaults expanded, one plain document per job.
 
     Saved as one file directly in the spec folder, in place of all others, they declare the same jobs.
@@ -32,5 +40,11 @@ def render(env: Environment, *, selection: options.Selection, chosen: options.Ch
     if loaded.warnings:
         write_stderr(problems_text(loaded.warnings, colour=env.colour("stderr")))
     selected = [spec for spec in loaded.specs if loaded.selected is None or spec.name in loaded.selected]
+    if requests:
+        from reconciler.runs.samples import first_requests
+
+        for spec in selected:
+            write_stdout("".join(f"{it.line.decode()}\n" for it in first_requests(spec, project.root, count)))
+        return 0
     write_stdout(to_yaml.dump_documents(selected, project.relative(str(project.spec_root))))
     return 0

@@ -21,20 +21,11 @@ from reconciler.outputs.place import local_folder
 from reconciler.outputs.retention import KeptError, Retention
 from reconciler.outputs.store import ResultStore
 from reconciler.planning import adoption, sharing
-from reconciler.render.problems import left_out
 from reconciler.runs.apply import publish
-from reconciler.specs.load import Loaded, load
+from reconciler.specs.load import Loaded
 from reconciler.text.sanitize import clean
 from reconciler.text.suggest import nearest, some
 from reconciler.workspace import listing, observe
-
-
-def declared(run: RunContext[Reader]) -> Loaded:
-    """Return the specs, for their input files and names. The inputs of others are read from the workspace."""
-    loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic, only_shown=True)
-    if note := left_out(loaded.errors):
-        write_stderr(note)
-    return loaded
 
 
 def delete_files(

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
+from reconciler.cli.session.load_declared import load_shown
 from reconciler.cli.session.target import ledgers
 from reconciler.constraints import NAME_PATTERN
 from reconciler.environment import Environment
@@ -21,8 +22,6 @@ from reconciler.outputs.paths import safe_name
 from reconciler.outputs.place import local_folder, open_place
 from reconciler.outputs.store import FolderStore
 from reconciler.outputs.summaries import job_summaries
-from reconciler.render.problems import left_out
-from reconciler.specs.load import load
 from reconciler.specs.project import STATE, Project
 from reconciler.text.sanitize import clean
 
@@ -92,10 +91,7 @@ def declared_at(env: Environment, project: Project, name: str) -> DeclarationHis
     """Find a name in the specs, and its file in git. A spec that was removed is searched for by its text."""
     git = env.git(project.root)
     try:
-        loaded = load(project, now=env.now(), monotonic=env.monotonic, only_shown=True)
-        specs = loaded.specs
-        if note := left_out(loaded.errors):
-            write_stderr(note)
+        specs = load_shown(project, env).specs
     except ReconcilerError:  # the timeline is shown even if no spec can be read
         specs = ()
     for spec in specs:

@@ -67,9 +67,10 @@ def answers_late(case: Case, work: Work) -> Actions:
 def answers_gone(case: Case, work: Work) -> Actions:
     """What was paid for may still be in another place of results."""
     count = work.coverage.count()[State.GONE]
-    detail = work.lost or f"the answers to {pluralize(count, 'request')} are lost at the API"
+    detail = work.lost or f"the answers to {pluralize(count, 'request')} are in no file of the API"
     hint = (
-        "set `results` to the place that they were pulled into; or change `rerun` to submit everything again"
+        "set `results` to the place that they were pulled into; without them, `reuse: false` submits the changed work "
+        f"whole, and reconciler rerun {case.name} any work"
     )
     return (Hold(reason=Reason.ANSWERS_GONE, detail=detail, hint=hint, attention=True),)
 

@@ -61,7 +61,7 @@ def succeeded(case: Case) -> Actions:
 
 def _complete(case: Case, work: Work) -> Keep:
     """Keep the newest job that has an answer to a wanted request."""
-    by_id = {it.job.id: it.job for it in case.jobs}
+    by_id = {it.job.id: it.job for it in (*case.jobs, *case.lenders)}
     reused = work.coverage.reused()
     jobs = [by_id[job_id] for job_id in work.coverage.donors if job_id in by_id and reused[job_id]]
     detail = f"{pluralize(len(jobs), 'job')} answered all {work.part.of:,} requests" if len(jobs) > 1 else ""

@@ -97,14 +97,19 @@ class Inputs:
             problems += _of_bodies(document, value)
         return [InlineRequests(body=body, count=len(value))], problems
 
-    def paths_named(self, document: Document, where: Path) -> tuple[dict[str, bool], list[Problem]]:
-        """Return the named files, relative to the root, and ids of uploaded files; True for an id."""
+    def paths_named(
+        self, document: Document, where: Path, instead: str | None = None
+    ) -> tuple[dict[str, bool], list[Problem]]:
+        """Return the files that a value names, relative to the root, and ids of uploaded files; True for an id.
+
+        `instead` takes the place of the value.
+        """
         found: dict[str, bool] = {}
         problems: list[Problem] = []
         if where[0] not in document.value:
             return found, problems
         folder = f"{self._root}/{document.source.path.rpartition('/')[0]}"
-        for at, entry in _texts(document.at(where), alone=where[0] in ("rows", "body")):
+        for at, entry in _texts(instead or document.at(where), alone=where[0] in ("rows", "body")):
             place: Path = (*where, *at)
             uploaded = uploaded_id(entry)
             try:

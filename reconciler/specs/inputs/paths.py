@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import Final
@@ -38,6 +39,7 @@ _SUBMODULE: Final = (
     "; if it is a git submodule: git submodule update --init (on CI, check out with submodules)"
 )
 _NOT_NAMES: Final = frozenset({"", ".", ".."})
+_composed: Final = partial(unicodedata.normalize, "NFC")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -167,8 +169,24 @@ class PathResolver:
                     waiting.append(found)
 
     def _files_near(self, folder: Path, name: str) -> str:
+        """Return a hint: the file of a folder that `name` was probably meant to be, or else all its files."""
         self._hints -= 1
-        return _files_near(folder, name) if self._hints >= 0 else ""
+        if self._hints < 0:
+            return ""
+        try:
+            names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        except OSError:
+            above = next(it for it in folder.parents if it.is_dir())
+            with suppress(OSError):
+                if not any(above.iterdir()):
+                    return f"the folder {above.name} is empty{_SUBMODULE}"
+            return "its folder does not exist" + (" either" if not _MAGIC.search(name) else "")
+        if any(fnmatchcase(_composed(it), _composed(name)) and not fnmatchcase(it, name) for it in names):
+            return "the folder has this name in another Unicode form (NFC and NFD look the same): rename the file"
+        found = None if _MAGIC.search(name) else nearest(name, names)
+        if found:
+            return f"did you mean `{found}`?"
+        return f"in its folder: {some(names)}" if names else f"its folder is empty{_SUBMODULE}"
 
 
 def _step(
@@ -206,25 +224,3 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         raise NoInputError(
             f"a folder on the path cannot be read: {error.strerror}", "make it readable"
         ) from None
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
-def _files_near(folder: Path, name: str) -> str:
-    """Return a hint: the file of a folder that `name` was probably meant to be, or else all its files."""
-    try:
-        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
-        above = next(it for it in folder.parents if it.is_dir())
-        with suppress(OSError):
-            if not any(above.iterdir()):
-                return f"the folder {above.name} is empty{_SUBMODULE}"
-        return "its folder does not exist" + (" either" if not _MAGIC.search(name) else "")
-    if any(fnmatchcase(_composed(it), _composed(name)) and not fnmatchcase(it, name) for it in names):
-        return "the folder has this name in another Unicode form (NFC and NFD look the same): rename the file"
-    found = None if _MAGIC.search(name) else nearest(name, names)
-    if found:
-        return f"did you mean `{found}`?"
-    return f"in its folder: {some(names)}" if names else f"its folder is empty{_SUBMODULE}"

@@ -167,18 +167,20 @@ class InputReader:
             findings.add(_unreadable(error))
 
 
-def check(file: Path, path: str, limits: Limits, progress: Progress = UNWATCHED) -> Checked:
+def check(place: Path, path: str, limits: Limits, progress: Progress = UNWATCHED) -> Checked:
     """Read a file in one pass; problems call it `path`. Memory grows only with its longest line and its custom_ids."""
     findings, sha256, size = Findings(path), "", 0
     found = Scan(findings)
     first: dict[str, str] = {}
     try:
-        with open_to_read(file, buffering=0) as stream:
+        with open_to_read(place, buffering=0) as stream:
             before = os.fstat(stream.fileno())
             size = before.st_size
             pointed = pointer_in(stream, size)
-            if pointed:
-                return _pointer(path, *pointed)
+            if pointed:  # the content is not here: no line can be checked
+                sha256, size = pointed
+                file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
+                return Checked(file, (), marks=array("q"))
             if form := of_file(stream, path):
                 findings.add(form)
             else:
@@ -204,12 +206,6 @@ def pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:
     found = _POINTER.fullmatch(stream.read(MAX_POINTER_BYTES))
     stream.seek(0)
     return (found["oid"].decode(), int(found["size"])) if found else None
-
-
-def _pointer(path: str, sha256: str, size: int) -> Checked:
-    """Return the result for a Git LFS pointer: its content is not available, so no line is checked."""
-    file = InputFile(path=path, sha256=sha256, size=size, requests=None, pointer=True)
-    return Checked(file, (), marks=array("q"))
 
 
 def _longest(limits: Limits) -> int:

@@ -22,13 +22,17 @@ from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.suggest import did_you_mean, either, some
 
 INCLUDE: Final = "$file"
+PROMPT: Final = "{prompt}"
+"""In the path of an included file: the field `prompt`."""
 MAX_INCLUDED: Final = 10_000_000
 """Bytes of an included file."""
 _FIELDS: Final = ("custom_id", "body", "columns")
 _BRACES: Final = "write `{{column}}`, or `{{{{` for two braces that are meant"
 
 
-def rows_of(document: Document, inputs: Inputs, file: str | None = None) -> tuple[list[Input], list[Problem]]:
+def rows_of(
+    document: Document, inputs: Inputs, file: str | None = None, prompt: str | None = None
+) -> tuple[list[Input], list[Problem]]:
     """Return the rows of a document as its input, none if it has no rows or mistakes, and the problems.
 
     `file` is the table of a job of `for_each`, relative to the root.
@@ -45,7 +49,8 @@ def rows_of(document: Document, inputs: Inputs, file: str | None = None) -> tupl
         problems.append(_alone(document, "body"))
     if problems or not isinstance(value["body"], dict) or not isinstance(value["custom_id"], str):
         return [], problems
-    reader = _Reader(document, inputs)
+    given = value.get("prompt")
+    reader = _Reader(document, inputs, prompt or (given if isinstance(given, str) else ""))
     found = reader.read(file)
     return found, reader.problems
 
@@ -56,7 +61,8 @@ def _alone(document: Document, name: str) -> Problem:
 
 
 class _Reader:
-    def __init__(self, document: Document, inputs: Inputs) -> None:
+    def __init__(self, document: Document, inputs: Inputs, prompt: str) -> None:
+        self._prompt = prompt
         self.problems: list[Problem] = []
         self._includes: list[str] = []
         self._document = document
@@ -115,7 +121,8 @@ class _Reader:
         if not isinstance(name, str):
             self._problem(steps, f"{dotted(steps)}: not a path", "write the path of a file beside this one")
             return ""
-        paths = self._named(steps)
+        name = name.replace(PROMPT, self._prompt)
+        paths = self._named(steps, name)
         if len(paths) != 1:
             if not self.problems:
                 self._problem(steps, f"`{name}`: {len(paths)} files", "name one file")
@@ -133,9 +140,9 @@ class _Reader:
             return ""
         return text.removesuffix("\n")
 
-    def _named(self, where: Path) -> list[str]:
-        """Return the files that a value names."""
-        named, problems = self._inputs.paths_named(self._document, where)
+    def _named(self, where: Path, entry: str | None = None) -> list[str]:
+        """Return the files that a value names, or that `entry` names in its place."""
+        named, problems = self._inputs.paths_named(self._document, where, entry)
         self.problems += problems
         uploaded = next((name for name, is_id in named.items() if is_id), None)
         if uploaded:

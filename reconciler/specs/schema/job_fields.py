@@ -156,6 +156,9 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     ] = UNSET
     """With rows: the body of each request. `{{column}}` in a text is the cell of the row, and `{$file: PATH}` the text
     of a file, or the contents of a `.json` file."""
+    prompt: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("prompts/classify.txt")] = UNSET
+    """With rows: the file that `{$file: "{prompt}"}` includes. A [matrix](#families) can vary it; in names, `{prompt}`
+    is then the file's name without its ending."""
     columns: Annotated[
         dict[str, Literal["text", "integer", "decimal", "boolean"]], such_as({"amount": "decimal"})
     ] = {}
@@ -187,9 +190,10 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     on_remove: OnRemove = "cancel"
     """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
     cancels nothing."""
-    reuse: bool = True
+    reuse: Annotated[bool | Annotated[list[Name], Meta(min_length=1)], such_as(False, ["old-name"])] = True
     """Whether answers of earlier jobs of this name count, with the same endpoint, model and `rerun`: then a change of
-    the inputs submits only requests without an answer."""
+    the inputs submits only requests without an answer. A list names other jobs whose answers count too, after a rename
+    with an edit."""
     canary: Annotated[CanaryFields | None, such_as({"requests": 20})] = None
     """Submit only so many requests first. A later apply, or a round of `apply --wait`, submits the rest if the outcomes
     pass `checks`, and holds it otherwise."""

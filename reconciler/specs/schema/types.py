@@ -66,6 +66,7 @@ _PLAIN_TYPES: Final[dict[str, Any]] = {
     "rerun": RerunText | int,
     "suspend": bool,
     "on_change": OnChange,
+    "prompt": Annotated[str, Meta(min_length=1)],
     "on_remove": OnRemove,
 }
 PLAIN: Final = tuple(_PLAIN_TYPES)
