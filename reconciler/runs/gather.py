@@ -154,7 +154,9 @@ def decide(
         from reconciler.runs.results import states_of  # noqa: PLC0415 - few plans need it
 
         works = states_of(run, cases, exact=exact)
-        cases = tuple(replace(case, work=works.get(case.name)) for case in cases)
+        cases = tuple(  # the others keep what they have worked out
+            replace(case, work=works[case.name]) if case.name in works else case for case in cases
+        )
     decided = plan_cases(cases, it.declared)
     decided = hold_unread(decided) if exact else decided
     left = apply_quota(decided, observed.pending, _quota(run))
