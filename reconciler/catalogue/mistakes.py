@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler.catalogue.bodies import BODIES, OTHER_NAMES, REQUIRED, Format, NoStream, Role
+from reconciler.text.plural import pluralize
 from reconciler.text.suggest import KINDS, either, nearest
 
 _KINDS: Final = {
@@ -38,6 +39,9 @@ _EMPTY: Final = re.compile(r"Expected `array` of length")
 _OUT_OF_BOUNDS: Final = re.compile(r"Expected `\w+` ([<>]=?) (\S+)")
 _MISSING: Final = re.compile(r"Object missing required field `([^`]+)`")
 _LACKS: Final = "is missing"
+MAX_KINDS: Final = 20
+"""Kinds of mistakes of one input that `warnings` returns."""
+HINT: Final = "the API rejects such a request"
 
 
 class Mistake(Struct, frozen=True):
@@ -106,6 +110,25 @@ def mistakes(endpoint: str, body: Mapping[str, Any]) -> Iterator[Mistake]:
     for name in body if known else ():
         if meant := _misspelt(endpoint, name):
             yield Mistake((name,), f"is no field of {endpoint}: did you mean `{meant}`?")
+
+
+def warnings(
+    endpoint: str, bodies: Iterable[tuple[int, Mapping[str, Any]]], unit: str
+) -> list[tuple[int, str]]:
+    """Return a message for each kind of mistake in bodies, with the position of its first one.
+
+    A kind with several bodies has their number, in words of `unit`. Missing fields are left out.
+    """
+    found: dict[str, list[int]] = {}
+    for at, body in bodies:
+        named = (f"`{it.where}` {it.what}" for it in mistakes(endpoint, body) if not it.lacks)
+        for words in dict.fromkeys(named):
+            if words in found or len(found) < MAX_KINDS:
+                found.setdefault(words, [at, 0])[1] += 1
+    return [
+        (first, words if number == 1 else f"{words} ({pluralize(number, unit)})")
+        for words, (first, number) in found.items()
+    ]
 
 
 def _mistake(path: tuple[str, ...], value: object, wanted: object) -> Iterator[Mistake]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import translate
 from typing import Final
 
@@ -127,25 +126,21 @@ def source_of(line: CreateIntended | CancelIntended) -> dict[str, str | None]:
     return {"commit": line.commit or None, "actor": line.actor or None, "run_url": line.run_url or None}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryFilter:
-    """The conditions on a record; an empty one always holds."""
+def filter_records(
+    records: Iterable[Record],
+    *,
+    names: Iterable[str] = (),
+    statuses: Iterable[str] = (),
+    since: float | None = None,
+    until: float | None = None,
+) -> tuple[Record, ...]:
+    """Return the records that fulfil the given conditions, in their order.
 
-    names: tuple[str, ...] = ()
-    """Globs; the name must match one."""
-    statuses: tuple[str, ...] = ()
-    """The API's statuses, in any case; the status must be one of them. `?` means an unknown status."""
-    since: float | None = None
-    """Unix seconds: created at that time or later."""
-    until: float | None = None
-    """Unix seconds: created before that time."""
-
-
-def filter_records(records: Iterable[Record], wanted: HistoryFilter) -> tuple[Record, ...]:
-    """Return the records that match the filter, in their order."""
-    fits = re.compile("|".join(map(translate, wanted.names)) or ".*").match
-    words = {word.upper() for word in wanted.statuses}
-    since, until = wanted.since, wanted.until
+    The name must match a glob, the status be one of those of the API, in any case, `?` for an unknown one, and the job
+    be created at `since` or later and before `until`, in Unix seconds.
+    """
+    fits = re.compile("|".join(map(translate, names)) or ".*").match
+    words = {word.upper() for word in statuses}
     return tuple(
         it
         for it in records

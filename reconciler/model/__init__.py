@@ -6,7 +6,7 @@ nowhere else.
 
 from __future__ import annotations
 
-from reconciler.model.checks import Checked, Checks
+from reconciler.model.completeness import Checked, Checks
 from reconciler.model.declared import (
     EVERY_JOB,
     Adopt,
@@ -33,7 +33,7 @@ from reconciler.model.inputs import (
 from reconciler.model.jobs import Job, Phase
 from reconciler.model.observed import Observed, OtherProjectJob, Pending, Target
 from reconciler.model.owned import TAG_PREFIX, OwnedJob, Source, Tags, Unreadable
-from reconciler.model.requests import KnownRequests, RequestChange, Wanted
+from reconciler.model.requests import Example, KnownRequests, RequestChange, Wanted, WorkCounts
 
 __all__ = [
     "EVERY_JOB",
@@ -44,6 +44,7 @@ __all__ = [
     "Checkout",
     "Checks",
     "Declared",
+    "Example",
     "InlineRequests",
     "Input",
     "InputFile",
@@ -70,5 +71,6 @@ __all__ = [
     "Unreadable",
     "UploadedFile",
     "Wanted",
+    "WorkCounts",
     "request_count",
 ]

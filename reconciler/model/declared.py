@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from reconciler.model import digests
-from reconciler.model.checks import Checks
+from reconciler.model.completeness import Checks
 from reconciler.model.inputs import Input, InputFile, paths_of, request_count, upload_of
 from reconciler.model.jobs import Phase
 from reconciler.model.requests import KnownRequests
@@ -94,6 +94,8 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """How many requests need an outcome before the others are submitted; 0 without a canary."""
     large: bool = False
     """Whether one job cannot hold the work, so that several do, one after the other."""
+    show_requests: bool = True
+    """Whether a plan shows some requests before and after a change of the template. For readers only."""
     adopt: Adopt | None = None
     declared_at: Position
     family: str = ""

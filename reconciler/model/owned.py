@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct, structs
 
 from reconciler.model import completeness
-from reconciler.model.checks import Checked
+from reconciler.model.completeness import Checked
 from reconciler.model.declared import RunKey
 from reconciler.model.jobs import Job, Phase
 

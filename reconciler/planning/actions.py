@@ -14,9 +14,10 @@ from typing import Self, TypeAlias, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.model import Job, JobSpec, OwnedJob, RequestChange, SubmittedPart
+from reconciler.model import Example, Job, JobSpec, OwnedJob, RequestChange, SubmittedPart
 from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Standing
+from reconciler.planning.tally import Tally
 
 
 class Reason(StrEnum):
@@ -88,6 +89,8 @@ class Change(Struct, frozen=True, omit_defaults=True):
     after: str
     requests: RequestChange | None = None
     """Of `inputs`: how the requests differ, if that is known."""
+    examples: tuple[Example, ...] = ()
+    """Of `inputs` that a template makes: some requests before and now."""
 
 
 class Create(Struct, frozen=True, kw_only=True):
@@ -183,6 +186,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     raised: bool = False
     """Whether `retry.max_attempts` is larger than that of the last job of the work."""
     notes: tuple[str, ...] = ()
+    states: Tally | None = None
+    """How many requests of the wanted work are in each state; None if that is not known."""
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:
         """Return the actions of one class, in order."""

@@ -6,9 +6,9 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from reconciler.ledger.lines import CreateIntended
+from reconciler.ledger.lines import CreateIntended, WorkSeen
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, JobSpec, OwnedJob, Phase, RunKey, Unreadable
+from reconciler.model import Declared, JobSpec, OwnedJob, Phase, RunKey, Unreadable, WorkCounts
 from reconciler.planning.actions import Reason
 from reconciler.planning.next_part import Verdict, Work
 
@@ -146,6 +146,23 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         """Whether the counts of a job of the wanted work say that every request is answered."""
         return any(it.completes_the_work for it in self.wanted)
 
+    def seen(self) -> WorkSeen | None:
+        """What a run found that joined the results of every ended job of the wanted work, by the ledger.
+
+        It shows no more than which results are to be read, and that there are answers if a job has some.
+        """
+        ended = [it.job for it in self.of_run_key if it.phase.ended]
+        several = (self.memory.seen[key] for key in self.run_keys if key in self.memory.seen)
+        found = (it for it in several if {job.id for job in ended}.issubset(it.jobs))
+        return next(found, None) if any(job.has_answers for job in ended) else None
+
+    @cached_property
+    def counts(self) -> WorkCounts | None:
+        """The numbers of the wanted work by its results, or else by the ledger; None if they are not known."""
+        if self.work is not None and self.work.decides:
+            return self.work.counts
+        return self.seen.counts if self.seen else None
+
     @cached_property
     def succeeded(self) -> bool:
         """Whether the wanted work is complete, or a job of it has succeeded and nothing is left to submit."""
@@ -154,6 +171,8 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         if self.complete:
             return True
         done = self.wanted_in(Phase.SUCCEEDED)
+        if done and self.counts is not None and self.counts.complete:
+            return True
         asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))
         return not asked_again and any(not it.not_asked for it in done)
 

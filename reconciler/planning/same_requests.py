@@ -7,7 +7,7 @@ a digest of their keys, so a job that was asked the same requests is found witho
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from reconciler.model import Declared, JobSpec, KnownRequests, Observed, OwnedJob, RunKey, digests
 
 CASE: Final = (
-    "no job of the run key is listed, and the tags of a job of the name say that it was asked the same requests, in "
-    "any order, under the same endpoint, model or agent, and `rerun`"
+    "the tags of a job of the name, of other work, say that it was asked the same requests, in any order, under the "
+    "same endpoint, model or agent, and `rerun`"
 )
 OUTCOME: Final = "the job is of the wanted work, and the rules above decide: so nothing is submitted twice"
 
@@ -57,12 +57,31 @@ def may_be_same(owned: OwnedJob, spec: JobSpec) -> bool:
     return alike and bool(it.request_digest)
 
 
-def recognized(declared: Declared, found: Iterable[Changed]) -> Declared:
-    """Add to changed specs the run keys of earlier jobs that were asked the same requests."""
-    same: dict[str, dict[RunKey, None]] = {}
-    for spec, jobs in found:
-        known = declared.requests.get(spec.run_key, KnownRequests())
-        alike = (it for it in jobs if may_be_same(it, spec) and it.tags.request_digest == known.digest)
-        same[spec.name] = dict.fromkeys(it.tags.run_key for it in alike)
-    specs = (replace(it, same_as=tuple(same[it.name])) if same.get(it.name) else it for it in declared.specs)
-    return replace(declared, specs=tuple(specs)) if same else declared
+def recognized(declared: Declared, observed: Observed) -> Declared:
+    """Add to specs the run keys of earlier jobs of the name that were asked the same requests.
+
+    The requests of changed work were read; those of work that has a job are in its tags.
+    """
+    wanted = {key for spec in declared.specs for key in spec.run_keys}
+    digest_of: dict[RunKey, str] = {}
+    others: dict[tuple[str, str], list[OwnedJob]] = defaultdict(list)
+    for owned in sorted(observed.owned, key=lambda it: it.job.age_key):
+        if owned.tags.run_key in wanted:
+            digest_of[owned.tags.run_key] = owned.tags.request_digest
+        elif owned.tags.request_digest:
+            others[owned.tags.name, owned.tags.request_digest].append(owned)
+    return replace(
+        declared, specs=tuple(_with_earlier(it, declared, digest_of, others) for it in declared.specs)
+    )
+
+
+def _with_earlier(
+    spec: JobSpec,
+    declared: Declared,
+    digest_of: Mapping[RunKey, str],
+    others: Mapping[tuple[str, str], Sequence[OwnedJob]],
+) -> JobSpec:
+    read = declared.requests.get(spec.run_key, KnownRequests()).digest
+    digest = read or next((digest_of[key] for key in spec.run_keys if key in digest_of), "")
+    alike = [it.tags.run_key for it in others.get((spec.name, digest), ()) if may_be_same(it, spec)]
+    return replace(spec, same_as=tuple(dict.fromkeys(alike))) if alike and not spec.suspend else spec

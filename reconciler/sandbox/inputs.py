@@ -77,7 +77,8 @@ def read(files: Iterable[tuple[str, Iterable[bytes]]], model: str | None, endpoi
             else:
                 if _fails(endpoint, line, request):
                     failing.append(count)
-                model = _model(request, model)
+                named = request.body.get("model")
+                model = named if model is None and isinstance(named, str) else model
             count += 1
         if malformed > NAMED_PROBLEMS:
             errors.append(InputError(f"{name}: more malformed lines", malformed - NAMED_PROBLEMS))
@@ -118,8 +119,3 @@ def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield from lines
     if rest:
         yield rest
-
-
-def _model(request: Request, model: str | None) -> str | None:
-    named = request.body.get("model")
-    return named if model is None and isinstance(named, str) else model

@@ -1,4 +1,4 @@
-"""Built-in ceilings on the work of one load. No setting of the project can raise them.
+"""Built-in ceilings on the work of one load and on the problems that it reports. No setting can raise them.
 
 The files of a pull request decide how much there is to do, and its settings decide their own limits, before a person
 has reviewed either. The time that input files take is not counted: it grows only with their bytes.
@@ -7,15 +7,21 @@ has reviewed either. The time that input files take is not counted: it grows onl
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from itertools import groupby
 from typing import Final
 
-from reconciler.errors import ReconcilerError
+from reconciler.errors import Problem, ReconcilerError
+from reconciler.text.plural import pluralize
 
 MAX_SECONDS: Final = 120.0
 """Seconds that one load may take."""
+MAX_SHOWN: Final = 100
+"""Maximum number of problems shown per file."""
+MAX_ERRORS: Final = 5000
+"""Maximum number of errors in all before the other files are not read."""
 _SIMPLER: Final = "no setting raises this ceiling: simplify the specs, or split the project"
 
 
@@ -65,3 +71,35 @@ class Budget:
         began = self._monotonic()
         yield
         self._until += self._monotonic() - began
+
+
+class Problems:
+    """Collects the problems of one load: errors and warnings, each once, up to a ceiling."""
+
+    def __init__(self) -> None:
+        self.errors: set[Problem] = set()
+        self._warnings: set[Problem] = set()
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Add problems."""
+        for problem in problems:
+            (self._warnings if problem.warning else self.errors).add(problem)
+
+    def check_count(self) -> None:
+        """Raise `OverBudgetError` if there are more than `MAX_ERRORS` errors."""
+        if len(self.errors) > MAX_ERRORS:
+            message = f"not read, because the files before it have more than {MAX_ERRORS:,} problems"
+            raise OverBudgetError(message, hint="correct those first")
+
+    def shown(self) -> tuple[Problem, ...]:
+        """Return the problems, sorted; those above a file's maximum are replaced by their count."""
+        return tuple(self._shown())
+
+    def _shown(self) -> Iterator[Problem]:
+        for path, group in groupby(sorted(self.errors | self._warnings), key=lambda problem: problem.path):
+            found = list(group)
+            yield from found[:MAX_SHOWN]
+            if rest := found[MAX_SHOWN:]:
+                message = f"and {pluralize(len(rest), 'more problem')} from here on"
+                only_warnings = all(problem.warning for problem in rest)
+                yield Problem(path=path, line=rest[0].line, message=message, warning=only_warnings)

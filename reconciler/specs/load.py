@@ -19,11 +19,10 @@ from reconciler import file_access
 from reconciler.errors import Problem, ReconcilerError, SpecError, UsageError
 from reconciler.model import EVERY_JOB, JobSpec, Names, NotYetStarted
 from reconciler.specs import defaults, files, selection
-from reconciler.specs.budget import Budget, OverBudgetError
+from reconciler.specs.budget import Budget, OverBudgetError, Problems
 from reconciler.specs.environments import name_of
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.job import jobs_of_document
-from reconciler.specs.problems import Problems
 from reconciler.specs.project import CONFIG_NAME, Project
 from reconciler.specs.uniqueness import UniquenessCheck
 from reconciler.specs.yaml import reader

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.model import Ancestry, Checkout
 from reconciler.model.commit import Commit
 from reconciler.text.sanitize import clean
 from reconciler.vcs import git_process
-from reconciler.vcs.git_process import GitUnavailableError, Head, Repository, UntrustedError
+from reconciler.vcs.git_process import GitUnavailableError, Repository, UntrustedError
 
 MAX_COMMITS_PER_CALL: Final = 32
 """For more commits, one call reads the whole history."""
@@ -52,9 +53,9 @@ class Git:
         return Repository.find(self.root)
 
     @cached_property
-    def _head(self) -> Head | GitUnavailableError:
+    def _head(self) -> Checkout | GitUnavailableError:
         if self.repository is None:
-            return Head()
+            return Checkout()
         try:
             return self.repository.head()
         except GitUnavailableError as error:
@@ -71,7 +72,7 @@ class Git:
             raise head
         if isinstance(head, GitUnavailableError) or not head.commit:
             return Checkout(root=self.below)
-        return Checkout(**head._asdict(), root=self.below, uncommitted=self.uncommitted(spec_root))
+        return replace(head, root=self.below, uncommitted=self.uncommitted(spec_root))
 
     @property
     def below(self) -> str:
@@ -97,7 +98,7 @@ class Git:
     @property
     def shallow(self) -> bool:
         """Whether the clone does not know its ancestors."""
-        return isinstance(self._head, Head) and self._head.shallow
+        return isinstance(self._head, Checkout) and self._head.shallow
 
     def toplevel(self) -> Path | None:
         """Return the root of the repository, None outside of git."""

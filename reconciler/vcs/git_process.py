@@ -15,10 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from reconciler.child_environment import child_environment
 from reconciler.errors import ReconcilerError
+from reconciler.model import Checkout
 from reconciler.text.sanitize import clean
 
 Answer: TypeAlias = subprocess.CompletedProcess[bytes]
@@ -83,14 +84,6 @@ def installed(top: Path) -> bool:
     return False
 
 
-class Head(NamedTuple):
-    """What is checked out; empty outside of git, and before the first commit."""
-
-    commit: str = ""
-    branch: str = ""
-    shallow: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     """A repository with a work tree, and a folder of it in which git runs."""
@@ -111,10 +104,11 @@ class Repository:
                 return cls(top=top, folder=here, chosen=chosen)
         return None
 
-    def head(self) -> Head:
-        """Return what is checked out. Git has to find the repository itself: only then does it check the owner.
+    def head(self) -> Checkout:
+        """Return the commit and its branch, empty before the first commit, and whether the clone is shallow.
 
-        Raises `GitUnavailableError` if git cannot be asked about this repository.
+        Git has to find the repository itself: only then does it check the owner. Raises `GitUnavailableError` if git
+        cannot be asked about this repository.
         """
         chosen = {"GIT_CEILING_DIRECTORIES": str(self.top.parent)}
         asked = ("--is-shallow-repository", "--git-dir", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
@@ -123,10 +117,10 @@ class Repository:
         if not rest or rest.startswith(".\n"):  # the second: a bare repository around `.git`
             raise self.failure(done)
         if done.returncode:
-            return Head()
+            return Checkout()
         _, commit, ref = rest.rsplit("\n", 2)
         branch = ref.removeprefix("refs/heads/") if ref != "HEAD" else ""
-        return Head(commit=commit, branch=branch, shallow=shallow == "true")
+        return Checkout(commit=commit, branch=branch, shallow=shallow == "true")
 
     def run(
         self,

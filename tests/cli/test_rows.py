@@ -97,6 +97,13 @@ def test_nothing_is_read_as_a_table_if_there_is_nothing_to_do(done: Stage) -> No
     assert not [*(done.root / ".reconciler").rglob("rows/*.jsonl")]
 
 
+def test_what_a_job_was_asked_is_known_from_its_creation(tickets: Stage) -> None:
+    assert tickets.run("apply", "--yes").code == 0
+    tickets.advance(60)
+    write_csv(tickets, (*ROWS, {**ROWS[0], "id": "new"}))
+    assert "submits 1 of 11 requests, reuses 10" in tickets.run("plan").out, "nothing was pulled"
+
+
 def shuffle(stage: Stage) -> None:
     write_csv(stage, tuple(reversed(ROWS)))
 
@@ -147,16 +154,23 @@ def test_one_edited_row_submits_one_request(done: Stage) -> None:
     write_csv(done, (*ROWS[:4], {**ROWS[4], "text": "Edited"}, *ROWS[5:]))
     planned = done.run("plan").out
     assert "1 changed" in planned
+    assert "Edited" not in planned, "the template is the same"
     done.run("apply", "--yes")
     done.advance(60)
     assert asked(done)[1:] == [["004"]]
     assert [row["custom_id"] for row in results(done)] == [row["id"] for row in ROWS]
 
 
-def test_an_edited_prompt_submits_every_request(done: Stage) -> None:
+def test_an_edited_prompt_submits_every_request_and_shows_three(
+    done: Stage, golden: Callable[..., None]
+) -> None:
     done.write("specs/prompts/sort.md", "Sort it well.\n")
-    planned = done.run("plan").out
-    assert "10 changed" in planned
+    planned = done.run("plan")
+    golden(planned, done.run("plan", "--format", "markdown"))
+    assert "10 changed" in planned.out
+    assert planned.out.count("Sort it well.") == 3
+    done.write("specs/a.yaml", SPEC + "    show_requests: false\n")
+    assert "Sort it" not in done.run("plan").out
     done.run("apply", "--yes")
     done.advance(60)
     assert len(asked(done)[1]) == 10
@@ -208,6 +222,9 @@ def test_a_family_makes_a_job_for_each_table(stage: Stage) -> None:
         ('"{{id}}"', "x", "specs/a.yaml:6:", "all requests would have the same id"),
         ("sort.md", "sotr.md", "specs/a.yaml:11:", "did you mean `sort.md`?"),
         ("data/tickets.csv", "data/nope.csv", "specs/a.yaml:5:", "no such file"),
+        ("prompts/sort.md", "../.env", "specs/a.yaml:11:", "a hidden file, which may hold secrets"),
+        ("prompts/sort.md", "link.md", "specs/a.yaml:11:", "a hidden file, which may hold secrets"),
+        ("data/tickets.csv", "../.env", "specs/a.yaml:5:", "a hidden file, which may hold secrets"),
         ("data/tickets.csv", "prompts/sort.md", "specs/a.yaml:5:", "not one table"),
         ("messages:", "massages:", "specs/a.yaml:9:", "lacks a field: `messages`"),
         ("reuse: true", "columns: {text: integer}", "specs/data/tickets.csv:2", "does not have the type"),
@@ -223,12 +240,15 @@ def test_a_family_makes_a_job_for_each_table(stage: Stage) -> None:
 def test_a_mistake_has_its_place_and_the_next_step(
     tickets: Stage, old: str, new: str, where: str, words: str
 ) -> None:
+    tickets.write(".env", "TOKEN=secret")
+    (tickets.root / "specs/link.md").symlink_to("../.env")
     tickets.write("specs/a.yaml", SPEC.replace(old, new))
     for command in (("validate",), ("plan",), ("apply", "--yes")):
         said = tickets.run(*command)
         assert said.code == 1
         assert where in said.err
         assert words in said.err
+        assert "Text, " not in said.err, "a problem shows no cell"
         assert not said.writes
 
 

@@ -19,7 +19,7 @@ from reconciler.cli.params.time_types import duration, moment, unix
 from reconciler.documents.result_summary import RequestsDoc, ResultSummary, TroubleDoc
 from reconciler.history import audit, merge
 from reconciler.history.merge import read_ledger
-from reconciler.history.record import CREATE_UNKNOWN, HistoryFilter, Record, filter_records
+from reconciler.history.record import CREATE_UNKNOWN, Record, filter_records
 from reconciler.ledger.lines import CancelEnded, CancelIntended, Ended, Line
 from reconciler.model import Job
 from reconciler.render.tables import table_csv, table_markdown, table_text
@@ -154,10 +154,9 @@ def test_the_order_of_lines_and_their_repetition_report_nothing(some: list[Line]
 
 def test_what_is_not_known_meets_no_wish_about_it() -> None:
     unknown, known = Record(name="a"), Record(name="b", created_at=5)
-    assert filter_records([unknown, known], HistoryFilter()) == (unknown, known)
-    for wish in (HistoryFilter(since=0), HistoryFilter(until=9)):
-        assert filter_records([unknown, known], wish) == (known,)
-    assert filter_records([unknown, known], HistoryFilter(statuses=("?",))) == (unknown, known)
+    assert filter_records([unknown, known]) == (unknown, known)
+    assert filter_records([unknown, known], since=0) == filter_records([unknown, known], until=9) == (known,)
+    assert filter_records([unknown, known], statuses=("?",)) == (unknown, known)
 
 
 # Tables.

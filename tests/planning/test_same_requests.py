@@ -50,7 +50,7 @@ def decided(specs: tuple[JobSpec, ...], jobs: tuple[OwnedJob, ...], digest: str 
     known = structs.replace(
         declared(*specs), requests={it.run_key: KnownRequests(digest=digest) for it in specs}
     )
-    found = same_requests.recognized(known, [*same_requests.changed(known, observed)])
+    found = same_requests.recognized(known, observed)
     return plan(found, observed, Memory(), now=NOW)
 
 
@@ -103,8 +103,10 @@ TABLE = {
         jobs=(asked(OLD, age=300), asked(spec("a", "w2"), "j2", ACTIVE, age=200)),
         expected=["a: keep j1 succeeded", "a: cancel j2 duplicate"],
     ),
-    "the new bytes have a job": Row(
-        jobs=(asked(OLD, age=300), asked(NEW, "j2", ACTIVE)), expected=["a: keep j2 running"]
+    "the new bytes have a job, and the old ones are answered": Row(
+        jobs=(asked(OLD, age=300), asked(NEW, "j2", ACTIVE)),
+        expected=["a: keep j1 succeeded", "a: cancel j2 duplicate"],
+        digest="",
     ),
     "other requests": Row(jobs=(asked(OLD, digest=OTHER),), expected=CHANGED),
     "other requests, and the job runs": Row(

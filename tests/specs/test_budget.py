@@ -11,12 +11,11 @@ import pytest
 import reconciler.specs
 from reconciler.errors import SpecError
 from reconciler.settings import Limits
-from reconciler.specs.budget import Budget, OverBudgetError, Work
+from reconciler.specs.budget import MAX_ERRORS, Budget, OverBudgetError, Work
 from reconciler.specs.inputs.job_inputs import Inputs
 from reconciler.specs.inputs.paths import NoInputError, PathResolver
 from reconciler.specs.job import jobs_of_document
 from reconciler.specs.load import load
-from reconciler.specs.problems import MAX_ERRORS
 from reconciler.specs.project import load_project
 from reconciler.specs.schema.json_schema import schema
 from reconciler.specs.yaml.source import MAX_PROBLEMS

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.catalogue.mistakes import HINT, MAX_KINDS
 from reconciler.errors import Problem
-from reconciler.specs.inputs.plain_mistakes import HINT, MAX_KINDS
 from reconciler.specs.inputs.scan import JUDGED_LINES
 
 from .make import loaded, problems, spec

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from reconciler.api import wire
 from reconciler.documents import notification, reports, result_summary
 from reconciler.history import audit, record, timeline
-from reconciler.model import checks
+from reconciler.model import completeness
 from reconciler.plans import document
 from reconciler.plans.document import PlanDoc
 from reconciler.workspace import snapshot
@@ -63,7 +63,7 @@ TITLES: Final[Mapping[str, str]] = {
     "work": "The summary beside the results of a name",
     "history": "What `reconciler history` writes as JSON, or a line of it as JSON lines",
     "verify": "What `reconciler history verify` writes as JSON",
-    "end": "What `on_end` sends when a job has ended",
+    "end": "What `on_end` sends when work is complete or held",
 }
 """Titles of documents that are not simply a command's output."""
 
@@ -90,7 +90,7 @@ def _text(name: str) -> str:
 
 
 _MODULES: Final = (
-    checks.__file__,
+    completeness.__file__,
     document.__file__,
     result_summary.__file__,
     notification.__file__,

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler import settings
-from reconciler.model import checks
+from reconciler.model import completeness
 from reconciler.specs.schema import job_fields, project_files, types
 from reconciler.specs.schema.json_schema import Schema
 from tools.generate.field_docs import field_docs
@@ -29,7 +29,7 @@ MODELS: Final[Mapping[str, tuple[type[Struct], str]]] = {
 }
 """The model and the title of each schema."""
 _MODULES: Final = (
-    checks.__file__,
+    completeness.__file__,
     settings.__file__,
     types.__file__,
     job_fields.__file__,

@@ -31,7 +31,7 @@ from reconciler.cli.session.target import open_project
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.outputs.place import warning_on_ci
 from reconciler.plans import plan_file
-from reconciler.vcs.github import GitHubError, Pull
+from reconciler.vcs.github import GitHubError
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
@@ -79,7 +79,8 @@ def plan(job: GithubJob) -> int:
     pull = job.event.pull_request
     source = (pull.head.repo if pull else None) or {}
     own = source.get("full_name") == job.environ["GITHUB_REPOSITORY"]
-    if pull and own and not concerns_specs(job) and not commented(job, pull):
+    # A comment that there is has to be updated.
+    if pull and own and not concerns_specs(job) and not job.github.find_comment(pull.number, job.marker()):
         annotate("notice", "nothing is planned: the pull request changes no file that the specs use")
         return ExitCode.OK
     file, comment = job.folder / "plan.json", job.folder / "comment.md"
@@ -104,11 +105,6 @@ def plan(job: GithubJob) -> int:
     if pull and own and comment.exists():
         write(job, pull.number, file_access.read(comment).decode(), about=pull.head.sha)
     return code
-
-
-def commented(job: GithubJob, pull: Pull) -> bool:
-    """Whether a pull request has a comment, which has to be updated."""
-    return job.github.find_comment(pull.number, job.marker()) is not None
 
 
 def size(job: GithubJob) -> int:

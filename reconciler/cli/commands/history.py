@@ -16,7 +16,7 @@ from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.history import timeline
 from reconciler.history.merge import Sources
-from reconciler.history.record import HistoryDoc, HistoryFilter, filter_records
+from reconciler.history.record import HistoryDoc, filter_records
 from reconciler.render import history_view
 from reconciler.runs.history import verified
 from reconciler.specs.project import Project
@@ -99,9 +99,8 @@ def show(
     in JSON and empty in CSV, never 0.
     """
     now = env.now()
-    times = {name: unix(filters[name], now) for name in ("since", "until")}
-    wish = HistoryFilter(**filters | times)
-    if name is not None and wish != HistoryFilter():
+    wanted = filters | {name: unix(filters[name], now) for name in ("since", "until")}
+    if name is not None and any(it not in ((), None) for it in wanted.values()):
         raise UsageError(
             "NAME shows one spec's timeline and cannot be combined with filters",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
@@ -114,7 +113,7 @@ def show(
     project, found = read_history.read(common, env, offline=offline, all_projects=all_projects)
     if name is not None:
         return write_timeline(env, project, found, name, form=form)
-    document = HistoryDoc(**found.head, records=filter_records(found.records, wish))
+    document = HistoryDoc(**found.head, records=filter_records(found.records, **wanted))
     known = len(found.records)
     write_stdout(history_view.history(document, form, known=known, keys=keys, projects=all_projects))
     return ExitCode.OK

@@ -124,19 +124,17 @@ def confirmed(question: str) -> bool:
 
 
 def write_error(env: Environment, error: ReconcilerError) -> None:
-    """Write the message and the hint to stderr."""
-    write_stderr(_error_text(error, colour=env.colour("stderr")))
-
-
-def _error_text(error: ReconcilerError, *, colour: bool) -> str:
+    """Write the message and the hint to stderr; of a `SpecError`, each problem."""
+    colour = env.colour("stderr")
     if isinstance(error, SpecError):
         from reconciler.render.problems import problems_text
 
-        return problems_text(error.problems, colour=colour)
+        write_stderr(problems_text(error.problems, colour=colour))
+        return
     label = "\x1b[1;31merror:\x1b[0m" if colour else "error:"
     message = "\n  ".join(map(clean, str(error).splitlines()))
     hint = "\n    ".join(map(clean, error.hint.splitlines()))
-    return f"{label} {message}" + (f"\n  hint: {hint}" if hint else "")
+    write_stderr(f"{label} {message}" + (f"\n  hint: {hint}" if hint else ""))
 
 
 def _redirect_to_devnull(stream: TextIO) -> None:

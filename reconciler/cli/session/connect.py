@@ -151,9 +151,8 @@ def key_from_command(environ: Mapping[str, str], top: Path, *, timeout_seconds: 
         failure = f"cannot be run: {getattr(error, 'strerror', None) or error}"
     else:
         return done.stdout.decode("latin-1")
-    raise _error(
-        failure, f"run it yourself to see why: {name} …"
-    )  # outside of `except`, which holds the output
+    # Outside of `except`, which holds the output.
+    raise _error(failure, f"run it yourself to see why: {name} …")
 
 
 def _error(what: str, hint: str) -> ApiKeyError:

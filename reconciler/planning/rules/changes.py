@@ -37,8 +37,9 @@ def changes(before: OwnedJob, spec: JobSpec, requests: KnownRequests) -> tuple[C
     ]
     known = not (before.adopted and found)  # whether the inputs of an adopted job differ is not known
     if known and before.tags.inputs != digests.inputs_v1(part.identity for part in spec.inputs):
-        change = requests.change if requests.job_id == job.id else None
-        found.append(Change("inputs", _count(before.of_work), _inputs(before, spec), change))
+        known_requests = requests if requests.job_id == job.id else KnownRequests()
+        change, examples = known_requests.change, known_requests.examples
+        found.append(Change("inputs", _count(before.of_work), _inputs(before, spec), change, examples))
     if before.tags.run_key.rerun != spec.rerun:
         found.append(Change("rerun", before.tags.run_key.rerun or "none", spec.rerun or "none"))
     return tuple(found) or (Change("work", before.tags.run_key.work[:11], spec.run_key.work[:11]),)

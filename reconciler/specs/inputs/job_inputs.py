@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from reconciler.catalogue import mistakes
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests, request_count
 from reconciler.settings import Limits
 from reconciler.specs.budget import Budget
-from reconciler.specs.inputs import plain_mistakes
 from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
 from reconciler.specs.inputs.reader import InputReader
@@ -181,9 +181,9 @@ def _of_bodies(document: Document, requests: list[Any]) -> Iterator[Problem]:
         for finding in demands.violations(at, body):
             message = f"requests[{at}]: {finding.kind.message}{finding.more}"
             yield document.problem(("requests", at, "body"), message, finding.kind.hint)
-    for words, kind in plain_mistakes.kinds(demands.endpoint, bodies.items()).items():
-        message = f"requests[{kind.first}]: {plain_mistakes.counted(words, kind, 'request')}"
-        yield document.problem(("requests", kind.first, "body"), message, plain_mistakes.HINT, warning=True)
+    for at, words in mistakes.warnings(demands.endpoint, bodies.items(), "request"):
+        where: Path = ("requests", at, "body")
+        yield document.problem(where, f"requests[{at}]: {words}", mistakes.HINT, warning=True)
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:

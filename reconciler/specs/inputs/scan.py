@@ -6,6 +6,7 @@ otherwise its lines are checked one by one.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -223,9 +224,12 @@ def request(line: Text) -> tuple[str, Mapping[str, Any]]:
     return _decode_id(long.custom_id), {name: True if name in FIELDS else value for name, value in given}
 
 
-def requests(texts: Iterable[Text]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-    """Yield the number, the custom_id and the body of every valid line."""
+def requests(
+    texts: Iterable[Text], longest: float = math.inf
+) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+    """Yield the number, the custom_id and the body of every valid line of at most `longest` bytes."""
     lines = (line for text in texts for line in split(text))
     for number, line in enumerate(lines, start=1):
-        with suppress(*DECODE_ERRORS):
-            yield number, *request(line)
+        if len(line) <= longest:
+            with suppress(*DECODE_ERRORS):
+                yield number, *request(line)

@@ -146,8 +146,7 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
         str | Paths | RowsFields | UnsetType,
         such_as("data/tickets.csv", {"sql": "select * from files", "files": ["data/*.parquet"]}),
     ] = UNSET
-    """A table (CSV, JSONL or Parquet, as a path, a glob or a list), whose every row becomes a request: see
-    [tables](tables.md)."""
+    """A table (CSV, JSONL or Parquet, as a path, a glob or a list), whose every row becomes a request."""
     custom_id: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("{{ticket_id}}")] = UNSET
     """With rows: the `custom_id` of each request, with placeholders for columns."""
     body: Annotated[
@@ -163,6 +162,9 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
         dict[str, Literal["text", "integer", "decimal", "boolean"]], such_as({"amount": "decimal"})
     ] = {}
     """With rows of CSV: the types of columns that are not text."""
+    show_requests: bool = True
+    """With rows: whether a plan shows some requests before and after a change of the template, also in comments on pull
+    requests."""
     for_each: ForEachFields | UnsetType = UNSET
     """Makes one job for each file: see [families](#families)."""
     matrix: MatrixFields | UnsetType = UNSET

@@ -107,8 +107,8 @@ class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One job for each file."""
 
     files: Annotated[Paths, such_as(["data/nightly/*.jsonl"])]
-    """JSONL files, as paths or globs relative to this file. Each is the only input of one job. With `body`, each is a
-    table: see [tables](tables.md)."""
+    """JSONL files, as paths or globs relative to this file. Each is the only input of one job. With `body`, each is
+    a table."""
 
 
 if TYPE_CHECKING:

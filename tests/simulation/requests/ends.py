@@ -22,9 +22,10 @@ def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str
     if not file.exists():
         yield "there are no results"
         return
-    gone = any(file.gone_from < NEVER for job in world.api.jobs.values() for file in job.files.values())
-    if gone or place.emptied:
-        return  # then some answers are nowhere any more
+    jobs = list(world.api.jobs.values())
+    gone = any(file.gone_from < NEVER for job in jobs for file in job.files.values())
+    if gone or place.emptied or any(job.deleted_at < NEVER and not place.holds(job) for job in jobs):
+        return  # then some answers are nowhere any more, or in another place
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     wanted = {it.custom_id: it for it in spec.questions}
     if sorted(it["custom_id"] for it in rows) != sorted(wanted):
@@ -35,8 +36,9 @@ def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str
         gave = [job for job in world.api.jobs.values() if job.recipe == spec.recipe and asked in job.given()]
         if row["ok"] and row["job"] not in {job.id for job in gave}:
             yield f"{asked.custom_id} has the answer of {row['job'][:8]}, which gave none to it"
-        if not row["ok"] and spec.reuse and any(place.holds(job) for job in gave):
+        if not row["ok"] and spec.reuse and any(place.holds(job) and place.knows(job) for job in gave):
             yield f"{asked.custom_id} has no answer in the results, and {gave[0].id[:8]} gave one"
     failed = [it["custom_id"] for it in rows if not it["ok"]]
-    if spec.reuse and len(failed) > spec.failed * len(rows):
+    known = all(map(place.knows, world.api.jobs.values()))
+    if spec.reuse and known and len(failed) > spec.failed * len(rows):
         yield f"{', '.join(failed)} have no answer"

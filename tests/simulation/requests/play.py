@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from pathlib import Path
@@ -23,6 +24,7 @@ from reconciler.runs.known_requests import with_requests
 from reconciler.runs.results import puller
 from reconciler.workspace.recall import recall
 from tests.simulation.history import History
+from tests.simulation.requests import plans
 from tests.simulation.requests.api import ANSWER, AskedJob
 from tests.simulation.requests.door import Trouble
 from tests.simulation.requests.ends import complete_stays_complete
@@ -52,8 +54,10 @@ class Schedule:
     lagging: float
     kills: float
     people: float
+    deletes: float
     expiry: float
     places: float
+    losses: float
 
 
 def of(seed: int) -> Schedule:
@@ -74,8 +78,10 @@ def of(seed: int) -> Schedule:
         lagging=dice.choice((0.0, 0.3, 1.0)),
         kills=dice.choice((0.0, 0.1, 0.3)),
         people=dice.choice((0.0, 0.05, 0.1)),
+        deletes=dice.choice((0.0, 0.0, 0.0, 0.05)),
         expiry=dice.choice((0.0, 0.0, 0.05)),
         places=dice.choice((0.0, 0.0, 0.06)),
+        losses=dice.choice((0.0, 0.0, 0.0, 0.05)),
     )
 
 
@@ -122,30 +128,54 @@ class Story:
         """Let it happen, step by step."""
         world, dice, schedule = self.world, self.dice, self.schedule
         world.trace("git", f"{self.spec}")
+        chances: dict[Callable[[], object], float] = {
+            self._apply_somewhere: 0.4,
+            self._let_one_end: 0.18,
+            self._edit: 0.16,
+            self._look: 0.06,
+            lambda: self._pull(dice.choice(world.runners)): 0.08,
+            self._let_a_person_cancel: schedule.people,
+            self._let_a_person_delete: schedule.deletes,
+            self._expire: schedule.expiry,
+            self._disturb_a_place: schedule.places,
+            self._lose_the_ledger: schedule.losses,
+        }
         for _ in range(schedule.steps):
             world.baton.sleep(dice.choice((0.0, 0.0, 1.0, 20.0, SETTLE, 130.0, 5000.0)))
-            draw = dice.random()
-            running = [it for it in world.api.jobs.values() if it.live]
-            if draw < 0.4:
-                self._apply_somewhere()
-            elif draw < 0.58:
-                if running:
-                    self._end(dice.choice(running))
-            elif draw < 0.74:
-                self._edit()
-            elif draw < 0.82:
-                self._pull(dice.choice(world.runners))
-            elif draw < 0.82 + schedule.people:
-                if running:
-                    world.stop(dice.choice(running), by="person")
-            elif draw < 0.82 + schedule.people + schedule.expiry:
-                self._expire()
-            elif draw < 0.82 + schedule.people + schedule.expiry + schedule.places:
-                place = dice.choice(world.runners).place
-                what = dice.choice((place.go, place.come_back, place.empty))
-                world.trace("place", f"{what.__name__} {place.folder.name}")
-                what()
-                world.history.faults[f"a place of results: {what.__name__}"] += 1
+            what = dice.choices(tuple(chances), tuple(chances.values()))[0]
+            what()
+
+    @property
+    def _running(self) -> list[AskedJob]:
+        return [it for it in self.world.api.jobs.values() if it.live]
+
+    def _let_one_end(self) -> None:
+        if self._running:
+            self._end(self.dice.choice(self._running))
+
+    def _let_a_person_cancel(self) -> None:
+        if self._running:
+            self.world.stop(self.dice.choice(self._running), by="person")
+
+    def _let_a_person_delete(self) -> None:
+        over = [it for it in self.world.api.jobs.values() if it.over and it.deleted_at > self.world.baton.now]
+        if over:
+            self.world.delete(self.dice.choice(over))
+
+    def _disturb_a_place(self) -> None:
+        place = self.dice.choice(self.world.runners).place
+        what = self.dice.choice((place.go, place.come_back, place.empty))
+        self.world.trace("place", f"{what.__name__} {place.folder.name}")
+        what()
+        self.world.history.faults[f"a place of results: {what.__name__}"] += 1
+
+    def _lose_the_ledger(self) -> None:
+        """Lose it once every create has settled: until then its intents are the only trace of one that was lost."""
+        world = self.world
+        if not world.setup.by_claims and all(it + SETTLE < world.baton.now for it in world.sent):
+            world.runners[0].disk.forget()
+            world.history.faults["the ledger is lost"] += 1
+            world.trace("ledger", "LOST")
 
     def _apply_somewhere(self) -> None:
         world, dice = self.world, self.dice
@@ -174,6 +204,18 @@ class Story:
 
         at = dice.randrange(1, 60) if killed and not trouble.dies_creating else None
         return self.world.run(runner, self.spec, apply, trouble=trouble, killed_at=at)
+
+    def _look(self) -> None:
+        """Let runners plan without a fault, and see that equal views lead to equal plans whose numbers add up."""
+        world, seen = self.world, []
+        alike = [it for it in world.runners if it.place is world.runners[0].place]
+        for runner in (alike[0], alike[0], alike[-1]):
+            run = world.run(runner, self.spec, plans.plan)
+            seen.append(run)
+        for wrong in plans.planning_twice_is_equal(seen):
+            world.history.violated("planning_twice_is_equal", wrong)
+        for wrong in plans.states_add_up(seen[0]):
+            world.history.violated("states_add_up", f"{seen[0].name}: {wrong}")
 
     def _pull(self, runner: Runner) -> Run:
         def pull(run: RunContext[Writer], declared: Declared) -> None:
@@ -249,6 +291,8 @@ class Story:
             if decision is None or decision.pending:
                 continue
             holds, keeps = decision.of(Hold), decision.of(Keep)
+            if any(it.reason is Reason.RECORD_GONE for it in keeps):
+                self.declare(changed(self.spec, rerun=f"{self.spec.rerun}x"))
             if any(it.reason is Reason.SUCCEEDED for it in keeps) and not holds:
                 mine = [job for job in world.api.jobs.values() if job.recipe == self.spec.recipe]
                 answered = {it for job in mine for it in job.given()}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from tests.simulation.requests.api import AskedJob, Question
 
 if TYPE_CHECKING:
-    from tests.simulation.requests.world import Run, View, World
+    from tests.simulation.requests.views import View
+    from tests.simulation.requests.world import Run, World
 
 
 @dataclass(frozen=True)
@@ -22,24 +23,25 @@ class Accepted:
 
     def donors(self) -> Iterator[View]:
         """Yield what the run knew of the jobs whose outcomes count for what it asks now."""
-        for view in self.by.views.values():
-            if view.job is not self.job and self._lends(view.job):
-                yield view
+        found = [it for it in self.by.views.values() if it.job is not self.job and self._lends(it.job)]
+        if any(it.listed for it in found):  # otherwise nothing shows that a job existed
+            yield from found
 
     def _lends(self, other: AskedJob) -> bool:
         """Whether outcomes of another job count: of the same recipe and rerun, and without `reuse` of this work."""
-        same = other.recipe == self.job.recipe
-        return same and (self.by.spec.reuse or other.work == self.job.work)
+        same_work = other.work == self.job.work or set(other.by.spec.questions) == set(self.by.spec.questions)
+        return other.recipe == self.job.recipe and (self.by.spec.reuse or same_work)
 
     def failures(self) -> Iterator[View]:
         """Yield the donors whose failures count.
 
-        If no job shows results, whole jobs decide: then a changed work begins anew.
+        If no job shows results, whole jobs decide: then a changed work begins anew. A run cannot count what it does not
+        know: which requests of other work failed if they were in the spec itself, and their index is elsewhere.
         """
-        donors = [it for it in self.donors() if it.over]
+        donors = [it for it in self.donors() if it.over and it.listed]
         by_request = any(it.shows_results or not it.job.whole for it in donors) or self.by.spec.canary
         for view in donors:
-            if by_request or view.job.work == self.job.work:
+            if view.job.work == self.job.work or (by_request and view.knows_asked):
                 yield view
 
 
@@ -68,7 +70,7 @@ def an_end_settles(create: Accepted) -> Iterator[str]:
     """No request is judged before all lines of its job can be read, or the late time is over."""
     world = create.world
     for view in create.donors():
-        waits = view.over and create.by.looked < view.job.ended + world.limits.late_seconds
+        waits = view.over and view.listed and create.by.looked < view.job.ended + world.limits.late_seconds
         for early in sorted(set(view.job.asked) & set(create.job.asked)):
             if waits and not view.complete and early not in view.outcomes:
                 yield f"{early.custom_id} was asked in {view.job.id[:8]}, whose files are not complete"
@@ -102,7 +104,7 @@ def only_failures_that_may_be_retried_are_submitted_again(create: Accepted) -> I
 def an_edit_undoes_no_persons_cancel(create: Accepted) -> Iterator[str]:
     """What was last asked in a job that a person cancelled is not submitted again, unless the cap was raised since."""
     for asked in create.job.asked:
-        mine = [it for it in create.donors() if asked in it.job.asked]
+        mine = [it for it in create.donors() if asked in it.job.asked and it.listed]
         last = max(mine, key=lambda it: it.job.age, default=None)
         if last is None or not last.over or last.job.stopped_by != "person":
             continue
@@ -118,7 +120,7 @@ def the_rest_of_a_canary_waits_for_its_checks(create: Accepted) -> Iterator[str]
     wanted, asked = set(spec.questions), set(create.job.asked)
     known: dict[Question, bool] = {}
     for view in create.donors():
-        if not view.over:
+        if not view.over or not view.listed or not (view.knows_asked or view.job.work == create.job.work):
             continue
         for it in set(view.job.asked) & wanted:
             answered = it in view.answers or view.counted_whole

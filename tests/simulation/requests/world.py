@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,6 @@ from reconciler.context import RunContext
 from reconciler.environment import Ledger
 from reconciler.errors import ReconcilerError
 from reconciler.model import Ancestry, Checkout, Declared, Source
-from reconciler.outputs import paths
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.settings import Limits, Settings
 from reconciler.specs.project import Project
@@ -30,9 +28,7 @@ from tests.simulation.process import Killed, Process
 from tests.simulation.requests import promises
 from tests.simulation.requests.api import (
     ANSWER,
-    ERRORS,
     NEVER,
-    OUTPUT,
     Api,
     AskedJob,
     Question,
@@ -41,50 +37,13 @@ from tests.simulation.requests.api import (
 )
 from tests.simulation.requests.door import LAG, LATE, TIMEOUT, Door, Trouble
 from tests.simulation.requests.lags import LATE_SECONDS, Climate, Lags
+from tests.simulation.requests.places import Place
 from tests.simulation.requests.specs import Spec
+from tests.simulation.requests.views import View, views
 from tests.simulation.setups import Setup
 from tests.simulation.tool import GENEROUS, TARGET, seeded
 
 SETTLE: Final = TIMEOUT + LATE + LAG + 5
-
-
-_STORED: Final = {OUTPUT: paths.OUTPUT, ERRORS: paths.ERRORS}
-
-
-@dataclass(eq=False)
-class Place:
-    """A place of results, which may be away for a while."""
-
-    folder: Path
-    emptied: bool = False
-    """Whether it was ever emptied."""
-
-    @property
-    def aside(self) -> Path:
-        """The folder while it is away."""
-        return self.folder.with_name(f"{self.folder.name}-away")
-
-    def holds(self, job: AskedJob) -> set[str]:
-        """Return which result files of a job it has, finished."""
-        found = [it for it in self.folder.glob(f"*/jobs/{job.id}") if (it / "summary.json").exists()]
-        return {name for name, file in _STORED.items() if any((it / file).exists() for it in found)}
-
-    def go(self) -> None:
-        """Let it be away: as a mount that is missing, it looks empty."""
-        if self.folder.exists() and not self.aside.exists():
-            self.folder.rename(self.aside)
-
-    def come_back(self) -> None:
-        """Let it be there again, and hide what was written meanwhile."""
-        if self.aside.exists():
-            self.emptied = self.emptied or self.folder.exists()
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.aside.rename(self.folder)
-
-    def empty(self) -> None:
-        """Delete everything."""
-        self.emptied = True
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(eq=False)
@@ -95,32 +54,6 @@ class Runner:
     root: Path
     disk: Disk
     place: Place
-
-
-@dataclass(frozen=True)
-class View:
-    """What a run could know of a job when it planned."""
-
-    job: AskedJob
-    live: bool
-    over: bool
-    outcomes: Mapping[Question, str]
-    """Of the requests with a line in a file that it could read."""
-    complete: bool
-    """Whether it could read all files that the job will ever have."""
-    counted_whole: bool
-    """Whether the counters of a success said that everything is answered."""
-    shows_results: bool
-    """Whether the job's record says that there are answers or errors."""
-
-    @property
-    def answers(self) -> set[Question]:
-        """The requests with an answer that it could read."""
-        return {it for it, kind in self.outcomes.items() if kind == ANSWER}
-
-    def kind(self, asked: Question) -> str:
-        """Return the outcome of a request of a job that has ended."""
-        return self.outcomes.get(asked, "missing" if self.job.status == "SUCCESS" else self.job.status)
 
 
 @dataclass(eq=False)
@@ -243,7 +176,9 @@ class World:
 
         def ancestry(_: frozenset[str]) -> Ancestry:
             run.planned_on = run.looked
-            run.views = {it.job.id: it for it in self._views(run)}
+            run.views = {
+                it.job.id: it for it in views(self.api, run.runner.place, run.looked, self.baton.now)
+            }
             return Ancestry()
 
         door = Door(
@@ -293,30 +228,6 @@ class World:
             return local
         return RefLedger(process, local, self.remote, dice=dice, cut_off=str)
 
-    def _views(self, run: Run) -> list[View]:
-        """Return what a run can know of the jobs that its list showed."""
-        found = []
-        for job in self.api.jobs.values():
-            if not job.shows_at <= run.looked < job.deleted_at or job.at > run.looked:
-                continue
-            over = job.over and job.ended <= run.looked
-            files = {name for name, it in job.files.items() if it.readable_since(run.looked, self.baton.now)}
-            files |= run.runner.place.holds(job)
-            there = set().union(*(job.shown_in(name) for name in files)) if over else set()
-            shown = job.shown(run.looked)
-            found.append(
-                View(
-                    job=job,
-                    live=not over,
-                    over=over,
-                    outcomes={it: job.outcomes[it] for it in there},
-                    complete=over and files == job.files.keys() and (bool(files) or not job.ran),
-                    counted_whole=job.status == "SUCCESS" and shown.succeeded_requests == len(job.asked),
-                    shows_results=bool(shown.output_file or shown.error_file or shown.succeeded_requests),
-                )
-            )
-        return found
-
     # What happens at the API.
 
     def accept(self, body: CreateJob, run: Run, lag: float) -> AskedJob:
@@ -346,6 +257,12 @@ class World:
             self.baton.at(self.baton.now + delay, ended)
         else:
             ended()
+
+    def delete(self, job: AskedJob) -> None:
+        """Let a person delete the record of a job that has ended."""
+        job.deleted_at = self.baton.now
+        self.history.faults["a record is deleted"] += 1
+        self.trace("a person", f"DELETES {job.id[:8]}")
 
     def end(self, job: AskedJob, status: str, outcomes: Mapping[Question, str], lags: Lags) -> None:
         """Let a job end, with an outcome for each request that has a line."""
