@@ -146,6 +146,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         """Whether the counts of a job of the wanted work say that every request is answered."""
         return any(it.completes_the_work for it in self.wanted)
 
+    @cached_property
     def seen(self) -> WorkSeen | None:
         """What a run found that joined the results of every ended job of the wanted work, by the ledger.
 
