@@ -44,7 +44,8 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
             or self.unsettled
         ):
             return ()
-        if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
+        wrong = self.seen is not None and not self.seen.counts.complete
+        if not wrong and any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
         mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
         found = (
