@@ -250,8 +250,14 @@ def _opened(views: Mapping[str, Sequence[str]], root: Path, folder: str) -> Iter
             database.execute("set lock_configuration = true")
             yield database
         except duckdb.Error as error:
-            message = str(error).partition("\n")[0][:300]
+            message = _without_cells(str(error))
             raise RowsError(f"DuckDB: {message}", "correct the query, or the files of the table") from None
+
+
+def _without_cells(message: str) -> str:
+    """Return the first line of a message, without the contents of cells, which may be confidential."""
+    line = message.partition("\n")[0][:300]
+    return re.sub(r"'.*'", "'…'", line) if line.startswith(("Conversion", "Invalid")) else line
 
 
 def _reading(paths: Sequence[Path]) -> str:
