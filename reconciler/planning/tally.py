@@ -50,12 +50,9 @@ def by_results(coverage: Coverage) -> Tally:
 def by_counts(of: int, jobs: Iterable[OwnedJob], stopped_by_us: Callable[[OwnedJob], bool]) -> Tally:
     """Return the numbers that follow from the tags and counts of the jobs of a work.
 
-    What a job was not asked is taken for a failure as long as earlier jobs have failures: their retries go first.
-
-    Args:
-        of: how many requests the work has.
-        jobs: its jobs, the oldest first, without duplicates.
-        stopped_by_us: whether this tool cancelled a job.
+    What a job was not asked is taken for a failure as long as earlier jobs have failures: their retries go first. `of`
+    is how many requests the work has; its jobs are the oldest first, without duplicates; `stopped_by_us` says whether
+    this tool cancelled a job.
     """
     found = Tally(of=of, new=of)
     for it in jobs:

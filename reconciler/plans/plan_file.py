@@ -183,9 +183,8 @@ HINT: Final = "create it again: reconciler plan -o plan.json"
 def decode(data: bytes) -> PlanDoc:
     """Read a plan file.
 
-    Raises:
-        ReconcilerError: it is not a plan file, has another major version, was altered after it was saved, or names
-            files outside the project.
+    Raises `ReconcilerError` if it is not a plan file, has another major version, was altered after it was saved, or
+    names files outside the project.
     """
     body = checksum_envelope.unwrap("plan", data, version=FORMAT_VERSION, hint=HINT)
     try:
@@ -203,8 +202,7 @@ def decode(data: bytes) -> PlanDoc:
 def digest_of(data: bytes) -> str:
     """Return the digest of a plan file, `sha256:` and 64 hexadecimal digits.
 
-    Raises:
-        ReconcilerError: as for `decode`.
+    Raises what `decode` raises.
     """
     body = checksum_envelope.unwrap("plan", data, version=FORMAT_VERSION, hint=HINT)
     return f"sha256:{digests.sha256(body)}"

@@ -82,9 +82,8 @@ _VOLATILE: Final = frozenset(
 def query(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:
     """Yield the rows of Parquet files or of a query. Those of a query are in the order of their ids.
 
-    Raises:
-        RowsError: DuckDB is not installed, the query is refused or fails, or a column is missing or has values that
-            are not plain.
+    Raises `RowsError` if DuckDB is not installed, the query is refused or fails, or a column is missing or has values
+    that are not plain.
     """
     label, number, decimals = _label(source), 0, [False] * len(columns)
     for message in _messages(source, root, columns):

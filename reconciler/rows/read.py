@@ -82,9 +82,7 @@ def header_of(source: TableRows, root: Path) -> tuple[str, ...]:
 def columns_of(source: TableRows, root: Path) -> tuple[str, ...]:
     """Return the columns of a table; of Parquet and of a query, those with plain values.
 
-    Raises:
-        RowsError: it cannot be read.
-        OSError: a file cannot be read.
+    Raises `RowsError` if it cannot be read, and `OSError` if a file cannot be read.
     """
     from reconciler.rows.query import plain_columns  # noqa: PLC0415 - it loads DuckDB
 

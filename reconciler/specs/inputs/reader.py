@@ -134,8 +134,8 @@ class InputReader:
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the problems with custom_ids that an earlier file of the same job already uses."""
-        digests = [self.read(path).file.sha256 for path in paths]
-        if len(paths) <= 1 or self._cache.are_apart(digests):
+        digests = tuple(sorted(self.read(path).file.sha256 for path in paths))
+        if len(paths) <= 1 or digests in self._cache.apart:
             return []
         seen: set[int] = set()
         suspects: set[int] = set()
@@ -147,7 +147,7 @@ class InputReader:
             seen |= marks
         problems = self._confirmed(paths, suspects) if suspects else []
         if not problems and not any(it.problems or it.file.pointer for it in map(self.read, paths)):
-            self._cache.put_apart(digests)
+            self._cache.apart.add(digests)
         return problems
 
     def _confirmed(self, paths: Sequence[str], suspects: set[int]) -> list[Problem]:
