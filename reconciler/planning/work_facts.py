@@ -104,9 +104,8 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
 
     @property
     def needed(self) -> tuple[OwnedJob, ...]:
-        """The jobs whose results have to be read before anything is submitted, or to say what a work in parts lacks."""
-        counted = self.succeeded and not any(it.is_part for it in self.of_run_key)
-        unread = self.work.coverage.unread if self.work is not None and not counted else ()
+        """The jobs whose results show the state of requests that nothing else shows, and were not read."""
+        unread = self.work.coverage.unread if self.work is not None else ()
         return tuple(it for it in self.donors if it.job.id in unread)
 
     @cached_property
