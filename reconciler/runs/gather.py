@@ -31,6 +31,7 @@ from reconciler.planning.guards import refusals, sendable
 from reconciler.planning.hold_back import hold_back, hold_unread
 from reconciler.planning.planner import plan_cases
 from reconciler.planning.quota import Quota, apply_quota
+from reconciler.planning.standing import Standing
 from reconciler.planning.work_facts import may_still_answer
 from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
@@ -208,9 +209,24 @@ def _quota(run: RunContext[ApiT]) -> Quota:
 
 def narrow(run: RunContext[ApiT], fresh: Proposal, cut: Callable[[Proposal], Proposal]) -> Proposal:
     """Reduce a plan to what `cut` leaves. What is left out, or held by a guard, takes no room of the quota."""
+
+    def bounded(sent: set[str]) -> Proposal:
+        plan = apply_quota(fresh.unbounded, fresh.observed.pending, _quota(run), sent)
+        return cut(dataclasses.replace(fresh, plan=plan))
+
     sent = sendable(_guard_input(run, cut(dataclasses.replace(fresh, plan=fresh.unbounded))))
-    bounded = apply_quota(fresh.unbounded, fresh.observed.pending, _quota(run), sent)
-    return cut(dataclasses.replace(fresh, plan=bounded))
+    left = bounded(sent)
+    if all(it.standing is not Standing.NO_ROOM for it in left.plan.decisions):
+        return left
+    held = _held(run, left)
+    more = bounded(sent - held)
+    return more if held <= _held(run, more) else left  # one that is sent after all would need its room
+
+
+def _held(run: RunContext[ApiT], it: Proposal) -> set[str]:
+    """Return the names whose creates guards refuse."""
+    given = _guard_input(run, it)
+    return {name for refusal in refusals(given) for name in refusal.held}.intersection(given.creating)
 
 
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:

@@ -101,8 +101,9 @@ def test_another_runner_submits_the_second_part_with_the_results_that_it_fetches
     assert asked_often_enough(second, kind)
 
 
-@pytest.mark.parametrize("kind", ["canary", thorough("retry")])
-@pytest.mark.parametrize("at", [*map(thorough, (1, 2)), 3, *map(thorough, (4, 5, 6))])
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", PARTS)
+@pytest.mark.parametrize("at", range(1, 7))
 def test_of_two_runners_at_once_one_submits_the_second_part(
     team: Team, clock: list[float], kind: str, at: int
 ) -> None:
@@ -129,9 +130,10 @@ def test_of_two_runners_at_once_one_submits_the_second_part(
     assert asked_often_enough(second, kind)
 
 
-@pytest.mark.parametrize("arrives", [True, thorough(False)])
-@pytest.mark.parametrize("kind", ["canary", thorough("retry")])
-@pytest.mark.parametrize("at", [*map(thorough, (1, 2, 3, 4)), 5, *map(thorough, (6, 7, 8))])
+@pytest.mark.thorough
+@pytest.mark.parametrize("arrives", [True, False])
+@pytest.mark.parametrize("kind", PARTS)
+@pytest.mark.parametrize("at", range(1, 9))
 def test_a_runner_that_is_killed_at_the_second_part_leaves_it_to_the_other(
     team: Team, clock: list[float], kind: str, at: int, *, arrives: bool
 ) -> None:
