@@ -135,12 +135,13 @@ class StateReader:
     def _unlisted(self, case: Case, folders: Sequence[str]) -> dict[tuple[int, str], Donor]:
         """Return the jobs that may answer, whose records are gone and whose results are here, by age."""
         listed = {safe_name(it.job.id) for it in (*case.jobs, *case.lenders)}
+        lost = {it.job_id for it in case.remembered_gone if it.has_answers}
         found: dict[tuple[int, str], Donor] = {}
         for folder in folders:
             if folder.rpartition("/")[2] in listed:
                 continue
             it = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
-            if it is None or it.project != self.project:
+            if it is None or it.project != self.project or (it.job_id in lost and not it.requests.ok):
                 continue
             if not case.lends(it.recipe, it.rerun) and RunKey(it.work, it.rerun) not in case.run_keys:
                 continue

@@ -79,8 +79,13 @@ def bring_answers(
         )
         and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
     ]
-    # Of a part without results, the index shows what it was asked.
-    donors = [it for case in several for it in case.donors if it.has_results or it.is_part]
+    # Of a part, and of other work, the index shows what it was asked, also without results.
+    donors = [
+        it
+        for case in several
+        for it in case.donors
+        if it.has_results or it.is_part or it.tags.run_key not in case.run_keys
+    ]
     if not donors:
         return
     try:
