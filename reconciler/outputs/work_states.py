@@ -82,7 +82,9 @@ class StateReader:
             if not (late or unlisted or case.decided_by(jobs)):
                 continue
             summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            if late or unlisted or any(summaries.values()) or case.spec.in_parts or case.spec.reuse:
+            again = self.exact and case.spec.retry.max_attempts > 1  # what could not be read is waited for
+            read = late or again or unlisted or any(summaries.values())
+            if read or case.spec.in_parts or case.spec.reuse:
                 wanted = self.wanted_of(case.spec)
                 if wanted is not None:
                     found[case.name] = self._work(case, case.spec, wanted, summaries, unlisted)
