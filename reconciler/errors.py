@@ -44,7 +44,10 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
             "files were not renewed)"
         ),
     ),
-    (ExitCode.PENDING, "changes are pending (`plan` and `show` with `--detailed-exitcode`)"),
+    (
+        ExitCode.PENDING,
+        "changes are pending, or will be once a job has ended (`plan` and `show` with `--detailed-exitcode`)",
+    ),
     (ExitCode.OK, "done, nothing to do, or answered no at the prompt"),
     (ExitCode.USAGE, "the command line is wrong"),
 )

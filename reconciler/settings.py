@@ -73,6 +73,9 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     late_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 3600.0
     """Seconds after a job's end during which its results may still be incomplete; 0 in the sandbox. Tool default: the
     API documents no bound."""
+    plan_read_bytes: _Natural = 64_000_000
+    """Bytes of results that one plan reads from the API, to say exactly what it would submit; beyond it, it says "at
+    most", and `apply` reads the rest. Tool default."""
     spec_bytes: Annotated[int, up_to(10_000_000)] = 1_000_000
     """Bytes of one YAML file. Tool default: a larger file is unlikely to be a spec."""
     spec_depth: Annotated[int, up_to(200)] = 64
@@ -216,7 +219,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "origin"
     """The git remote that holds the branch, with `ledger: git`."""
     on_end: OnEnd = OnEnd()
-    """Notification sent once per ended job; only `apply` sends it."""
+    """Notification sent once for work that is complete or held; only `apply` sends it."""
     limits: Limits = Limits()
     """Limits on sizes, counts and times."""
     uploads: UploadSettings = UploadSettings()

@@ -29,7 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "validate": "Check the specs and their inputs, offline.",
     "convert": "Convert another provider's batch file.",
     "render": "Print the specs with families and defaults expanded.",
-    "try": "Send a few requests to the live endpoint.",
+    "try": "Send the first requests to the live endpoint.",
     "plan": "Show what apply would do, and why.",
     "show": "Show a saved plan.",
     "apply": "Create what is missing, cancel what was removed.",

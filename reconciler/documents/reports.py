@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from reconciler.documents.result_summary import ResultSummary, WorkSummary
+from reconciler.planning.tally import Tally
 from reconciler.plans.document import JobDoc, PlanDoc
 
 Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
@@ -51,8 +52,12 @@ class StatusRow(_Part, frozen=True, kw_only=True):
     """The job's status, or `to create`, `to replace`, `on hold`, `suspended`, `not yet` or `record gone`."""
     reason: str
     job: JobDoc | None
+    states: Tally | None = None
+    """How many requests of its work are in each state, over all of its jobs; null if that is not known."""
     attention: bool
     detail: str
+    again: str = ""
+    """When another apply continues the work; "" if none is needed for that."""
 
 
 class StatusDoc(_TargetPart, frozen=True, kw_only=True):

@@ -163,23 +163,20 @@ def read(job: Job) -> OwnedJob | Unreadable:
     known_name = name if _NAME.fullmatch(name) else None
     known_work = _DIGEST.fullmatch(work)
     known_key = RunKey(work, run.get("rerun", "")) if known_work else None
-    version = run.get("v", "")
+    version, newer = run.get("v", ""), False
     if version.isdecimal() and (len(version) > PART_LENGTH or int(version) > VERSION):
-        problem, newer = (
-            f"written by a newer version of this tool (tags version {version[:PART_LENGTH]})",
-            True,
-        )
+        newer = True
+        problem = f"written by a newer version of this tool (tags version {version[:PART_LENGTH]})"
     elif known_key and digests.version_of(work) not in digests.WORK_DIGESTS:
-        problem, newer = f"its work digest has a newer version ({digests.version_of(work)})", True
+        newer = True
+        problem = f"its work digest has a newer version ({digests.version_of(work)})"
     elif not known_name or not known_key or version != str(VERSION) or PROJECT not in pairs:
         altered = {NAME: not known_name, WORK: not known_work, RUN: version != str(VERSION), PROJECT: True}
-        bad = next(filter(altered.get, altered))
-        problem, newer = f"its tag {bad} is missing or altered", False
+        problem = f"its tag {next(filter(altered.get, altered))} is missing or altered"
+    elif tags := _tags(pairs, run, name=known_name, run_key=known_key):
+        return OwnedJob(job, tags)
     else:
-        tags = _tags(pairs, run, name=known_name, run_key=known_key)
-        if tags:
-            return OwnedJob(job, tags)
-        problem, newer = f"its tag {RUN} is altered", False
+        problem = f"its tag {RUN} is altered"
     return Unreadable(job=job, name=known_name, run_key=known_key, from_newer_version=newer, problem=problem)
 
 

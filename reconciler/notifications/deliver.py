@@ -28,8 +28,8 @@ from reconciler.child_environment import child_environment
 from reconciler.context import RunContext
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import Line, NotificationClaimed, NotificationDelivered, NotificationsEnabled
-from reconciler.model import OwnedJob
 from reconciler.notifications import due
+from reconciler.notifications.due import WorkEnd
 from reconciler.settings import OnEnd
 from reconciler.text.sanitize import clean
 from reconciler.workspace.recall import latest_end, within
@@ -46,14 +46,14 @@ SendNotification: TypeAlias = Callable[[bytes], str]
 """Sends one notification; returns the error, "" for none."""
 
 
-def notify(run: RunContext[Writer], jobs: Sequence[OwnedJob], *, since: float) -> None:
+def notify(run: RunContext[Writer], ends: Sequence[WorkEnd], *, since: float) -> None:
     """Send the notifications that are due to the receiver that the settings name; a failure is logged, never raised.
 
     The run holds the lock, and began at `since` (Unix seconds).
     """
     on_end = run.project.settings.on_end
     send = _sender(run, on_end)
-    Notifier(run=run, send=send, timeout_seconds=on_end.timeout_seconds, since=since).deliver(jobs)
+    Notifier(run=run, send=send, timeout_seconds=on_end.timeout_seconds, since=since).deliver(ends)
 
 
 def _sender(run: RunContext[Writer], on_end: OnEnd) -> SendNotification:
@@ -79,15 +79,15 @@ class Notifier:
     since: float
     """Unix seconds: the start of notifications if the ledger does not record one."""
 
-    def deliver(self, jobs: Sequence[OwnedJob]) -> None:
+    def deliver(self, ends: Sequence[WorkEnd]) -> None:
         """Send all pending notifications. Ledger errors are logged, not raised."""
         try:
-            if self._deliver_all(jobs):
+            if self._deliver_all(ends):
                 self.run.env.ledger.publish()
         except LedgerError as error:  # the next run sends and publishes the rest
             self.run.env.log("ledger.not_published", error=str(error))
 
-    def _deliver_all(self, jobs: Sequence[OwnedJob]) -> bool:
+    def _deliver_all(self, ends: Sequence[WorkEnd]) -> bool:
         """Return whether the ledger was written."""
         in_a_row = 0
         written = False
@@ -97,7 +97,7 @@ class Notifier:
             latest = latest_end(self.run)
             lines = (believed for it in self.run.env.ledger.read() if (believed := within(it, latest)))
             notified = due.read_notifications(lines)
-            untried = [owned for owned in jobs if owned.job.id not in tried]
+            untried = [end for end in ends if end.owned.job.id not in tried]
             waiting = due.pending_notifications(untried, notified, since=self.since, now=now)
             pending = waiting[:MAX_CLAIMED_TOGETHER]
             first: list[Line] = []
@@ -105,8 +105,8 @@ class Notifier:
                 first.append(NotificationsEnabled(at=self.since, run_id=self.run.env.run_id))
             lease = len(pending) * self.timeout_seconds + MARGIN_SECONDS
             claims = [
-                NotificationClaimed(at=now, run_id=self.run.env.run_id, job_id=owned.job.id, lease=lease)
-                for owned in pending
+                NotificationClaimed(at=now, run_id=self.run.env.run_id, job_id=end.owned.job.id, lease=lease)
+                for end in pending
             ]
             if not first and not claims:
                 break
@@ -116,17 +116,17 @@ class Notifier:
             written = True
             if first:
                 self.run.env.log("notifications.enabled")
-            for owned in pending:
+            for end in pending:
                 if self.run.env.stop.is_set() or in_a_row >= MAX_CONSECUTIVE_FAILURES:
                     return written
-                tried.add(owned.job.id)
-                known = notified.deliveries.get(owned.job.id, due.DeliveryState())
-                in_a_row = in_a_row + 1 if self._deliver_one(owned, known.failures) else 0
+                tried.add(end.owned.job.id)
+                known = notified.deliveries.get(end.owned.job.id, due.DeliveryState())
+                in_a_row = in_a_row + 1 if self._deliver_one(end, known.failures) else 0
         return written
 
-    def _deliver_one(self, owned: OwnedJob, failures: int) -> str:
-        env = self.run.env
-        document = due.document(owned, self.run.target, run_id=env.run_id)
+    def _deliver_one(self, end: WorkEnd, failures: int) -> str:
+        env, owned = self.run.env, end.owned
+        document = due.document(end, self.run.target, run_id=env.run_id)
         began = env.monotonic()
         error = self.send(msgspec.json.encode(document))
         env.ledger.append(

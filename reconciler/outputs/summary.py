@@ -83,7 +83,7 @@ def summary(
         "difference": completeness.difference(owned.job, submitted, received if known else None),
         "trouble": TroubleDoc(
             malformed=answered.malformed,
-            unnamed=answered.unnamed,
+            unnamed=answered.unnamed.total(),
             repeated=answered.repeated,
             unknown=len(answered.unknown),
         ),

@@ -66,10 +66,8 @@ def joined_with(
     """Return the columns and rows of results, with the cells of the rows that the requests were made of, as texts.
 
     A column of the table whose name results have too gets `row_` in front. Results are usually in the order of the
-    table; rows that come earlier than their results are kept in memory.
-
-    Raises:
-        ReconcilerError: the table cannot be read.
+    table; rows that come earlier than their results are kept in memory. Raises `ReconcilerError` if the table cannot be
+    read.
     """
     taken = {column.name for column in columns}
     try:

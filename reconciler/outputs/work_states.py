@@ -1,46 +1,28 @@
 """Read the state of each wanted request from the place of results: for names that are not complete, and only for them.
 
-The index files are enough; no result is read. A job whose results are not there is a bound: its requests count as
-unread until `apply` has brought them.
+The index files are enough; no result is read. The requests of a job whose results are not there count as unread.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from reconciler.documents.result_summary import NAME, ResultSummary, decode
 from reconciler.model import JobSpec, OwnedJob, Phase, RunKey, Wanted
 from reconciler.outputs.inputs import read_asked
-from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
+from reconciler.outputs.paths import job_folder, safe_name
+from reconciler.outputs.pulled import Pulled, find
 from reconciler.outputs.store import ResultStore
 from reconciler.outputs.summary import lacks_a_file
 from reconciler.planning.actions import Reason
 from reconciler.planning.case import Case
-from reconciler.planning.coverage import (
-    ANSWERED_INVALID,
-    ANSWERED_TRUNCATED,
-    ANSWERED_VALID,
-    Account,
-    Coverage,
-    Donor,
-    Outcomes,
-    State,
-    cover,
-)
+from reconciler.planning.coverage import Account, Coverage, Donor, Outcomes, State, cover
 from reconciler.planning.donors import Count, Results, account, kind_without_line
 from reconciler.planning.next_part import Rules, Work, next_part
 from reconciler.planning.work_facts import may_still_answer
-from reconciler.requests import answered, asked
-from reconciler.requests.answers import OK
-from reconciler.requests.checks import INVALID, TRUNCATED
 from reconciler.requests.keys import KEY_BYTES
 from reconciler.settings import Limits
-
-_ANSWER: Final = {INVALID: ANSWERED_INVALID, TRUNCATED: ANSWERED_TRUNCATED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +42,8 @@ class StateReader:
     """Whether a job of other work of which it is not known what it was asked may have been asked everything."""
     unreadable: str = ""
     """Why the place of results cannot be read."""
+    cached: ResultStore | None = None
+    """Results that plans read from the API. What a part reuses has to be in the place of results."""
 
     def works(self, cases: Sequence[Case]) -> Mapping[str, Work]:
         """Return what each name wants, request by request, as far as results show it.
@@ -69,6 +53,7 @@ class StateReader:
         """
         needing = [(case, case.donors) for case in cases if case.decided_by_request]
         there = self.store.jobs() if needing else {}
+        cached = self.cached.jobs() if needing and self.cached else {}
         by_name: dict[str, list[str]] = defaultdict(list)
         for folder in there.values():
             by_name[folder.partition("/")[0]].append(folder)
@@ -81,30 +66,30 @@ class StateReader:
             unlisted = self._unlisted(case, [folder for each in names for folder in by_name[each]])
             if not (late or unlisted or case.decided_by(jobs)):
                 continue
-            summaries = {it.job.id: self._summary(it, there) for it in jobs}
-            again = self.exact and case.spec.retry.max_attempts > 1  # what could not be read is waited for
-            read = late or again or unlisted or any(summaries.values())
-            if read or case.spec.in_parts or case.spec.reuse:
+            pulled = {it.job.id: self._pulled(it, there, cached) for it in jobs}
+            if late or unlisted or any(pulled.values()) or case.goes_on_by_request:
                 wanted = self.wanted_of(case.spec)
                 if wanted is not None:
-                    found[case.name] = self._work(case, case.spec, wanted, summaries, unlisted)
+                    found[case.name] = self._work(case, case.spec, wanted, pulled, unlisted)
         return found
 
-    def _summary(self, owned: OwnedJob, there: Mapping[str, str]) -> tuple[str, ResultSummary] | None:
-        """Return a job's folder of results and their summary."""
-        folder = there.get(safe_name(owned.job.id))
-        summary = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary) if folder else None
-        return (folder, summary) if folder and summary else None
+    def _pulled(self, owned: OwnedJob, there: Mapping[str, str], cached: Mapping[str, str]) -> Pulled | None:
+        """Return a job's results, from the place of results or else from what plans read."""
+        own = safe_name(owned.job.id)
+        found = find(self.store, there.get(own))
+        if self.cached is None or (found and not lacks_a_file(found.summary, owned)):
+            return found
+        return find(self.cached, cached.get(own)) or found
 
     def _work(
         self,
         case: Case,
         spec: JobSpec,
         wanted: Wanted,
-        summaries: Mapping[str, tuple[str, ResultSummary] | None],
+        pulled: Mapping[str, Pulled | None],
         unlisted: Mapping[tuple[int, str], Donor],
     ) -> Work:
-        pairs = [(it, self._donor(case, it, wanted, summaries[it.job.id])) for it in case.donors]
+        pairs = [(it, self._donor(case, it, wanted, pulled[it.job.id])) for it in case.donors]
         donors = {**unlisted, **{it.job.age_key: donor for it, donor in pairs if donor}}
         duplicates = {job_id for job_id, why in case.memory.cancels.items() if why == Reason.DUPLICATE}
         # A duplicate comes first: what happened to its original counts.
@@ -124,7 +109,7 @@ class StateReader:
             ended_at(it) + self.late_seconds for it, donor in pairs if donor and donor.account is Account.LATE
         ]
         part = next_part(coverage, rules, wanted)
-        unknown = (it for it, donor in pairs if donor is None and _answers(summaries[it.job.id]))
+        unknown = (it for it, donor in pairs if donor is None and _answers(pulled[it.job.id]))
         lost = _lost(case, coverage) or next(map(_not_known, unknown), "")
         return Work(
             coverage=coverage,
@@ -142,12 +127,15 @@ class StateReader:
         for folder in folders:
             if folder.rpartition("/")[2] in listed:
                 continue
-            it = decode(self.store.read(f"{folder}/{NAME}"), ResultSummary)
-            if it is None or it.project != self.project or (it.job_id in lost and not it.requests.ok):
+            pulled = find(self.store, folder)
+            if pulled is None or pulled.summary.project != self.project:
+                continue
+            it = pulled.summary
+            if it.job_id in lost and not it.requests.ok:
                 continue
             if not case.lends(it.recipe, it.rerun) and RunKey(it.work, it.rerun) not in case.run_keys:
                 continue
-            keys, outcomes = self._outcomes(it.job_id, it.status, folder, it)
+            keys, outcomes = pulled.outcomes(kind_without_line(it.status))
             if outcomes is not None:
                 found[it.created_at, it.job_id] = Donor(
                     job_id=it.job_id,
@@ -159,9 +147,7 @@ class StateReader:
                 )
         return found
 
-    def _donor(
-        self, case: Case, owned: OwnedJob, wanted: Wanted, there: tuple[str, ResultSummary] | None
-    ) -> Donor | None:
+    def _donor(self, case: Case, owned: OwnedJob, wanted: Wanted, there: Pulled | None) -> Donor | None:
         """Return a job with what it was asked and answered; None if what it was asked is not known.
 
         A job of the whole work was asked what is wanted. Of a part whose index is not here, any wanted request may be.
@@ -170,11 +156,9 @@ class StateReader:
         keys, outcomes = b"", None
         results = Results.UNREAD
         if there is not None:
-            folder, summary = there
-            keys, outcomes = self._outcomes(owned.job.id, owned.job.status, folder, summary)
-            gone = any(file.state == "gone" for file in summary.files if file.path in (OUTPUT, ERRORS))
-            whole = outcomes is not None and not lacks_a_file(summary, owned)
-            results = Results.LOST if gone else Results.READ if whole else Results.UNREAD
+            keys, outcomes = there.outcomes(kind_without_line(owned.job.status))
+            whole = outcomes is not None and not lacks_a_file(there.summary, owned)
+            results = Results.LOST if there.answers_gone else Results.READ if whole else Results.UNREAD
         if there is None:
             keys = self._submitted(owned, case.name)
         assumed = not keys and (owned.is_part or not of_work)
@@ -185,15 +169,16 @@ class StateReader:
         keys = keys or wanted.keys
         # What a part reuses has to be in the place of results: before a create, counts are not enough.
         by_counts = not self.exact or results is not Results.UNREAD
-        lines = there[1].requests if there and outcomes else None
+        lines = there.summary if there and outcomes else None
         count = Count(
             asked=(owned.requests or 0) if by_counts else 0,
-            read=lines.ok if lines else 0,
-            failed=lines.failed if lines else 0,
+            read=lines.requests.ok if lines else 0,
+            failed=lines.requests.failed + lines.trouble.unnamed if lines else 0,
         )
         how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
         blank = how is Account.READ and outcomes is None
-        if assumed and (how is Account.ANSWERED or (blank and of_work and not stopped)):
+        in_upload = there is None and bool(owned.job.input_files)
+        if assumed and (how is Account.ANSWERED or (blank and not stopped and (of_work or in_upload))):
             how = Account.UNREAD  # all that it was asked has the same outcome: which requests, is not known
         elif blank:
             if assumed and not of_work and not stopped:
@@ -217,28 +202,6 @@ class StateReader:
                 return found[1]["keys"]
         return b""
 
-    def _outcomes(
-        self, job_id: str, status: str, folder: str, summary: ResultSummary
-    ) -> tuple[bytes, Outcomes | None]:
-        """Return the keys of what a job was asked, and the outcomes.
-
-        No keys if its inputs were not available when its results were pulled.
-        """
-        docs = {doc.path: doc for doc in summary.files if doc.state == "whole"}
-        if asked.NAME not in docs or answered.NAME not in docs:
-            return b"", None
-        paths = {
-            name: self.store.fetch(f"{folder}/{name}", docs[name].bytes)
-            for name in (asked.NAME, answered.NAME)
-        }
-        was_asked, came = asked.load(paths[asked.NAME]), answered.load(paths[answered.NAME])
-        if was_asked is None or came is None or not was_asked.head["ordered"]:
-            return b"", None
-        same = {was_asked.head["job"], came.head["job"]} == {job_id}
-        if not same or len(came.file) * KEY_BYTES != len(was_asked.keys):
-            return b"", None
-        return was_asked.keys, outcomes_of(came, kind_without_line(status))
-
 
 def _lost(case: Case, coverage: Coverage) -> str:
     """Return which job had answers that no result shows, because its record is gone; "" if there is none."""
@@ -254,8 +217,8 @@ def _lost(case: Case, coverage: Coverage) -> str:
     return f"{reused}, and results show {coverage.count()[State.ANSWERED]:,}: the record of a job is gone"
 
 
-def _answers(there: tuple[str, ResultSummary] | None) -> int:
-    return there[1].requests.ok if there else 0
+def _answers(there: Pulled | None) -> int:
+    return there.summary.requests.ok if there else 0
 
 
 def _not_known(owned: OwnedJob) -> str:
@@ -265,19 +228,3 @@ def _not_known(owned: OwnedJob) -> str:
 def ended_at(owned: OwnedJob) -> int:
     """Return when a job ended, Unix seconds."""
     return owned.job.completed_at if owned.job.completed_at is not None else owned.job.created_at
-
-
-def outcomes_of(came: answered.AnswersIndex, none: str) -> Outcomes:
-    """Return the outcome of each request; `none` is the kind of one without a line."""
-    known: dict[tuple[bool, int, int], int] = {}
-    kinds: list[str] = []
-    column = array("H", bytes(2 * len(came.file)))
-    for at, triple in enumerate(zip(map(bool, came.file), came.kind, came.verdict, strict=True)):
-        if triple not in known:
-            there, kind, verdict = triple
-            name = came.kinds[kind]
-            answer = _ANSWER.get(verdict, ANSWERED_VALID) if name == OK else name
-            known[triple] = len(kinds)
-            kinds.append(answer if there else none)
-        column[at] = known[triple]
-    return Outcomes(kinds=tuple(kinds), kind=column)

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from reconciler.model import Example, Job, JobSpec, OwnedJob, RequestChange, SubmittedPart
 from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Standing
+from reconciler.planning.tally import Tally
 
 
 class Reason(StrEnum):
@@ -185,6 +186,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     raised: bool = False
     """Whether `retry.max_attempts` is larger than that of the last job of the work."""
     notes: tuple[str, ...] = ()
+    states: Tally | None = None
+    """How many requests of the wanted work are in each state; None if that is not known."""
 
     def of(self, kind: type[_A]) -> tuple[_A, ...]:
         """Return the actions of one class, in order."""

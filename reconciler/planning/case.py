@@ -19,6 +19,7 @@ from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Reason
 from reconciler.planning.name_facts import rank
 from reconciler.planning.next_part import NextPart, Verdict
+from reconciler.planning.tally import Tally, by_counts, by_results
 from reconciler.planning.work_facts import OUR_CANCELS, WorkFacts
 
 BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
@@ -103,6 +104,17 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
 
     def _vanished(self, known: Remembered) -> bool:
         return known.job_id in self.missing_ids and not self.cancelled_by_us(known)
+
+    @cached_property
+    def tally(self) -> Tally | None:
+        """How many of the wanted requests are in each state; None if that is not known."""
+        if self.work is not None:
+            return by_results(self.work.coverage)
+        jobs = sorted(self.wanted, key=rank)
+        known = [it.of_work if it.is_part else it.requests for it in jobs]
+        of = known[-1] if known else self.spec.requests if self.spec else None
+        unseen = bool(self.remembered_gone) and not jobs
+        return None if of is None or unseen else by_counts(of, jobs, self.stopped_by_us)
 
     # Who stopped it, and what it answered.
 

@@ -101,6 +101,8 @@ class Coverage(Struct, frozen=True, kw_only=True):
     """Kinds of failures; the first one means none."""
     kind: Sequence[int] = ()
     """For each request a position in `kinds`: its last failure."""
+    unread: tuple[str, ...] = ()
+    """The ids of the jobs whose results were not read, and may have answers to requests that nothing else answers."""
     attempts: bytes = b""
     """For each request how often it was asked in a job that then ended by itself, answered or not."""
 
@@ -155,15 +157,18 @@ class _Fold:
         self._donor, self._kind = (array("H", bytes(2 * count)) for _ in range(2))
         self._kinds: dict[str, int] = {"": 0}
         self._donors: list[str] = []
+        self._unread: dict[str, array[int]] = {}
 
     def add(self, donor: Donor, places: Iterable[int | None]) -> None:
         """Add a donor, whose requests are at these places of the work, or None if they are not wanted."""
         self._donors.append(donor.job_id)
         flag = _FLAG.get(donor.account)
         if flag is not None:
-            for place in places:
-                if place is not None and flag < self._states[place]:
-                    self._states[place] = flag
+            of_work = array("Q", (place for place in places if place is not None))
+            for place in of_work:
+                self._states[place] = min(flag, self._states[place])
+            if flag is State.UNREAD:
+                self._unread[donor.job_id] = of_work
             return
         outcomes = donor.outcomes
         if outcomes is None:
@@ -204,6 +209,11 @@ class _Fold:
             worth=bytes(self._worth),
             kinds=tuple(self._kinds),
             kind=self._kind,
+            unread=tuple(
+                job_id
+                for job_id, places in self._unread.items()
+                if any(states[place] == State.UNREAD for place in places)
+            ),
             attempts=bytes(self._attempts),
         )
 

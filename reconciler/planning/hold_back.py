@@ -36,7 +36,7 @@ def hold_unread(plan: Plan) -> Plan:
     hold = Hold(
         reason=Reason.RESULTS_NEEDED,
         detail="the results of earlier jobs could not be read",
-        hint="fetch them: reconciler outputs pull; if they are there and damaged, delete the folder of the job first",
+        hint="see why: reconciler outputs pull; then run again",
         attention=True,
     )
     decisions = (

@@ -124,6 +124,7 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
         actions=actions,
         raised=standing in WANTED_STANDINGS and bool(raised_cap(case)),
         notes=tuple(notes(case, actions)),
+        states=case.tally if case.spec else None,
     )
 
 

@@ -94,6 +94,21 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         return self.lends(owned.tags.recipe, owned.tags.run_key.rerun)
 
     @cached_property
+    def goes_on_by_request(self) -> bool:
+        """Whether requests may be submitted that earlier jobs did not answer; otherwise whole jobs are enough."""
+        spec = self.spec
+        parts = any(it.is_part for it in self.of_run_key)
+        allowed = spec is not None and bool(spec.in_parts or spec.reuse or spec.retry.max_attempts > 1)
+        return allowed or parts or any(map(self.cancelled_by_this_tool, self.wanted_in(Phase.CANCELLED)))
+
+    @property
+    def needed(self) -> tuple[OwnedJob, ...]:
+        """The jobs whose results have to be read before anything is submitted, or to say what a work in parts lacks."""
+        counted = self.succeeded and not any(it.is_part for it in self.of_run_key)
+        unread = self.work.coverage.unread if self.work is not None and not counted else ()
+        return tuple(it for it in self.donors if it.job.id in unread)
+
+    @cached_property
     def decided_by_request(self) -> bool:
         """Whether the state of each request may decide: of work that was never submitted, too.
 

@@ -12,6 +12,7 @@ import msgspec
 from reconciler.model import RunKey, Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guard_input import Approved, Refusal
+from reconciler.planning.tally import Tally
 from reconciler.plans.settings_document import SettingsDoc
 
 FORMAT_VERSION: Final = "1.0"
@@ -136,6 +137,10 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     requests: int | None = None
     """How many requests of the work wait for room, in all; None if that is not known."""
     notes: tuple[str, ...] = ()
+    states: Tally | None = None
+    """How many requests of the wanted work are in each state, over all of its jobs; null if that is not known."""
+    again: str = ""
+    """When another apply continues the work: `when 8c9768d1 has ended`; "" if none is needed for that."""
 
     @property
     def run_key(self) -> RunKey:
@@ -175,6 +180,8 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     unchanged: int
     """Declared names that need no action."""
     attention: int
+    again: int
+    """Names whose work goes on only with another, later apply."""
     requests: int
     """Requests that the plan submits, as far as they are known."""
     requests_unknown: int

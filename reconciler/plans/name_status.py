@@ -7,8 +7,10 @@ known.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from reconciler.model import Job
+from reconciler.planning.actions import Create, Decision, Hold, Keep
 from reconciler.planning.standing import Readiness, Standing
 from reconciler.plans.document import CreateDoc, DecisionDoc, JobDoc
 
@@ -36,6 +38,29 @@ def awaited(
         if running and not isinstance(action, CreateDoc) and action.job is not None:
             found[action.job.id] = (*found.get(action.job.id, ()), it.name)
     return found
+
+
+_PASSES: Final = {
+    Standing.NO_ROOM: "when there is room",
+    Standing.WAITING: "when another job has ended",
+    Standing.STOPPING: "when its job has ended",
+    Standing.UNSETTLED: "when the outcome of its create is known",
+    Standing.ANSWERS_LATE: "when its results are complete",
+}
+"""What passes by itself, after which another apply goes on."""
+
+
+def again(decision: Decision) -> str:
+    """Return when another apply continues the work of a name; "" if none is needed for that."""
+    match next(iter(decision.actions), None):
+        case Create(part=part) if part is not None and part.held:
+            return "when its job has ended"
+        case Hold(job=job, attention=False) if decision.standing in _PASSES:
+            return f"when {job.short_id} has ended" if job else _PASSES[decision.standing]
+        case Keep(job=Job() as job) if decision.standing is Standing.RUNNING and decision.states:
+            return f"when {job.short_id} has ended" if decision.states.new else ""
+        case _:
+            return ""
 
 
 def known_total(job: Job | JobDoc) -> int:

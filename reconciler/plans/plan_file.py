@@ -33,6 +33,7 @@ from reconciler.plans.document import (
     SummaryDoc,
     UploadDoc,
 )
+from reconciler.plans.name_status import again
 from reconciler.plans.settings_document import SettingsDoc
 from reconciler.text.timestamps import rfc3339
 
@@ -84,6 +85,7 @@ def _summary(plan: Plan) -> SummaryDoc:
         hold=sum(not decision.pending and bool(decision.of(Hold)) for decision in plan.decisions),
         unchanged=sum(not it.pending and not it.of(Hold) and it.spec is not None for it in plan.decisions),
         attention=sum(decision.attention for decision in plan.decisions),
+        again=sum(bool(again(decision)) for decision in plan.decisions),
         requests=sum(count for count in requests if count is not None),
         requests_unknown=requests.count(None),
         requests_in_all=sum(create.in_all or 0 for create in creates),
@@ -108,6 +110,8 @@ def _decision(decision: Decision) -> DecisionDoc:
         max_attempts=spec.retry.max_attempts if spec and follows else 1,
         requests=holds[0].requests if holds else None,
         notes=decision.notes,
+        states=decision.states,
+        again=again(decision),
     )
 
 
@@ -179,9 +183,8 @@ HINT: Final = "create it again: reconciler plan -o plan.json"
 def decode(data: bytes) -> PlanDoc:
     """Read a plan file.
 
-    Raises:
-        ReconcilerError: it is not a plan file, has another major version, was altered after it was saved, or names
-            files outside the project.
+    Raises `ReconcilerError` if it is not a plan file, has another major version, was altered after it was saved, or
+    names files outside the project.
     """
     body = checksum_envelope.unwrap("plan", data, version=FORMAT_VERSION, hint=HINT)
     try:
@@ -199,8 +202,7 @@ def decode(data: bytes) -> PlanDoc:
 def digest_of(data: bytes) -> str:
     """Return the digest of a plan file, `sha256:` and 64 hexadecimal digits.
 
-    Raises:
-        ReconcilerError: as for `decode`.
+    Raises what `decode` raises.
     """
     body = checksum_envelope.unwrap("plan", data, version=FORMAT_VERSION, hint=HINT)
     return f"sha256:{digests.sha256(body)}"

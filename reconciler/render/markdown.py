@@ -24,7 +24,7 @@ MAX_BYTES: Final = 60_000
 """A comment on GitHub holds 65,536 characters; the rest is left for text that is added when it is posted."""
 CUTS: Final = ((1000, 2000), (300, 600), (100, 300), (40, 200), (15, 160), (5, 120), (2, 80), (0, 60))
 """The rows of a list and the characters of a cell that are shown, tried in this order."""
-ORDER: Final = {"cancel": 0, "replace": 1, "create": 2, "hold": 3, "attention": 4}
+ORDER: Final = {"cancel": 0, "replace": 1, "create": 2, "hold": 3, "wait": 4, "attention": 5}
 """The order of a table: actions that can lose answers come first."""
 
 _ACTIVE: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@$&-])")
@@ -164,7 +164,7 @@ def _unchanged(lines: PlanLines, cut: _Cut) -> list[list[str]]:
         [
             cut.cell(decision.name),
             cut.cell(" · note: ".join((plan_view.reason_words(action.reason), *decision.notes))),
-            cut.cell(plan_view.job(action.job) if action.job else ""),
+            cut.cell(plan_view.job(action.job, decision.states) if action.job else ""),
         ]
         for decision, action in quiet[: cut.rows]
     ]

@@ -130,6 +130,7 @@ def totals(plan: PlanDoc) -> str:
             (it.replace, "to replace"),
             (it.cancel, "to cancel"),
             (it.hold, "on hold"),
+            (it.again, "to continue with a later apply"),
         )
         if number
     ]

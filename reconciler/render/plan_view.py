@@ -13,13 +13,14 @@ from msgspec import Struct
 
 from reconciler.planning.actions import Change
 from reconciler.planning.notes import SAME_REQUESTS
+from reconciler.planning.tally import STATES, Tally
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
 from reconciler.plans.name_status import known_total
 from reconciler.plans.settings_document import SettingsDoc
 from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
 
-Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "attention"]
+Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "wait", "attention"]
 
 REASON_WORDS: Final = {
     "removed": "no longer declared",
@@ -102,7 +103,8 @@ class Row(Struct, frozen=True, kw_only=True):
 
 def row(decision: DecisionDoc) -> Row | None:
     """Return the line of a decision, None if it is only counted as unchanged."""
-    if all(type(action) is KeepDoc and not action.attention for action in decision.actions):
+    keeps_all = all(type(action) is KeepDoc and not action.attention for action in decision.actions)
+    if keeps_all and not decision.again:
         return None
     creates, cancels = decision.of(CreateDoc), decision.of(CancelDoc)
     holds, keeps = decision.of(HoldDoc), decision.of(KeepDoc)
@@ -119,7 +121,12 @@ def row(decision: DecisionDoc) -> Row | None:
     if not (creates or cancels or holds):
         for keep in (keep for keep in keeps if keep.attention):
             why += [reason_words(keep.reason), keep.detail]
-            now += [job(keep.job)] if keep.job else []
+            now += [job(keep.job, decision.states)] if keep.job else []
+        if keeps_all and (it := decision.states):
+            left = f"{it.new:,} of {pluralize(it.of, 'request')} not submitted yet"
+            why += [reason_words(keeps[0].reason), left]
+    if decision.again and not (creates or cancels):
+        why.append(f"run again {decision.again}")
     settings = (
         clean(f"{it.field}={it.after}")
         for create in creates
@@ -132,13 +139,14 @@ def row(decision: DecisionDoc) -> Row | None:
         else "create" if creates
         else "cancel" if cancels
         else "hold" if holds
+        else "wait" if keeps_all
         else "attention"
     )  # fmt: skip
     return Row(
         verb=verb,
         name=clean(decision.name),
         why=tuple(clean(fact) for fact in why if fact),
-        requests=", ".join(map(_requests, creates)),
+        requests=", ".join(map(submits, creates)),
         model=clean(", ".join(create.answered_by for create in creates)),
         endpoint=clean(", ".join(create.endpoint for create in creates)),
         uploads=clean(_uploads(creates)),
@@ -187,7 +195,8 @@ def _create(create: CreateDoc) -> list[str]:
     return facts
 
 
-def _requests(create: CreateDoc) -> str:
+def submits(create: CreateDoc) -> str:
+    """Return how many requests a create submits: `submits 21 of 1,000 requests, reuses 979`."""
     if create.requests is None:
         return "unknown number of requests"
     if create.of is None:
@@ -218,8 +227,18 @@ def _time(when: float) -> str:
         return "an unknown time"
 
 
-def job(it: JobDoc) -> str:
-    """Return a job as text: `4fb29d1c, RUNNING, 310 of 900 answered`."""
+def job(it: JobDoc, requests: Tally | None = None) -> str:
+    """Return a job as text: `4fb29d1c, RUNNING, 310 of 900 answered`; with the requests of its whole work, if given."""
     total = known_total(it)
     progress = f"{it.completed_requests:,} of {total:,} answered" if total else "not validated yet"
-    return f"{it.id[:8]}, {it.status}, {progress}"
+    return f"{it.id[:8]}, {it.status}, {states(requests) if requests else progress}"
+
+
+def states(it: Tally) -> str:
+    """Return numbers of requests as text: `986 of 1,000 answered, 14 failed`."""
+    return ", ".join([f"{it.answered:,} of {it.of:,} answered", *others(it)])
+
+
+def others(it: Tally) -> list[str]:
+    """Return the numbers of requests without an answer: `4 failed`, `10 live`."""
+    return [f"{number:,} {state}" for state in STATES[1:] if (number := getattr(it, state))]

@@ -89,18 +89,13 @@ def _visible(text: str) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    if _width(text) <= width:
-        return text
-    used = 0
-    for at, character in enumerate(text):
-        used += _width(character)
-        if used >= width:
-            return f"{text[:at]}…"
-    return text
+    from rich.cells import set_cell_size  # noqa: PLC0415 - only errors need it
+
+    return text if _width(text) <= width else f"{set_cell_size(text, width - 1)}…"
 
 
 def _width(text: str) -> int:
     """Return the columns on a terminal: wide characters take two, combining ones none."""
-    from rich.cells import cell_len  # noqa: PLC0415 - few lines need it
+    from rich.cells import cell_len  # noqa: PLC0415 - likewise
 
     return len(text) if text.isascii() else cell_len(text)

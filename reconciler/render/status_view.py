@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Final
 
 from msgspec import structs
@@ -11,14 +11,14 @@ from msgspec import structs
 from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc, pretty
 from reconciler.model import NotYetStarted
 from reconciler.planning.standing import Standing
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc, PlanDoc
-from reconciler.plans.name_status import known_total
+from reconciler.planning.tally import added
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, KeepDoc, PlanDoc
 from reconciler.render import grouping
-from reconciler.render.plan_view import reason_words
+from reconciler.render.plan_view import others, reason_words, submits
 from reconciler.render.tables import table_markdown, table_text
 from reconciler.text.plural import age, pluralize
 
-HEAD: Final = ("NAME", "STATE", "JOB", "ANSWERED", "FAILED", "AGE", "WHY")
+HEAD: Final = ("NAME", "STATE", "JOB", "ANSWERED", "OTHERS", "AGE", "WHY")
 LATER: Final = "later"
 """The reason of a job whose first period has not begun."""
 _OF_OTHERS: Final = frozenset(
@@ -70,6 +70,7 @@ def _row(decision: DecisionDoc) -> StatusRow:
     job = replaced if isinstance(action, CreateDoc) else action.job
     detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else ""
     if isinstance(action, CreateDoc):
+        detail = submits(action) if action.of else ""
         state = "to replace" if replaced else "to create"
     elif isinstance(action, HoldDoc) and (job is None or decision.standing in _OF_OTHERS):
         state = _WITHOUT_JOB.get(decision.standing, "on hold")
@@ -81,8 +82,10 @@ def _row(decision: DecisionDoc) -> StatusRow:
         state=state,
         reason=action.reason,
         job=job,
+        states=decision.states,
         attention=decision.attention,
         detail=detail,
+        again=decision.again if decision.again and not isinstance(action, CreateDoc) else "",
     )
 
 
@@ -102,20 +105,10 @@ def formatted(report: StatusDoc, form: str, *, now: float, everything: bool) -> 
 
 
 def _rows(report: StatusDoc, now: float, *, everything: bool) -> list[tuple[str, ...]]:
-    return [_cells(row, now) for row in report.rows] if everything else list(_folded(report.rows, now))
-
-
-def _folded(rows: Sequence[StatusRow], now: float) -> Iterator[tuple[str, ...]]:
-    """Yield the cells of each row. A family's rows in the same state become one, in the place of the first."""
-    totals = Counter(row.family for row in rows)
-    for group in grouping.fold(rows, _alike):
-        if len(group) == 1:
-            yield _cells(group[0], now)
-            continue
-        first = group[0]
-        jobs = [row.job for row in group if row.job]
-        name = grouping.family_title(first.family, len(group), totals[first.family])
-        yield (name, *_cells(first, now, jobs)[1:])
+    """Return the cells of each row. A family's rows in the same state are one, in the place of the first."""
+    totals = Counter(row.family for row in report.rows)
+    groups = grouping.fold(report.rows, lambda row: None if everything else _alike(row))
+    return [_cells(group, totals[group[0].family], now) for group in groups]
 
 
 def _alike(row: StatusRow) -> Hashable:
@@ -124,21 +117,21 @@ def _alike(row: StatusRow) -> Hashable:
     return row.family, row.state, row.reason, row.attention, row.detail if row.attention else ""
 
 
-def _cells(row: StatusRow, now: float, jobs: Sequence[JobDoc] = ()) -> tuple[str, ...]:
-    """Return the cells of a row; if it is about several jobs, these are all of them."""
-    sign = "! " if row.attention else ""
+def _cells(rows: Sequence[StatusRow], total: int, now: float) -> tuple[str, ...]:
+    """Return the cells of one row, or of several rows of a family, which has so many in `total`."""
+    row, jobs = rows[0], [it.job for it in rows if it.job]
+    known = [it.states for it in rows if it.states]
+    counted = added(known) if len(known) == len(rows) else None
     why = ": ".join(filter(None, [reason_words(row.reason), row.detail]))
-    return (row.name, sign + row.state, *_job_cells(jobs or ([row.job] if row.job else []), now), why)
-
-
-def _job_cells(jobs: Sequence[JobDoc], now: float) -> tuple[str, ...]:
-    if not jobs:
-        return ("-", "-", "-", "-")
-    shown = jobs[0].id[:8] if len(jobs) == 1 else pluralize(len(jobs), "job")
-    total = sum(map(known_total, jobs))
-    answered = f"{sum(job.completed_requests for job in jobs):,} of {total:,}" if total else "?"
-    failed = sum(job.failed_requests for job in jobs)
-    return (shown, answered, f"{failed:,}", age(now - min(job.created_at for job in jobs)))
+    return (
+        row.name if len(rows) == 1 else grouping.family_title(row.family, len(rows), total),
+        ("! " if row.attention else "") + row.state,
+        jobs[0].id[:8] if len(jobs) == 1 else pluralize(len(jobs), "job") if jobs else "-",
+        f"{counted.answered:,} of {counted.of:,}" if counted else "?",
+        ", ".join(others(counted)) if counted else "?",
+        age(now - min(job.created_at for job in jobs)) if jobs else "-",
+        " · ".join(filter(None, [why, row.again and f"run again {row.again}"])),
+    )
 
 
 def _waited(report: WaitDoc) -> str:

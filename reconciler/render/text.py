@@ -11,7 +11,7 @@ from reconciler.render import grouping, plan_summary
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.text.sanitize import clean
 
-SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "attention": "!"}
+SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "wait": "=", "attention": "!"}
 COLOURS: Final = {"+": "32", "~": "33", "-": "31", "!": "35", "?": "35", "=": "36"}
 MAX_NAME_WIDTH: Final = 40
 

@@ -46,7 +46,8 @@ class Answered(Struct):
     why: array[int] = msgspec.field(default_factory=lambda: array("H"))
     reasons: list[str] = msgspec.field(default_factory=list)
     malformed: int = 0
-    unnamed: int = 0
+    unnamed: Counter[str] = msgspec.field(default_factory=Counter)
+    """Lines of the error file that name no request, by kind."""
     repeated: int = 0
     unknown: dict[str, bool] = msgspec.field(default_factory=dict)
     """Custom_ids that were not asked, with whether there is an answer."""
@@ -61,7 +62,8 @@ class Answered(Struct):
 
     def write(self, path: Path, head: Mapping[str, Any]) -> None:
         """Write the index; `head` names the job and its result files. Raises `OSError`."""
-        facts = {"index": "answers", **head, "requests": len(self.file), "kinds": self.kinds}
+        counts = {"requests": len(self.file), "kinds": self.kinds, "unnamed": self.unnamed}
+        facts = {"index": "answers", **head, **counts}
         columns = ("start", "length", "kind", "file", "verdict")
         write_index(path, facts, {name: getattr(self, name) for name in columns})
 
@@ -122,8 +124,8 @@ class _Reader:
         found = self.found
         try:
             outcome = answers.understood(line, failed=file > 1)
-        except answers.UnnamedError:
-            found.unnamed += 1
+        except answers.UnnamedError as error:
+            found.unnamed[str(error)] += 1
             return
         except answers.DECODE_ERRORS:
             found.malformed += bool(line.strip())
@@ -195,6 +197,12 @@ class AnswersIndex(Struct, frozen=True):
     kind: array[int]
     file: bytes
     verdict: bytes
+
+    @property
+    def unnamed(self) -> Mapping[str, int]:
+        """Lines of the error file that name no request, by kind."""
+        found: Mapping[str, int] = self.head.get("unnamed", {})
+        return found
 
     def rank(self, at: int) -> int:
         """Return how good an outcome is: valid before truncated before invalid before none."""

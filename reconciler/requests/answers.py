@@ -42,7 +42,7 @@ _VALUE: Final = re.compile(rb'\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9]+(?![0-9.eE]))', 
 
 
 class UnnamedError(Exception):
-    """A line of the error file has no custom_id, so that it belongs to no request."""
+    """A line of the error file has no custom_id, so that it belongs to no request. Its text is the kind of the line."""
 
 
 class _Response(msgspec.Struct, gc=False):
@@ -51,10 +51,13 @@ class _Response(msgspec.Struct, gc=False):
     message: msgspec.Raw = NULL
 
 
-class _Line(msgspec.Struct, gc=False):
-    custom_id: str
+class _Body(msgspec.Struct, gc=False, kw_only=True):
     response: _Response | None = None
     error: Any = None
+
+
+class _Line(_Body, gc=False, kw_only=True):
+    custom_id: str
 
 
 class _Loose(msgspec.Struct, gc=False):
@@ -64,6 +67,7 @@ class _Loose(msgspec.Struct, gc=False):
 
 
 decode_line: Final = msgspec.json.Decoder(_Line).decode
+decode_body: Final = msgspec.json.Decoder(_Body).decode
 decode_loosely: Final = msgspec.json.Decoder(_Loose).decode
 encode: Final = msgspec.json.Encoder().encode
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -96,13 +100,13 @@ def understood(line: bytes, *, failed: bool) -> Outcome:
         return _odd(line, failed=failed)
     response = answer.response
     if response is None or answer.error:
-        return _failed(answer, line, failed=failed)
+        return _failed(answer, answer.custom_id, line, failed=failed)
     code = response.status_code
     status = code if code.__class__ is int else _status(code)
     unlike = failed if status is None else not FIRST_STATUS <= status < FIRST_FAILURE
     body = bytes(response.body)
     if unlike or body == b"null":
-        return _failed(answer, line, failed=failed)
+        return _failed(answer, answer.custom_id, line, failed=failed)
     return Outcome(answer.custom_id, OK, body)
 
 
@@ -115,12 +119,19 @@ def _odd(line: bytes, *, failed: bool) -> Outcome:
         custom_id, text = _find_custom_id(line), line.decode(errors="backslashreplace")
     else:
         if custom_id is None and failed:
-            raise UnnamedError
+            raise UnnamedError(_kind_of_nameless(line))
         if isinstance(custom_id, str):
             return Outcome(custom_id, NO_ANSWER, line)
     if custom_id is None:
         raise msgspec.ValidationError("no custom_id")
     return Outcome(str(custom_id), UNREADABLE, encode(text))
+
+
+def _kind_of_nameless(line: bytes) -> str:
+    try:
+        return _failed(decode_body(line), "", line, failed=True).kind
+    except DECODE_ERRORS:
+        return ERROR
 
 
 def _find_custom_id(line: bytes) -> str | int | None:
@@ -147,7 +158,7 @@ def _status(code: float | str | None) -> int | None:
         return None
 
 
-def _failed(answer: _Line, line: bytes, *, failed: bool) -> Outcome:
+def _failed(answer: _Body, custom_id: str, line: bytes, *, failed: bool) -> Outcome:
     response = answer.response or _Response()
     status = _status(response.status_code)
     said = next((bytes(text) for text in (response.body, response.message) if bytes(text) != b"null"), b"")
@@ -157,7 +168,7 @@ def _failed(answer: _Line, line: bytes, *, failed: bool) -> Outcome:
         kind = ERROR
     else:
         kind, said = NO_ANSWER, b""
-    return Outcome(answer.custom_id, kind, encode(answer.error) if answer.error else said or line, status)
+    return Outcome(custom_id, kind, encode(answer.error) if answer.error else said or line, status)
 
 
 def joined_line(outcome: Outcome, custom_id: bytes, *, job: bytes, check: bytes = b"null") -> bytes:

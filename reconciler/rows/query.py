@@ -82,9 +82,8 @@ _VOLATILE: Final = frozenset(
 def query(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:
     """Yield the rows of Parquet files or of a query. Those of a query are in the order of their ids.
 
-    Raises:
-        RowsError: DuckDB is not installed, the query is refused or fails, or a column is missing or has values that
-            are not plain.
+    Raises `RowsError` if DuckDB is not installed, the query is refused or fails, or a column is missing or has values
+    that are not plain.
     """
     label, number, decimals = _label(source), 0, [False] * len(columns)
     for message in _messages(source, root, columns):
@@ -250,8 +249,14 @@ def _opened(views: Mapping[str, Sequence[str]], root: Path, folder: str) -> Iter
             database.execute("set lock_configuration = true")
             yield database
         except duckdb.Error as error:
-            message = str(error).partition("\n")[0][:300]
+            message = _without_cells(str(error))
             raise RowsError(f"DuckDB: {message}", "correct the query, or the files of the table") from None
+
+
+def _without_cells(message: str) -> str:
+    """Return the first line of a message, without the contents of cells, which may be confidential."""
+    line = message.partition("\n")[0][:300]
+    return re.sub(r"'.*'", "'…'", line) if line.startswith(("Conversion", "Invalid")) else line
 
 
 def _reading(paths: Sequence[Path]) -> str:

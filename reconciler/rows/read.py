@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -22,8 +23,8 @@ from reconciler.model import TableRows
 from reconciler.rows.row import Row, RowsError, delimiter_of, require
 from reconciler.rows.template import Value
 
-MAX_CELL: Final = 1 << 29
-"""Characters of one cell of CSV. `csv` has 128 KiB, for the whole process."""
+MAX_CELL: Final = 1 << 27
+"""Characters of one cell of CSV (`csv` has 128 KiB, for the whole process), and bytes of a line or a file."""
 FILE_COLUMNS: Final = ("path", "stem", "sha256", "data_url")
 """The columns of a table of files."""
 MEDIA_TYPES: Final[Mapping[str, str]] = {
@@ -81,9 +82,7 @@ def header_of(source: TableRows, root: Path) -> tuple[str, ...]:
 def columns_of(source: TableRows, root: Path) -> tuple[str, ...]:
     """Return the columns of a table; of Parquet and of a query, those with plain values.
 
-    Raises:
-        RowsError: it cannot be read.
-        OSError: a file cannot be read.
+    Raises `RowsError` if it cannot be read, and `OSError` if a file cannot be read.
     """
     from reconciler.rows.query import plain_columns  # noqa: PLC0415 - it loads DuckDB
 
@@ -146,7 +145,7 @@ def _typed(cell: str, cast: Callable[[str], Value] | None, place: tuple[str, int
         return cast(cell)
     except (ValueError, InvalidOperation):
         raise RowsError(
-            f"`{cell[:40]}` does not have the type of its column", "change the cell or `rows.columns`", *place
+            "the cell does not have the type of its column", "change the cell or `rows.columns`", *place
         ) from None
 
 
@@ -174,7 +173,7 @@ CELL_TYPES: Final[Mapping[str, Callable[[str], Value]]] = {
 def _jsonl(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:
     for each in source.files:
         with file_access.open_to_read(root / each.path) as stream:
-            for number, line in enumerate(stream, start=1):
+            for number, line in enumerate(iter(partial(stream.readline, MAX_CELL), b""), start=1):
                 if not line.strip():
                     continue
                 found = _decoded(line, each.path, number)
@@ -211,7 +210,10 @@ def _files(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Ro
         if "data_url" in columns:
             kind = MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
             with file_access.open_to_read(root / each.path) as stream:
-                cells["data_url"] = f"data:{kind};base64,{base64.b64encode(stream.read()).decode()}"
+                content = stream.read(MAX_CELL)
+                if len(content) == MAX_CELL:
+                    raise RowsError("the file is too large", f"at most {MAX_CELL:,} bytes", each.path)
+                cells["data_url"] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
         yield Row(each.path, number, cells)
 
 

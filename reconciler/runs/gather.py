@@ -142,19 +142,22 @@ def decide(
         declared: what git says.
         observed: the workspace.
         memory: what the ledger remembers.
-        read_states: whether to read, in the place of results, the state of each request of work that is not complete.
-        exact: whether to hold the creates of which some results were not read, instead of planning a bound.
+        read_states: whether to read the state of each request of work that is not complete.
+        exact: whether to count only answers in the place of results, and to hold what others may change; otherwise
+            some are read from the API, and the rest is a bound.
 
     Raises:
-        ReconcilerError: the place of results, or an input, cannot be read.
+        ReconcilerError: an input cannot be read.
     """
     it = _grouped(run, declared, observed, memory)
     cases = it.cases
     if read_states and _results_may_decide(declared, observed):
-        from reconciler.runs.results import states_of  # noqa: PLC0415 - few plans need it
+        from reconciler.runs import results  # noqa: PLC0415 - few plans need it
 
-        works = states_of(run, cases, exact=exact)
-        cases = tuple(replace(case, work=works.get(case.name)) for case in cases)
+        if exact:
+            cases = results.states_of(run, cases, exact=True)
+        else:
+            cases = results.with_answers(run, cases, declared.specs, observed.owned)
     decided = plan_cases(cases, it.declared)
     decided = hold_unread(decided) if exact else decided
     left = apply_quota(decided, observed.pending, _quota(run))

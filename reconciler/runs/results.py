@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
 from functools import lru_cache, partial
+from math import inf
+
+from msgspec.structs import replace
 
 from reconciler.api.client import Reader
+from reconciler.api.errors import NotFoundError
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.result_summary import ResultSummary
 from reconciler.errors import ReconcilerError
 from reconciler.file_access import hint_of
-from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
+from reconciler.model import JobSpec, OwnedJob, RunKey
 from reconciler.outputs.current import WorkResults
-from reconciler.outputs.inputs import by_inputs
+from reconciler.outputs.inputs import ANY_SIZE, by_inputs
 from reconciler.outputs.job_download import JobDownloader
 from reconciler.outputs.leases import LeaseManager
-from reconciler.outputs.paths import naming
+from reconciler.outputs.paths import job_folder, naming, safe_name
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.pull import Puller
-from reconciler.outputs.store import ResultStore, UnreadableStore
-from reconciler.outputs.wanted import contents_of, read_order
+from reconciler.outputs.pulled import find
+from reconciler.outputs.store import FolderStore, ResultStore, UnreadableStore
+from reconciler.outputs.summary import lacks_a_file
+from reconciler.outputs.wanted import read_order
 from reconciler.outputs.work_states import StateReader
 from reconciler.planning.case import Case
-from reconciler.planning.next_part import Work
+from reconciler.requests import asked
+from reconciler.requests.answered import FILES
 from reconciler.requests.asked import AskedIndex
 from reconciler.runs.known_requests import wanted_of
 from reconciler.runs.rendering import rendered
 
 
-def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> Mapping[str, Work]:
-    """Return the state of each request of the names whose results decide, as far as they are in the place of results.
+def states_of(
+    run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool, cached: ResultStore | None = None
+) -> tuple[Case, ...]:
+    """Add to the names whose results decide the state of each request, as far as it is in the place of results.
 
-    If that place cannot be read, these names say so, and nothing of them is submitted that it may answer. Raises
-    `ReconcilerError` if an input cannot be read.
+    If that place cannot be read, these names say so, and nothing of them is submitted that it may answer.
+
+    Args:
+        run: what to work with.
+        cases: the case of each name.
+        exact: whether to count only answers that are in the place of results, and to assume the worst of others.
+        cached: results that plans read from the API.
+
+    Raises:
+        ReconcilerError: an input cannot be read.
     """
     if not any(case.decided_by_request for case in cases):
-        return {}
+        return tuple(cases)
     reader = StateReader(
         store=UnreadableStore(run.folder),
         project=run.target.project,
@@ -45,55 +64,102 @@ def states_of(run: RunContext[ApiT], cases: Sequence[Case], *, exact: bool) -> M
         limits=run.limits,
         late_seconds=run.limits.late_seconds,
         exact=exact,
+        cached=cached,
         now=run.env.now(),
     )
     try:
         store = open_place(run.project, run.env.environ, staging=run.folder / "reading")
-        return replace(reader, store=store).works(cases)
+        works = dataclasses.replace(reader, store=store).works(cases)
     except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
         unreadable = f"the place of results cannot be read: {error}"
-    try:
-        return replace(reader, exact=True, unreadable=unreadable).works(cases)
-    except OSError as error:
-        hint = hint_of(error, "make the input readable, then run again")
-        raise ReconcilerError(f"an input cannot be read: {error}", hint=hint) from error
+        try:
+            works = dataclasses.replace(reader, exact=True, cached=None, unreadable=unreadable).works(cases)
+        except OSError as input_error:
+            hint = hint_of(input_error, "make the input readable, then run again")
+            raise ReconcilerError(f"an input cannot be read: {input_error}", hint=hint) from input_error
+    return tuple(replace(case, work=works.get(case.name)) for case in cases)
+
+
+def with_answers(
+    run: RunContext[ApiT], cases: Sequence[Case], specs: Sequence[JobSpec], owned: Sequence[OwnedJob]
+) -> tuple[Case, ...]:
+    """Add the state of each request for a plan: read what is missing from the API, up to `limits.plan_read_bytes`.
+
+    The rest is a bound. What was read stays on this machine, without answers, for the next plan. Raises as `states_of`.
+    """
+    cached = FolderStore(run.folder / "read")
+    found = states_of(run, cases, exact=False, cached=cached)
+    needed = [it for case in found if case.work and not case.work.unreadable for it in case.needed]
+    if not needed:
+        return found
+    left: float = run.limits.plan_read_bytes
+    chosen = []
+    for it in needed:
+        size = _size(run, it)
+        if size <= left:
+            left -= size
+            chosen.append(it)
+    _copy_indexes(run, cached, chosen)
+    puller(run, cached, specs, owned, frozenset()).pull(chosen)
+    for file in (file for name in FILES for file in cached.root.glob(f"*/*/*/{name}")):
+        file.unlink(missing_ok=True)
+    return states_of(run, cases, exact=False, cached=cached)
+
+
+def _copy_indexes(run: RunContext[ApiT], cached: FolderStore, jobs: Sequence[OwnedJob]) -> None:
+    """Copy what jobs were asked from the place of results, so that their inputs are not downloaded."""
+    for it in jobs:
+        folder = job_folder(it.tags.name, it.job.id)
+        with suppress(Exception):  # whatever the package for the scheme of a URL raises
+            store = open_place(run.project, run.env.environ, staging=run.folder / "reading")
+            index = store.fetch(f"{folder}/{asked.NAME}", ANY_SIZE)
+            shutil.copyfile(index, cached.staging_dir(folder) / asked.NAME)
+
+
+def _size(run: RunContext[ApiT], owned: OwnedJob) -> float:
+    """Return how many bytes have to be read for the results of a job, as far as that is known."""
+    job, size = owned.job, 0.0
+    for file_id in filter(None, (job.output_file, job.error_file)):
+        try:
+            described = run.api.get_file(file_id).size
+        except NotFoundError:
+            continue
+        except ReconcilerError:
+            return inf
+        if described is None:
+            return inf
+        size += described
+    return size
 
 
 def bring_answers(
     run: RunContext[ApiT], cases: Sequence[Case], specs: Sequence[JobSpec], owned: Sequence[OwnedJob]
 ) -> None:
-    """Bring the results of the jobs that decide which requests are submitted, if they are missing.
+    """Bring the results that show which requests are submitted to their place, if they are missing or damaged there.
 
     A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted. The
     other names go on.
+
+    Args:
+        run: what to work with.
+        cases: the case of each name.
+        specs: the declared specs.
+        owned: the jobs of the project.
     """
-    several = [
-        case
-        for case in cases
-        if case.spec
-        and (
-            case.spec.retry.max_attempts > 1
-            or case.spec.reuse
-            or case.submitted_in_parts
-            or any(map(case.cancelled_by_this_tool, case.wanted_in(Phase.CANCELLED)))
-        )
-        and contents_of(case.spec, run.project.root) is not None  # otherwise no part of it can be submitted
-    ]
-    # Of a part, and of other work, the index shows what it was asked, also without results.
-    donors = [
-        it
-        for case in several
-        for it in case.donors
-        if it.has_results or it.is_part or it.tags.run_key not in case.run_keys
-    ]
-    if not donors:
+    needed = [it for case in states_of(run, cases, exact=True) for it in case.needed]
+    if not needed:
         return
     try:
         make_place(run.project, run.env.environ)
         store = open_place(run.project, run.env.environ, staging=run.folder / "pulling")
-        puller(run, store, specs, owned, frozenset()).pull(donors)
+        there = store.jobs()
+        for it in needed:
+            pulled = find(store, there.get(safe_name(it.job.id)))
+            if pulled and not lacks_a_file(pulled.summary, it):
+                pulled.forget_damaged()
+        puller(run, store, specs, owned, frozenset()).pull(needed)
     except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
-        for it in donors:
+        for it in needed:
             run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))
 
 

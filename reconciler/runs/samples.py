@@ -30,9 +30,7 @@ class Sample(Struct, frozen=True):
 def first_requests(spec: JobSpec, root: Path, count: int) -> list[Sample]:
     """Return the first requests of a spec.
 
-    Raises:
-        SpecError: a row makes no valid request.
-        ReconcilerError: a file cannot be read.
+    Raises `SpecError` if a row makes no valid request, and `ReconcilerError` if a file cannot be read.
     """
     found: list[Sample] = []
     for part in spec.inputs:

@@ -31,11 +31,6 @@ class Overlay(Struct, frozen=True):
     """"" if the file has no environments."""
 
     @property
-    def project_field(self) -> Path:
-        """The field of the file with the project's name."""
-        return ("environments", self.environment, "project") if self.environment else ("project",)
-
-    @property
     def _set(self) -> Path:
         return ("environments", self.environment, "set")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
@@ -33,28 +32,14 @@ _CALLED: Final = ("name", "job_name", "title")
 """Metadata keys that usually hold a job's name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drafted:
-    """A spec that adopts a job."""
-
-    name: str
-    text: str
-    """The YAML document."""
-    job: Job
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedJob:
-    """A job without a spec."""
-
-    job: Job
-    why: str
+class NoSpecError(Exception):
+    """A job cannot have a spec. The text is the reason."""
 
 
 def drafts(
     jobs: Iterable[Job], declared: Iterable[JobSpec], *, schema: str
-) -> tuple[tuple[Drafted, ...], tuple[SkippedJob, ...]]:
-    """Return a spec for each job, and the jobs that get none.
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the YAML document of a spec for each job, by the spec's name; and why jobs get none, by their ids.
 
     Names, work and adopted jobs of `declared` specs cannot be used again. `schema` is the path of the schema for
     editors, relative to the new specs.
@@ -65,46 +50,31 @@ def drafts(
         key: f"`{spec.name}` ({spec.declared_at})" for spec in specs for key in spec.run_keys
     }
     adopted = {spec.adopt.job for spec in specs if spec.adopt}
-    found: list[Drafted] = []
-    skipped: list[SkippedJob] = []
+    found: dict[str, str] = {}
+    skipped: dict[str, str] = {}
     for job in sorted(jobs, key=lambda job: job.age_key):
         if job.id in adopted:
             continue
-        drafted = _draft(job, names, works, schema)
-        if isinstance(drafted, str):
-            skipped.append(SkippedJob(job=job, why=drafted))
+        try:
+            spec = _spec(job, names, works)
+            found[spec.name] = _checked(_text(job, spec, schema))
+        except NoSpecError as error:
+            skipped[job.id] = str(error)
         else:
-            found.append(drafted)
-    return tuple(found), tuple(skipped)
+            names.add(spec.name)
+            works |= dict.fromkeys(spec.run_keys, f"`{spec.name}`")
+    return found, skipped
 
 
-def _draft(job: Job, names: set[str], works: dict[RunKey, str], schema: str) -> Drafted | str:
-    """Return the spec of a job, or why there can be none. Registers its name and its work."""
-    spec = _spec(job, names)
-    if isinstance(spec, str):
-        return spec
-    other = works.get(spec.run_key)
-    if other is not None:
-        adopt = f"adopt: {{job: {job.id}, work: {spec.run_key.work}}}"
-        return f"{other} declares its work: add {adopt} there"
-    text = _text(job, spec, schema)
-    wrong = _refused(text)
-    if wrong:
-        return wrong
-    names.add(spec.name)
-    works |= dict.fromkeys(spec.run_keys, f"`{spec.name}`")
-    return Drafted(name=spec.name, text=text, job=job)
-
-
-def _spec(job: Job, names: set[str]) -> JobSpec | str:
-    """Return the spec of a job, or why there can be none."""
+def _spec(job: Job, names: set[str], works: Mapping[RunKey, str]) -> JobSpec:
+    """Return the spec of a job. Raises `NoSpecError` if there can be none."""
     if not job.input_files:
-        return "its requests were sent inline, and the API does not show them"
+        raise NoSpecError("its requests were sent inline, and the API does not show them")
     ids = [uploaded_id(file) for file in job.input_files]
     if None in ids:
-        return "the ids of its input files are not valid in a spec"
+        raise NoSpecError("the ids of its input files are not valid in a spec")
     if (job.model is None) == (job.agent_id is None):
-        return "the API shows neither a model nor an agent, or both"
+        raise NoSpecError("the API shows neither a model nor an agent, or both")
     parts = sorted((UploadedFile(id=file) for file in ids if file), key=lambda part: part.identity)
     spec = JobSpec(
         name=_name(job, names),
@@ -115,6 +85,9 @@ def _spec(job: Job, names: set[str]) -> JobSpec | str:
         metadata=_metadata(job.metadata),
         declared_at=Position(path="", line=1),
     )
+    if other := works.get(spec.run_key):
+        adopt = f"adopt: {{job: {job.id}, work: {spec.run_key.work}}}"
+        raise NoSpecError(f"{other} declares its work: add {adopt} there")
     return replace(spec, adopt=Adopt(job=job.id, work=spec.run_key.work))
 
 
@@ -166,9 +139,11 @@ def _text(job: Job, spec: JobSpec, schema: str) -> str:
     )
 
 
-def _refused(text: str) -> str:
-    """Return why a document is not a valid spec, "" if it is."""
+def _checked(text: str) -> str:
+    """Return a document. Raises `NoSpecError` if it is not a valid spec."""
     documents, problems = reader.read(SourceFile("spec.yaml", text), Limits())
     for document in documents[:1]:
         problems += convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)[1]
-    return "; ".join(problem.message for problem in problems)
+    if problems:
+        raise NoSpecError("; ".join(problem.message for problem in problems))
+    return text

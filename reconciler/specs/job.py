@@ -142,7 +142,7 @@ def _period(document: Document, wanted: PeriodFields, now: float) -> tuple[str |
     if zone is None:
         message = "rerun.zone: not in this machine's tz database"
         return None, [document.problem(("rerun", "zone"), message, period.like(wanted.zone))]
-    today = period.day_of(now, zone)
+    today = dt.datetime.fromtimestamp(now, zone).date()
     if wanted.start is not UNSET:
         try:
             start = dt.date.fromisoformat(wanted.start)

@@ -61,8 +61,3 @@ def like(name: str) -> str:
 
     found = nearest(name, available_timezones())
     return f"did you mean `{found}`?" if found else "use a name of the tz database, such as `Europe/Paris`"
-
-
-def day_of(now: float, zone: ZoneInfo) -> dt.date:
-    """Return the calendar day of a time in Unix seconds."""
-    return dt.datetime.fromtimestamp(now, zone).date()

@@ -155,7 +155,8 @@ def check_same_project(project: Project, top: Path | None, tracked: Iterable[Pat
             there = path.relative_to(top).as_posix()
             message = f"project: {there} declares the project {name} too"
             hint = "give each file its own project; if a folder was moved, delete its old file and see `moved_from`"
-            raise settings_error(project, project.overlay.project_field, message, hint)
+            outer = ("environments", project.environment) if project.environment else ()
+            raise settings_error(project, (*outer, "project"), message, hint)
 
 
 def _projects(path: Path, top: Path) -> Iterator[str]:

@@ -31,8 +31,7 @@ class UniquenessCheck:
     def register_work(self, document: Document, specs: Sequence[JobSpec]) -> Iterator[Problem]:
         """Register the work of a document's specs and the jobs that they adopt.
 
-        Yields:
-            A problem for a job that another spec adopts, and one warning about work that another spec declares.
+        Yield a problem for a job that another spec adopts, and one warning about work that another spec declares.
         """
         shared = [
             (spec, first)

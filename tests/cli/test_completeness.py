@@ -387,7 +387,9 @@ def test_a_usage_with_null_is_shown(stage: Stage) -> None:
 
 def test_a_notification_counts_only_answers_that_are_there() -> None:
     job = owned(spec("a"), "j1", SUCCEEDED, total_requests=20, succeeded_requests=20)
-    document = due.document(job, Target(base_url="https://api.mistral.ai", project="shop"), run_id="r1")
+    document = due.document(
+        due.WorkEnd(job), Target(base_url="https://api.mistral.ai", project="shop"), run_id="r1"
+    )
     assert (document.requests.ok, document.requests.missing, document.requests.total) == (0, 20, 20)
     assert "0 ok, 20 without an answer" in document.text
 

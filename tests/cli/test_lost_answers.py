@@ -28,8 +28,6 @@ def test_a_removal_and_its_restore_say_how_many_answers(stage: Stage) -> None:
     stage.run("apply", "--yes")
     stage.advance(60)
     stage.spec("tickets", requests=500)
-    assert "submits at most 500 of 500 requests" in stage.run("plan").out
-    stage.run("apply", "--yes")
     restored = stage.run("plan")
     assert f"submits {500 - answered:,} of 500 requests, reuses {answered:,}" in restored.out
 

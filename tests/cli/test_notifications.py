@@ -71,7 +71,7 @@ def test_an_end_is_reported_once_with_its_numbers(stage: Stage) -> None:
     (job,) = stage.jobs()
     assert end["job_id"] == job["id"]
     assert end["id"] == f"{job['id']}:SUCCESS"
-    assert end["text"] == "shop: a ended, SUCCESS (4 ok)"
+    assert end["text"] == "shop: a complete, SUCCESS (4 ok)"
     assert end["requests"] == {"total": 4, "ok": 4, "failed": 0, "missing": 0}
     assert (end["status"], end["phase"], end["name"]) == ("SUCCESS", "SUCCEEDED", "a")
 
@@ -81,7 +81,7 @@ def test_every_way_to_end_is_reported(stage: Stage) -> None:
     hook(stage)
     stage.spec("fine")
     stage.spec("unknown", model="sandbox-unknown")
-    stage.spec("stuck", model="sandbox-stuck", timeout_hours=1)
+    stage.spec("stuck", model="sandbox-stuck", timeout_hours=1, retry={"max_attempts": 1})
     stage.spec("stopped", requests=500)
     apply(stage)
     stage.advance(3)
@@ -386,3 +386,38 @@ def test_each_end_is_reported_by_one_of_many_fresh_clones(tmp_path: Path) -> Non
 @pytest.mark.long
 def test_each_end_is_reported_by_one_of_ten_fresh_clones(tmp_path: Path) -> None:
     many(10, tmp_path)
+
+
+@needs_ledger
+def test_a_work_in_parts_is_reported_once_when_it_is_complete(stage: Stage) -> None:
+    hook(stage)
+    stage.spec("a", requests=10, canary={"requests": 3})
+    for _ in range(2):
+        apply(stage)
+        stage.advance(60)
+    assert received(stage) == [], "the rest of the work follows the canary"
+    apply(stage)
+    apply(stage)
+    (end,) = received(stage)
+    assert (end["state"], end["attempt"], end["of"], end["reused"]) == ("complete", 2, 10, 3)
+    assert end["states"] == {"of": 10, "answered": 10}
+    assert end["text"] == "shop: a complete, SUCCESS (7 ok); 10 of 10 answered in 2 parts"
+
+
+@needs_ledger
+def test_a_held_work_is_reported_once_with_the_next_step(stage: Stage) -> None:
+    hook(stage)
+    stage.spec("a", requests=4, retry={"max_attempts": 2})
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace('"r1"', '"r1!fail-429"').replace('"r2"', '"r2!fail-400"'))
+    for _ in range(4):
+        apply(stage)
+        stage.advance(60)
+    (end,) = received(stage)
+    assert (end["state"], end["attempt"], end["states"]) == (
+        "held",
+        2,
+        {"of": 4, "answered": 2, "failed": 2, "read": True},
+    )
+    assert "2 of 4 requests have no answer: 1 http_429, 1 http_400" in end["why"]
+    assert "reconciler retry a" in end["why"]

@@ -88,7 +88,9 @@ def test_plan_against_a_snapshot_is_the_plan_against_the_workspace(seen: Stage) 
 
 def test_ended_jobs_are_in_a_snapshot_as_in_the_workspace(stage: Stage) -> None:
     stage.spec("done", requests=5)
-    stage.spec("late", model="sandbox-stuck", requests=4, timeout_hours=1, reuse=False)
+    stage.spec(
+        "late", model="sandbox-stuck", requests=4, timeout_hours=1, reuse=False, retry={"max_attempts": 1}
+    )
     stage.run("apply", "--yes")
     stage.advance(7200)
     stage.run("jobs", "snapshot", "seen.json")

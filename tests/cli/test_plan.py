@@ -132,6 +132,7 @@ def test_json_is_the_plan_file_and_as_its_schema_says(stage: Stage) -> None:
         "hold": 2,
         "unchanged": 3,
         "attention": 2,
+        "again": 1,
         "requests": 2101,
         "requests_unknown": 0,
         "requests_in_all": 2101,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+from typing import Any
 
 import pytest
 
-from tests.cli.stage import Stage
+from tests.cli.stage import Fault, Result, Stage
 from tests.cli.test_requests import apply, done, reusing
 from tests.helpers.requests_of import answered, asked
 
@@ -134,3 +136,117 @@ def test_pulled_answers_of_earlier_work_count_after_its_record_is_deleted(stage:
         stage.advance(60)
     assert asked(stage) == [["r5"]]
     assert len(rows_of(stage, "a")) == 6
+
+
+# What is read.
+
+
+def content(result: Result) -> int:
+    """Return how many files were read from the API."""
+    return len([sent for sent in result.sent if sent.path.endswith("/content")])
+
+
+def half_failed(stage: Stage) -> None:
+    """A job has ended, and two of its six requests have failed in a way that is retried."""
+    reusing(stage, 6)
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace('"r1"', '"r1!fail-429"').replace('"r4"', '"r4!fail-429"'))
+    apply(stage)
+
+
+def test_a_plan_reads_results_from_the_api_once_and_is_exact(stage: Stage) -> None:
+    half_failed(stage)
+    first, second = stage.run("plan"), stage.run("plan")
+    assert "submits 2 of 6 requests, reuses 4" in first.out
+    assert first.out == second.out
+    assert (content(first), content(second)) == (2, 0)
+    assert not (stage.root / "outputs/a/results.jsonl").exists()
+    kept = {path.name for path in (stage.root / ".reconciler").rglob("jobs/*/*")}
+    assert kept == {"asked.idx", "answers.idx", "summary.json"}, "no answers"
+
+
+def test_a_plan_reads_no_more_than_the_limit_and_says_at_most(stage: Stage) -> None:
+    half_failed(stage)
+    stage.write("reconciler.yaml", "project: shop\nlimits: {plan_read_bytes: 300}\n")
+    plan = stage.run("plan")
+    assert content(plan) == 0
+    assert "submits at most 6 of 6 requests" in plan.out
+    assert "submits 2 of 6 requests, reuses 4" in apply(stage).out
+
+
+def test_a_plan_without_changes_reads_no_results(stage: Stage) -> None:
+    reusing(stage, 6)
+    apply(stage)
+    plan = stage.run("plan")
+    assert plan.out.startswith("No changes.")
+    assert [sent.path for sent in plan.sent] == ["/v1/batch/jobs"]
+
+
+def test_results_of_requests_that_nobody_wants_any_more_are_not_read(stage: Stage) -> None:
+    half_failed(stage)
+    stage.lines("specs/data/a.jsonl", 6, text="something else")
+    plan, applied = stage.run("plan"), apply(stage)
+    assert (content(plan), content(applied)) == (0, 0)
+    assert [len(part) for part in asked(stage)] == [6, 6]
+
+
+def test_a_fresh_clone_plans_an_edit_from_the_indexes_of_an_object_store(
+    stage: Stage,
+    bucket: Any,  # noqa: ANN401 - fsspec has no types
+) -> None:
+    stage.write("reconciler.yaml", "project: shop\nresults: s3://bucket/results\n")
+    reusing(stage, 6)
+    apply(stage)
+    stage.run("outputs", "pull")
+    shutil.rmtree(stage.root / ".reconciler/pulling", ignore_errors=True)
+    reusing(stage, 6, edit={2: "other"})
+    plan = stage.run("plan")
+    assert "submits 1 of 6 requests, reuses 5" in plan.out
+    assert content(plan) == 0
+    assert not [*(stage.root / ".reconciler").rglob("output.jsonl")]
+    assert content(apply(stage)) == 0
+    assert asked(stage)[1:] == [["r2"]]
+    assert bucket.find("s3://bucket/results")
+
+
+@pytest.mark.parametrize("retried", [True, False])
+def test_an_error_line_without_a_custom_id_is_of_a_request_without_a_line(
+    stage: Stage, *, retried: bool
+) -> None:
+    on = ["missing", *(["error"] if retried else [])]
+    stage.spec("a", requests=5, retry={"max_attempts": 2, "on": on})
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace('"r1"', '"r1!fail-noid"'))
+    for _ in range(4):
+        apply(stage)
+    assert asked(stage)[1:] == [["r1!fail-noid"]] * retried
+    assert ("add error to `retry.on`" in stage.run("status").out) is not retried
+
+
+def test_without_the_error_file_alone_the_answers_count(stage: Stage) -> None:
+    half_failed(stage)
+    (job,) = stage.jobs()
+    stage.faults.append(
+        Fault("GET", f"/v1/files/{job['error_file']}.*", 410, times=1000, body=b'{"detail":"gone"}')
+    )
+    assert "submits 2 of 6 requests, reuses 4" in apply(stage).out
+    assert len(asked(stage)) == 2
+
+
+def test_answers_that_are_gone_hold_until_they_are_back(stage: Stage) -> None:
+    half_failed(stage)
+    stage.run("outputs", "pull")
+    (stage.root / "outputs").rename(stage.root / "kept")
+    (job,) = stage.jobs()
+    stage.faults.append(
+        Fault("GET", f"/v1/files/{job['output_file']}.*", 404, times=1000, body=b'{"detail":"gone"}')
+    )
+    stage.advance(2 * 3600)
+    for _ in range(2):
+        held = apply(stage)
+        assert "answers gone" in held.out
+    assert stage.run("plan", "--fail-on-attention").code == 6
+    assert len(asked(stage)) == 1
+    shutil.rmtree(stage.root / "outputs", ignore_errors=True)
+    stage.environ["RECONCILER_RESULTS"] = "kept"
+    assert "submits 2 of 6 requests, reuses 4" in apply(stage).out

@@ -215,6 +215,9 @@ def test_a_family_makes_a_job_for_each_table(stage: Stage) -> None:
         ('"{{id}}"', "x", "specs/a.yaml:6:", "all requests would have the same id"),
         ("sort.md", "sotr.md", "specs/a.yaml:11:", "did you mean `sort.md`?"),
         ("data/tickets.csv", "data/nope.csv", "specs/a.yaml:5:", "no such file"),
+        ("prompts/sort.md", "../.env", "specs/a.yaml:11:", "a hidden file, which may hold secrets"),
+        ("prompts/sort.md", "link.md", "specs/a.yaml:11:", "a hidden file, which may hold secrets"),
+        ("data/tickets.csv", "../.env", "specs/a.yaml:5:", "a hidden file, which may hold secrets"),
         ("data/tickets.csv", "prompts/sort.md", "specs/a.yaml:5:", "not one table"),
         ("messages:", "massages:", "specs/a.yaml:9:", "lacks a field: `messages`"),
         ("reuse: true", "columns: {text: integer}", "specs/data/tickets.csv:2", "does not have the type"),
@@ -230,12 +233,15 @@ def test_a_family_makes_a_job_for_each_table(stage: Stage) -> None:
 def test_a_mistake_has_its_place_and_the_next_step(
     tickets: Stage, old: str, new: str, where: str, words: str
 ) -> None:
+    tickets.write(".env", "TOKEN=secret")
+    (tickets.root / "specs/link.md").symlink_to("../.env")
     tickets.write("specs/a.yaml", SPEC.replace(old, new))
     for command in (("validate",), ("plan",), ("apply", "--yes")):
         said = tickets.run(*command)
         assert said.code == 1
         assert where in said.err
         assert words in said.err
+        assert "Text, " not in said.err, "a problem shows no cell"
         assert not said.writes
 
 

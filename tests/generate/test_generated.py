@@ -81,6 +81,7 @@ def test_a_saved_plan_is_as_its_schema_says() -> None:
         hold=0,
         unchanged=0,
         attention=0,
+        again=0,
         requests=3,
         requests_unknown=0,
         requests_in_all=3,

@@ -149,6 +149,7 @@ class Written(JobFacts, total=False):
     project: str
     on_remove: Literal["cancel", "keep"] | None
     op: str | None
+    part: tuple[int, int, int] | None
 
 
 def job(

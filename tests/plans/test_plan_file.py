@@ -271,6 +271,7 @@ def test_a_summary_counts_a_replacement_once() -> None:
         "hold": 2,  # d and g
         "unchanged": 2,  # b and f; not the name that f had
         "attention": 1,  # b
+        "again": 1,  # g
         "requests": 20,
         "requests_unknown": 1,
         "requests_in_all": 20,

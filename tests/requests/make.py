@@ -125,7 +125,7 @@ def join_files(
         reasons=dict(found.why_failed()),
         verdicts=dict(totals.verdicts),
         malformed=found.malformed,
-        unnamed=found.unnamed,
+        unnamed=found.unnamed.total(),
         repeated=found.repeated,
         unknown=len(found.unknown),
         usage=found.usage,

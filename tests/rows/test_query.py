@@ -144,6 +144,12 @@ def test_the_answering_process_has_no_key(root: Path, monkeypatch: pytest.Monkey
     assert "DUCKDB" not in str(caught.value)
 
 
+def test_an_error_of_duckdb_shows_no_cell(root: Path) -> None:
+    with pytest.raises(RowsError, match="DuckDB: Conversion Error") as caught:
+        here(root, table(root, "a.parquet", kind="sql", sql="select id, text::integer as text from files"))
+    assert "'a'" not in str(caught.value)
+
+
 def test_a_process_that_ends_early_is_no_end_of_the_table(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

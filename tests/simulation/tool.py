@@ -21,6 +21,7 @@ from reconciler.ledger.file import LockHeldError
 from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
 from reconciler.model import Ancestry, Checkout, Declared, Source, Target
 from reconciler.notifications.deliver import Notifier
+from reconciler.notifications.due import WorkEnd
 from reconciler.plans import plan_file
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
@@ -217,7 +218,7 @@ class Tool:
         """Report the ends that are due."""
         if self._on_end and not self._process.is_set():
             Notifier(run=run, send=self._on_end, timeout_seconds=TIMEOUT, since=since).deliver(
-                planned.observed.owned
+                [WorkEnd(it) for it in planned.observed.owned]
             )
 
     def _agreed(self, document: PlanDoc, order: Order) -> None:

@@ -376,7 +376,7 @@ def test_a_period_never_names_work_that_another_day_would_name(zone: str, every:
     """Every moment of a local day has one name, and a later day never has the name of an earlier period."""
     place = period.zone_of(zone)
     assert place is not None
-    days = [period.day_of(now + step, place) for step in range(-90_000, 90_000, 1_800)]
+    days = [dt.datetime.fromtimestamp(now + step, place).date() for step in range(-90_000, 90_000, 1_800)]
     found = {day: period.name_of(day, every) for day in days}
     ordered = [found[day] for day in sorted(found)]
     assert ordered == sorted(ordered)

@@ -40,7 +40,7 @@ FOR_EACH = spec(name="'t-{NAME}'", input_files=None, for_each="{files: [data.jso
         (spec(checks="{failed: 5%}"), "checks.failed: must be a number", "write `0.05`: it is a share"),
         (spec(rerun="{every: night}"), "rerun.every: must be `day`", "write `day`"),
         (spec(rerun="{every: weekly}"), "rerun.every: must be `day`", "write `week`"),
-        (spec(sample="3"), "sample: unknown field", "to try some requests first"),
+        (spec(sample="3"), "sample: unknown field", "write `canary: {requests: 20}`"),
         (spec(schedule="daily"), "schedule: unknown field", "write `rerun: {every: day}`"),
         ("x-common: &m {model: m}\n" + spec(), "x-common: unknown field", "`_defaults.yaml`"),
         ("x: &m {model: m}\n" + spec(model=None) + "<<: *m\n", "the merge key `<<` is not", "`_defaults.yaml`"),

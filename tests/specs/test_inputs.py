@@ -375,12 +375,11 @@ def test_a_file_that_grows_while_it_is_read_is_refused(
     path = tmp_path / "a.jsonl"
     path.write_bytes(GOOD)
 
-    class Growing(blocks.Blocks):
-        def __iter__(self) -> Iterator[blocks.Text]:
-            yield from super().__iter__()
-            path.write_bytes(GOOD + NEXT)
+    def growing(*given: Any, **more: Any) -> Iterator[blocks.Text]:  # noqa: ANN401 - what `pieces` takes
+        yield from blocks.pieces(*given, **more)
+        path.write_bytes(GOOD + NEXT)
 
-    monkeypatch.setattr(inputs, "Blocks", Growing)
+    monkeypatch.setattr(inputs, "pieces", growing)
     (problem,) = check(path, "a.jsonl", Limits()).problems
     assert problem.message == "the file changed while it was read"
 

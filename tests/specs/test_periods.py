@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def test_three_thousand_applies_around_borders_create_each_period_once(  # noqa:
     moments = sorted(around + chance.uniform(-2, 2) * LENGTH[every] for _ in range(APPLIES))
     for now in moments:
         (declared,) = jobs_of_document(document, inputs, Limits(), now=now).specs
-        visited.add(period.name_of(period.day_of(now, known), every))
+        visited.add(period.name_of(dt.datetime.fromtimestamp(now, known).date(), every))
         created.apply(declared, now, lasts * LENGTH[every])
     reruns = [it.rerun for it, _, _ in created.jobs]
     assert len(reruns) == len(set(reruns)), "no period gets two jobs"

@@ -63,7 +63,7 @@ TITLES: Final[Mapping[str, str]] = {
     "work": "The summary beside the results of a name",
     "history": "What `reconciler history` writes as JSON, or a line of it as JSON lines",
     "verify": "What `reconciler history verify` writes as JSON",
-    "end": "What `on_end` sends when a job has ended",
+    "end": "What `on_end` sends when work is complete or held",
 }
 """Titles of documents that are not simply a command's output."""
 

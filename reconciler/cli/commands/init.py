@@ -19,7 +19,7 @@ from reconciler.outputs.place import warning_on_ci
 from reconciler.settings import RESULTS_URL
 from reconciler.specs import scaffold
 from reconciler.specs.files import Listing
-from reconciler.specs.from_jobs import SkippedJob, drafts
+from reconciler.specs.from_jobs import drafts
 from reconciler.specs.load import load
 from reconciler.specs.place import Placed, Wanted, place, place_lines
 from reconciler.specs.project import Project, find
@@ -121,13 +121,14 @@ def init(
     for path, lines in ((".gitignore", scaffold.IGNORED), (".gitattributes", scaffold.ATTRIBUTES)):
         done.append(place_lines(project.root, path, lines))
     write_stdout(clean(f"Project {project.settings.project} in {project.root}") + "\n")
-    write_stdout(
-        "".join(describe(done))
-    )  # before the workspace is read: if that fails, the user still sees which files were written
+    # Before the workspace is read: if that fails, the user still sees which files were written.
+    write_stdout("".join(describe(done)))
     rest: list[Placed] = []
     if from_workspace:
         rest, skipped = adopt(env, common)
-        write_stdout("".join(clean(f"  = no spec for job {it.job.id}: {it.why}") + "\n" for it in skipped))
+        write_stdout(
+            "".join(clean(f"  = no spec for job {job_id}: {why}") + "\n" for job_id, why in skipped.items())
+        )
     rest += (place(project.root, wanted) for wanted in first_specs(env, project, table))
     write_stdout("".join(describe(rest)))
     expected = upgrade or not scaffold.has_workflows(project.root)
@@ -203,8 +204,11 @@ def has_specs(project: Project) -> bool:
     return folder.is_dir() and bool(Listing(str(folder), str(project.root)).specs)
 
 
-def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Sequence[SkippedJob]]:
-    """Write a spec for each active job that carries no tags. Raises `SpecError` if the existing specs are invalid."""
+def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], dict[str, str]]:
+    """Write a spec for each active job that carries no tags; return why others get none, by their ids.
+
+    Raises `SpecError` if the existing specs are invalid.
+    """
     with reading(common, env) as run:
         project = run.project
         declared = load(project, now=env.now(), monotonic=env.monotonic).specs if has_specs(project) else ()
@@ -213,7 +217,7 @@ def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], Seque
     specs = project.relative(str(project.spec_root))
     up = "../" * len(Path(specs).parts)
     found, skipped = drafts(theirs, declared, schema=f"{up}schemas/job.schema.json")
-    wanted = (Wanted(f"{specs}/{it.name}.yaml", it.text.encode()) for it in found)
+    wanted = (Wanted(f"{specs}/{name}.yaml", text.encode()) for name, text in found.items())
     return [place(project.root, it) for it in wanted], skipped
 
 

@@ -233,8 +233,7 @@ def with_table(
 ) -> tuple[tuple[Column, ...], Iterator[dict[str, Any]]]:
     """Put the columns of a spec's table before those of its results.
 
-    Raises:
-        UsageError: no spec of this name declares a table.
+    Raises `UsageError` if no spec of this name declares a table.
     """
     from reconciler.model import TableRows
     from reconciler.outputs.table import joined_with

@@ -28,7 +28,7 @@ from reconciler.plans.document import PlanDoc
     "Plan against a snapshot (`jobs snapshot`) instead of the workspace: no key, no network.",
 )
 @options.output("text", "json", "markdown", "github", comment=True)
-@options.flag("--detailed-exitcode", "Exit with 2 if changes are pending.")
+@options.flag("--detailed-exitcode", "Exit with 2 if changes are pending, or will be.")
 @options.flag("--fail-on-attention", "Exit with 6 if anything needs attention.")
 @guard_options
 @options.common

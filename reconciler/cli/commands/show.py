@@ -16,7 +16,7 @@ from reconciler.plans.document import PlanDoc
 @click.command()
 @click.argument("file", type=options.PATH)
 @options.output("text", "json", "markdown", "github")
-@options.flag("--detailed-exitcode", "Exit with 2 if the plan has changes.")
+@options.flag("--detailed-exitcode", "Exit with 2 if the plan has changes, or will have.")
 @options.flag("--fail-on-attention", "Exit with 6 if anything needs attention.")
 @click.pass_obj
 def show(

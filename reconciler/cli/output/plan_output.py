@@ -90,7 +90,7 @@ def write_plan(
 def codes(document: PlanDoc, *, detailed_exitcode: bool, fail_on_attention: bool) -> ExitCode:
     """Return the exit code of a command that only shows a plan."""
     holds = set()
-    if detailed_exitcode and document.pending:
+    if detailed_exitcode and (document.pending or document.summary.again):
         holds.add(ExitCode.PENDING)
     if fail_on_attention and document.summary.attention:
         holds.add(ExitCode.ATTENTION)

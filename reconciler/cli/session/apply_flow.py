@@ -200,15 +200,16 @@ class ApplyFlow:
             write_error(self.run.env, ReconcilerError(f"{done}: {first.message}{also}", hint=first.hint))
 
     def notify(self, planned: PlannedRun) -> None:
-        """Notify `on_end` of ended jobs. If another apply holds the lock, that one does it."""
+        """Notify `on_end` of work that is complete or held. If another apply holds the lock, that one does it."""
         self.interrupted.enter_graceful_shutdown()
         on_end = self.run.project.settings.on_end
         if not (on_end.command or on_end.webhook) or self.run.env.stop.is_set():
             return
         from reconciler.notifications.deliver import notify
+        from reconciler.notifications.due import settled
 
         with suppress(LockHeldError), self._locked():
-            notify(self.run, planned.observed.owned, since=self.began)
+            notify(self.run, settled(planned), since=self.began)
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self.run) if self.wait else nullcontext()

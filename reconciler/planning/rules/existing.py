@@ -43,14 +43,17 @@ def succeeded(case: Case) -> Actions:
     owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
     job, total, checked = owned.job, owned.requests or 0, owned.checked
     counts = {"failed": (job.failed_requests, total)}
-    if work is not None:
-        counts["failed"] = (work.part.of - work.part.reused, work.part.of)
+    if case.tally is not None and (work is not None or owned.is_part):
+        counts["failed"] = (case.tally.unanswered, case.tally.of)
     if checked:
         counts |= {name: (getattr(checked, name), checked.answers) for name in ("invalid", "truncated")}
     broken = (case.spec.checks if case.spec else Checks()).broken(counts)
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
     if work is not None:
         failed = "" if owned.difference else work.unanswered
+    elif owned.is_part:
+        missing, of = counts["failed"]
+        failed = f"{missing:,} of {of:,} requests have no answer" if missing else ""
     again = to_submit_again(case, work) if work is not None and "failed" in broken else ""
     words = (failed, owned.difference, checked.words if checked else "", *broken.values(), again)
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)

@@ -55,7 +55,8 @@ def convert(path: Path, output: BinaryIO, limits: Limits) -> Converted:
     refused: dict[str, list[int]] = {}
     text, changed = _text(path, limits.file_bytes)
     for line, value in _objects(text, path.name):
-        for row in _unpacked(value):
+        wrapped = value.get("requests") if len(value) == 1 else None  # the whole call of Anthropic's API
+        for row in wrapped if isinstance(wrapped, list) else [value]:
             try:
                 output.write(_line(row, found))
             except NotConvertibleError as error:
@@ -133,12 +134,6 @@ def _no_request(name: str, line: int, message: str) -> ReconcilerError:
     return ReconcilerError(
         f"{name}:{line}: {message}", hint="the file holds JSON objects, one for each request"
     )
-
-
-def _unpacked(value: dict[str, Any]) -> list[Any]:
-    """Return an object, or what it holds if it is the whole call of Anthropic's API: `{"requests": […]}`."""
-    inner = value.get("requests")
-    return inner if isinstance(inner, list) and len(value) == 1 else [value]
 
 
 def _line(row: object, found: Converted) -> bytes:

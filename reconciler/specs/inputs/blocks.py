@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, Final, TypeAlias
@@ -24,32 +23,22 @@ def split(text: Text) -> list[Text]:
     return [*text.split(b"\n")] if b"\n" in text else [text]  # one line may be long: no copy
 
 
-class Blocks:
-    """The lines of one open file, several at a time.
+def pieces(
+    stream: BinaryIO,
+    longest: int,
+    *,
+    update: Callable[[bytes], object] = lambda _: None,
+    on_progress: Callable[[int], object] = lambda _: None,
+) -> Iterator[Text]:
+    """Yield the lines of an open file, several at a time.
 
-    A line of more than `longest` bytes is truncated, and reading stops. `on_progress` gets the number of bytes just
-    read. `sha256` is the digest, available after the last piece.
+    A line of more than `longest` bytes is truncated, and reading stops. `update` gets each block, to hash it, and
+    `on_progress` the number of bytes just read.
     """
 
-    def __init__(
-        self, stream: BinaryIO, longest: int, *, on_progress: Callable[[int], object] = lambda _: None
-    ) -> None:
-        self._stream = stream
-        self._longest = longest
-        self._on_progress = on_progress
-        self.sha256 = ""
-
-    def __iter__(self) -> Iterator[Text]:
-        digest = hashlib.sha256()
-        with ThreadPoolExecutor(1) as pool:  # starts its thread with the first submitted block
-            yield from self._pieces(self._hash_concurrently(pool, digest.update))
-        self.sha256 = digest.hexdigest()
-
-    def _hash_concurrently(
-        self, pool: ThreadPoolExecutor, update: Callable[[bytes], None]
-    ) -> Iterator[bytes]:
+    def hashed(pool: ThreadPoolExecutor) -> Iterator[bytes]:
         """Hash each block in a thread while its lines are processed: hashlib releases the interpreter's lock."""
-        while block := self._stream.read(BLOCK):
+        while block := stream.read(BLOCK):
             if len(block) < BLOCK:  # not worth a thread
                 update(block)
                 yield block
@@ -57,27 +46,31 @@ class Blocks:
                 hashing = pool.submit(update, block)
                 yield block
                 hashing.result()
-            self._on_progress(len(block))
+            on_progress(len(block))
 
-    def _pieces(self, blocks: Iterator[bytes]) -> Iterator[Text]:
-        rest = bytearray()
-        for block in blocks:
-            begin, last = 0, block.rfind(b"\n")
-            if rest and last >= 0:
-                begin = block.find(b"\n") + 1
-                rest += block[: begin - 1]
-                yield rest
-                rest = bytearray()
-            first = block.find(b"\n", begin) - begin
-            size = min(max(first * MAX_PIECES_TOGETHER, PIECE.start), PIECE.stop)
-            while begin <= last:
-                end = block.rfind(b"\n", begin, begin + size)
-                if end < 0:
-                    end = block.find(b"\n", begin + size)
-                yield block[begin:end]
-                begin = end + 1
-            rest += block[begin:]
-            if len(rest) > self._longest:
-                break
-        if rest:
+    with ThreadPoolExecutor(1) as pool:  # starts its thread with the first submitted block
+        yield from _pieces(hashed(pool), longest)
+
+
+def _pieces(blocks: Iterator[bytes], longest: int) -> Iterator[Text]:
+    rest = bytearray()
+    for block in blocks:
+        begin, last = 0, block.rfind(b"\n")
+        if rest and last >= 0:
+            begin = block.find(b"\n") + 1
+            rest += block[: begin - 1]
             yield rest
+            rest = bytearray()
+        first = block.find(b"\n", begin) - begin
+        size = min(max(first * MAX_PIECES_TOGETHER, PIECE.start), PIECE.stop)
+        while begin <= last:
+            end = block.rfind(b"\n", begin, begin + size)
+            if end < 0:
+                end = block.find(b"\n", begin + size)
+            yield block[begin:end]
+            begin = end + 1
+        rest += block[begin:]
+        if len(rest) > longest:
+            break
+    if rest:
+        yield rest

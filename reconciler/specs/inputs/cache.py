@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -22,7 +21,7 @@ from reconciler.model import InputFile
 from reconciler.specs.inputs.requirements import FileFacts
 from reconciler.specs.project import make_own
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Version of the format and of the checks: after a change every file is read again."""
 NAME: Final = "inputs.cache"
 MIN_CACHED_BYTES: Final = 1_000_000
@@ -45,9 +44,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
 class _Stored(msgspec.Struct, frozen=True):
     version: int
-    entries: dict[str, Entry]
-    apart: list[str]
-    """Sets of files that share no custom_id, each as one digest of their contents."""
+    entries: dict[str, Entry] = {}
+    apart: set[tuple[str, ...]] = set()
 
 
 class InputCache:
@@ -60,9 +58,10 @@ class InputCache:
         self._folder = folder
         self._worth = worth
         self._racy_ns = racy_ns
-        stored = _load(folder / NAME) if folder else None
-        self._entries = dict(stored.entries) if stored else {}
-        self._apart = set(stored.apart) if stored else set()
+        stored = (folder and _load(folder / NAME)) or _Stored(VERSION)
+        self._entries = stored.entries
+        self.apart = stored.apart
+        """The sorted digests of files that share no custom_id."""
         self._own: tuple[Path, int] | None = None
         """A file that the cache has just written, and its time: the current time of the file system."""
 
@@ -93,14 +92,6 @@ class InputCache:
         """Return the number of requests in a known content; None if it is not cached."""
         return next((it.file.requests for it in self._entries.values() if it.file.sha256 == sha256), None)
 
-    def are_apart(self, digests: Iterable[str]) -> bool:
-        """Return whether these contents are known to share no custom_id."""
-        return _together(digests) in self._apart
-
-    def put_apart(self, digests: Iterable[str]) -> None:
-        """Record that these contents share no custom_id."""
-        self._apart.add(_together(digests))
-
     def _begin(self, stamp: Stamp | None) -> None:
         """Get the file system's time, once, before the first file to cache is read."""
         if self._own or self._folder is None or stamp is None or stamp[0] < self._worth:
@@ -116,7 +107,7 @@ class InputCache:
         if self._own is None or self._folder is None:
             return
         entries = dict(list(self._entries.items())[-_MAX_ENTRIES:])
-        data = msgspec.json.encode(_Stored(VERSION, entries, sorted(self._apart)[-_MAX_ENTRIES:]))
+        data = msgspec.json.encode(_Stored(VERSION, entries, set(sorted(self.apart)[-_MAX_ENTRIES:])))
         path, _ = self._own
         with suppress(OSError):
             digest = hashlib.sha256(data).hexdigest().encode()
@@ -135,7 +126,3 @@ def _load(path: Path) -> _Stored | None:
     except (OSError, ValueError, RecursionError):
         return None
     return stored if stored.version == VERSION else None
-
-
-def _together(digests: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()

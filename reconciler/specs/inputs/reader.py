@@ -6,6 +6,7 @@ checked here. A problem shows the position of a line but never its contents, whi
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import re
@@ -24,7 +25,7 @@ from reconciler.errors import Problem
 from reconciler.file_access import open_to_read
 from reconciler.model import InputFile
 from reconciler.settings import Limits
-from reconciler.specs.inputs.blocks import Blocks
+from reconciler.specs.inputs.blocks import pieces
 from reconciler.specs.inputs.cache import Entry, InputCache
 from reconciler.specs.inputs.diagnose import MAX_LENGTH
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
@@ -133,8 +134,8 @@ class InputReader:
 
     def shared_ids(self, paths: Sequence[str]) -> list[Problem]:
         """Return the problems with custom_ids that an earlier file of the same job already uses."""
-        digests = [self.read(path).file.sha256 for path in paths]
-        if len(paths) <= 1 or self._cache.are_apart(digests):
+        digests = tuple(sorted(self.read(path).file.sha256 for path in paths))
+        if len(paths) <= 1 or digests in self._cache.apart:
             return []
         seen: set[int] = set()
         suspects: set[int] = set()
@@ -146,7 +147,7 @@ class InputReader:
             seen |= marks
         problems = self._confirmed(paths, suspects) if suspects else []
         if not problems and not any(it.problems or it.file.pointer for it in map(self.read, paths)):
-            self._cache.put_apart(digests)
+            self._cache.apart.add(digests)
         return problems
 
     def _confirmed(self, paths: Sequence[str], suspects: set[int]) -> list[Problem]:
@@ -169,7 +170,7 @@ class InputReader:
         """Read the valid lines of a file again, of at most `longest` bytes."""
         try:
             with open_to_read(self._root / path, buffering=0) as stream:
-                yield from requests(Blocks(stream, self._limits.line_bytes), longest)
+                yield from requests(pieces(stream, self._limits.line_bytes), longest)
         except OSError as error:
             findings.add(_unreadable(error))
 
@@ -192,9 +193,10 @@ def check(place: Path, path: str, limits: Limits, progress: Progress = UNWATCHED
                 findings.add(form)
             else:
                 longest = _longest(limits)
-                blocks = Blocks(stream, longest, on_progress=partial(progress.advance, "checking"))
-                found = scan(blocks, longest, findings)
-                sha256 = blocks.sha256
+                digest, on_progress = hashlib.sha256(), partial(progress.advance, "checking")
+                texts = pieces(stream, longest, update=digest.update, on_progress=on_progress)
+                found = scan(texts, longest, findings)
+                sha256 = digest.hexdigest()
                 first = _first_uses(stream, findings.repeated, limits)
             after = os.fstat(stream.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -229,7 +231,7 @@ def _first_uses(stream: BinaryIO, wanted: frozenset[str], limits: Limits) -> dic
     first: dict[str, str] = {}
     if wanted:
         stream.seek(0)
-        for number, custom_id, _ in requests(Blocks(stream, limits.line_bytes)):
+        for number, custom_id, _ in requests(pieces(stream, limits.line_bytes)):
             if custom_id in wanted:
                 first.setdefault(custom_id, f"line {number}")
     return first

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -147,8 +148,16 @@ class _Reader:
         uploaded = next((name for name, is_id in named.items() if is_id), None)
         if uploaded:
             self._problem(where, f"`{uploaded}`: the id of an uploaded file", "name a file of this checkout")
-        self._inputs.named.update(named)
+        self._take(where, named)
         return sorted(named)
+
+    def _take(self, where: Path, named: Collection[str]) -> None:
+        """Note files of the checkout as used. Hidden ones are refused: `.git/config` and `.env` hold secrets."""
+        for name in named:
+            if re.search(r"(^|/)\.", name):
+                message = f"`{name}`: a hidden file, which may hold secrets"
+                self._problem(where, message, "requests leave this machine: name another file")
+        self._inputs.named.update(named)
 
     def _template(self, custom_id: str, body: Mapping[str, Any]) -> Template | None:
         try:
@@ -165,7 +174,7 @@ class _Reader:
     def _views(self, file: str | None) -> Mapping[str, Sequence[str]]:
         """Return the files of each table of the rows, by the names that a query has for them."""
         if file is not None:
-            self._inputs.named.add(file)
+            self._take(("for_each", "files"), [file])
             return {"files": [file]}
         rows = self._document.value.get("rows")
         if not isinstance(rows, dict):

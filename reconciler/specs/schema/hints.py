@@ -43,7 +43,7 @@ MISPLACED_FIELD_HINTS: Final = {
     ),
     **dict.fromkeys(
         ("limit", "sample", "sample_size"),
-        "to try some requests first, submit them as a job with a file of their own",
+        "write `canary: {requests: 20}`, to submit some requests first",
     ),
 }
 """Hints for fields that are often written at the top level of a spec by mistake."""

@@ -145,7 +145,7 @@ SAFEGUARDS: Final = (
     _without(
         "a part of which it is not known what it was asked was asked everything",
         "outputs/work_states.py",
-        "if assumed and (how is Account.ANSWERED or (blank and of_work and not stopped)):",
+        "if assumed and (how is Account.ANSWERED or (blank and not stopped and (of_work or in_upload))):",
         "if assumed and how is Account.ANSWERED:",
     ),
 )
