@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from msgspec.structs import replace
+
 from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
 from reconciler.environment import Environment
-from reconciler.model import Ancestry, Checkout, InputFile, KnownRequests, RunKey, Source, Target
+from reconciler.model import Ancestry, Checkout, InputFile, JobSpec, KnownRequests, RunKey, Source, Target
 from reconciler.settings import ApplyFrom, Guards, Limits
 from reconciler.specs.project import Project
 
@@ -55,3 +57,7 @@ class RunContext(Generic[ApiT_co]):
     """The rules that hold for the checkout; none in the sandbox and for the plan of a pull request."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)
     """The ops of the intents that an apply has recorded, by the run key to create."""
+
+    def with_rows(self, spec: JobSpec) -> JobSpec:
+        """Return a spec with the requests of its rows in their place, if the run has rendered them."""
+        return replace(spec, inputs=tuple(self.rendered.get(it.identity, it) for it in spec.inputs))

@@ -6,12 +6,23 @@ shows is recorded if the ledger does not know it yet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
 
 from reconciler.api.client import Writer
 from reconciler.context import ApiT, RunContext
-from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateRefused, Ended, Line, job_facts
+from reconciler.ledger.lines import (
+    CreateConfirmed,
+    CreateIntended,
+    CreateRefused,
+    Ended,
+    Line,
+    WorkSeen,
+    job_facts,
+)
 from reconciler.planning.actions import Create, Plan
+from reconciler.planning.bound import rules_digest
 from reconciler.plans.outcomes import Failed, Outcome, Skipped
 from reconciler.plans.planned_run import Proposal
 
@@ -66,8 +77,9 @@ def _why(outcome: Skipped | Failed) -> str:
 def record_observations(run: RunContext[ApiT], seen: Proposal) -> None:
     """Record what the workspace shows and the ledger does not know yet.
 
-    These are the ends of our jobs, in case the API deletes them later, and the outcomes of creates whose run was
-    interrupted before it could record them. Who stopped a job whose cancel was interrupted cannot be seen afterwards.
+    These are the ends of our jobs, in case the API deletes them later, what the results of whole works show, and the
+    outcomes of creates whose run was interrupted before it could record them. Who stopped a job whose cancel was
+    interrupted cannot be seen afterwards.
     """
     at, run_id = run.env.now(), run.env.run_id
     memory = seen.memory
@@ -81,4 +93,27 @@ def record_observations(run: RunContext[ApiT], seen: Proposal) -> None:
             new.append(CreateConfirmed(at=at, run_id=run_id, op=facts.op, recovered=True, **about))
         if owned.phase.ended and (job.id not in known or known[job.id].phase is not owned.phase):
             new.append(Ended(at=at, run_id=run_id, **about))
-    run.env.ledger.append(*new)
+    run.env.ledger.append(*new, *_joined(run, seen))
+
+
+def _joined(run: RunContext[ApiT], found: Proposal) -> Iterator[WorkSeen]:
+    """Yield what results show of each work whose jobs have all ended and can all be read, if the ledger differs."""
+    for spec in found.declared.specs:
+        work, own = found.works.get(spec.name), set[str]()
+        if work is None or not work.settled:
+            continue
+        own.update(it.job.id for it in found.observed.owned if it.tags.run_key in spec.run_keys)
+        jobs = own.intersection(work.coverage.donors).union(work.coverage.reused())
+        line = WorkSeen(
+            at=run.env.now(),
+            run_id=run.env.run_id,
+            name=spec.name,
+            work=spec.run_key.work,
+            rerun=spec.run_key.rerun,
+            counts=work.counts,
+            rules=rules_digest(spec),
+            jobs=tuple(sorted(jobs)),
+        )
+        known = found.memory.seen.get(spec.run_key)
+        if own and (known is None or replace(line, at=known.at, run_id=known.run_id) != known):
+            yield line

@@ -20,6 +20,7 @@ from reconciler.ledger.lines import (
     Line,
     NewerLine,
     NotificationLine,
+    WorkSeen,
     encode,
 )
 from reconciler.ledger.memory import Memory, Remembered, doubted
@@ -38,7 +39,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     jobs: dict[str, Remembered] = {}
     works: dict[str, set[RunKey]] = defaultdict(set)
     names: dict[str, str] = {}
-    others: list[CancelIntended | CancelEnded | FileDelete] = []
+    others: list[CancelIntended | CancelEnded | FileDelete | WorkSeen] = []
     for line in lines:
         match line:
             case CreateIntended():
@@ -50,7 +51,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 if known and known.run_key != key:
                     works[line.job_id] |= {known.run_key, key}
                 jobs[line.job_id] = _joined(known, line, name)
-            case CancelIntended() | CancelEnded() | FileDelete():
+            case CancelIntended() | CancelEnded() | FileDelete() | WorkSeen():
                 others.append(line)
             case CreateUnknown():
                 given_up[line.op] = max(given_up.get(line.op, -1.0), line.at)
@@ -61,7 +62,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
         if isinstance(line, CreateConfirmed | CreateRefused):
             settled.add(line.op)
             sent.pop(line.op, None)
-    cancels = [line for line in others if not isinstance(line, FileDelete)]
+    cancels = [line for line in others if isinstance(line, CancelIntended | CancelEnded)]
     accepted = _accepted(_in_order(cancels))
     return Memory(
         open_creates=tuple(
@@ -79,6 +80,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
         cancelled_by={job_id: f"{it.actor or 'unknown'}, run {it.run_id}" for job_id, it in accepted.items()},
         open_cancels=frozenset(line.job_id for line in cancels) - accepted.keys(),
         deleted_files=dict(sorted((it.file_id, it.gone) for it in others if isinstance(it, FileDelete))),
+        seen={RunKey(it.work, it.rerun): it for it in _in_order(others) if isinstance(it, WorkSeen)},
         settle_seconds=settle_seconds,
     )
 

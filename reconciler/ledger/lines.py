@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from reconciler.model import Job, OwnedJob
+from reconciler.model import Job, OwnedJob, WorkCounts
 from reconciler.model.jobs import END_OF_TIME, Count, Id
 
 VERSION: Final = 1
@@ -162,6 +162,19 @@ class FileDelete(_Line, frozen=True, kw_only=True):
     """False if the delete is about to be sent, True once the API deleted the file or no longer had it."""
 
 
+class WorkSeen(_Line, frozen=True, kw_only=True):
+    """A run joined the results of all ended jobs of a work. It makes no create possible: only results do."""
+
+    name: str
+    work: str
+    rerun: str
+    counts: WorkCounts
+    rules: str = ""
+    """A digest of the settings by which some may be submitted: `left` holds for the same ones."""
+    jobs: tuple[Id, ...]
+    """The jobs of the work, and the others whose answers count."""
+
+
 class NewerLine(_Line, frozen=True, kw_only=True):
     """A line that a newer version of this tool wrote: its meaning is not known, only what it may be about."""
 
@@ -184,6 +197,7 @@ _ReadLine: TypeAlias = (
     | NotificationClaimed
     | NotificationDelivered
     | FileDelete
+    | WorkSeen
 )
 Line: TypeAlias = _ReadLine | NewerLine
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.ledger.lines import CreateIntended
+from reconciler.ledger.lines import CreateIntended, WorkSeen
 from reconciler.model import Phase, RunKey
 
 
@@ -65,6 +65,8 @@ class Memory:
     """The jobs with an intended cancel that is not known to be accepted: it may never have been sent."""
     deleted_files: Mapping[str, bool] = field(default_factory=dict)
     """The files at the provider that a run was about to delete, by id: whether they are known to be gone."""
+    seen: Mapping[RunKey, WorkSeen] = field(default_factory=dict)
+    """The last join of the results of each work."""
     settle_seconds: float = 60.0
     """How long after its intent a create may still take effect."""
 

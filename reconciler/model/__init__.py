@@ -33,7 +33,7 @@ from reconciler.model.inputs import (
 from reconciler.model.jobs import Job, Phase
 from reconciler.model.observed import Observed, OtherProjectJob, Pending, Target
 from reconciler.model.owned import TAG_PREFIX, OwnedJob, Source, Tags, Unreadable
-from reconciler.model.requests import Example, KnownRequests, RequestChange, Wanted
+from reconciler.model.requests import Example, KnownRequests, RequestChange, Wanted, WorkCounts
 
 __all__ = [
     "EVERY_JOB",
@@ -71,5 +71,6 @@ __all__ = [
     "Unreadable",
     "UploadedFile",
     "Wanted",
+    "WorkCounts",
     "request_count",
 ]

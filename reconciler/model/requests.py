@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
+
+from reconciler.model.jobs import Count
+
+OF_ANSWERS: Final = ("invalid", "truncated")
+"""Kinds of answers that do not pass a check."""
+
+
+class WorkCounts(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the results of all jobs of a work show, in numbers."""
+
+    of: Count
+    """How many requests the work has."""
+    answered: Count
+    kinds: Mapping[str, Count] = {}
+    """The failed ones by kind, and the answers that are `invalid` or `truncated`."""
+    left: Count = 0
+    """How many the next jobs may be asked."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every request is answered."""
+        return self.answered >= self.of
+
+    @property
+    def unanswered(self) -> str:
+        """How many requests have no answer, and why: `25 of 1,000 requests have no answer: 20 http_400, 5 missing`."""
+        failed = sorted((-number, kind) for kind, number in self.kinds.items() if kind not in OF_ANSWERS)
+        words = f"{self.of - self.answered:,} of {self.of:,} requests have no answer"
+        return f"{words}: {', '.join(f'{-number:,} {kind}' for number, kind in failed)}" if failed else words
+
+    @property
+    def for_checks(self) -> Mapping[str, tuple[int, int]]:
+        """What `checks` are asked about: the number of each kind, and of how many."""
+        of_answers = {kind: (self.kinds.get(kind, 0), self.answered) for kind in OF_ANSWERS}
+        return {"failed": (self.of - self.answered, self.of)} | of_answers
 
 
 class RequestChange(Struct, frozen=True, kw_only=True):

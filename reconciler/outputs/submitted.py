@@ -48,5 +48,6 @@ def index_submitted(run: RunContext[Reader], specs: Sequence[JobSpec], outcomes:
         failed(error, created)
         return
     leases = LeaseManager(store=store, env=run.env)
-    downloader = JobDownloader(run=run, store=store, declared=by_inputs((*specs, *parts)))
+    declared = by_inputs((*map(run.with_rows, specs), *parts))
+    downloader = JobDownloader(run=run, store=store, declared=declared)
     run.env.map_concurrently(index, created, max_workers=run.limits.downloads_in_flight)

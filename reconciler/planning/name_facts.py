@@ -6,9 +6,9 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from reconciler.ledger.lines import CreateIntended
+from reconciler.ledger.lines import CreateIntended, WorkSeen
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, JobSpec, OwnedJob, Phase, RunKey, Unreadable
+from reconciler.model import Declared, JobSpec, OwnedJob, Phase, RunKey, Unreadable, WorkCounts
 from reconciler.planning.actions import Reason
 from reconciler.planning.next_part import Verdict, Work
 
@@ -142,12 +142,32 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         return max(self.wanted, key=rank, default=None)
 
     @cached_property
+    def seen(self) -> WorkSeen | None:
+        """What a run found that joined the results of every ended job of the wanted work, by the ledger.
+
+        It shows no more than which results are to be read, and that there are answers if a job has some.
+        """
+        ended = [it.job for it in self.of_run_key if it.phase.ended]
+        several = (self.memory.seen[key] for key in self.run_keys if key in self.memory.seen)
+        found = (it for it in several if {job.id for job in ended}.issubset(it.jobs))
+        return next(found, None) if any(job.has_answers for job in ended) else None
+
+    @cached_property
+    def counts(self) -> WorkCounts | None:
+        """The numbers of the wanted work by its results, or else by the ledger; None if they are not known."""
+        if self.work is not None and self.work.decides:
+            return self.work.counts
+        return self.seen.counts if self.seen else None
+
+    @cached_property
     def succeeded(self) -> bool:
         """Whether the wanted work is complete, or a job of it has succeeded and nothing is left to submit."""
         done = self.wanted_in(Phase.SUCCEEDED)
         if self.work is not None and self.work.decides and self.work.verdict is not Verdict.INCOMPLETE:
             return self.work.verdict is Verdict.COMPLETE
         if any(it.completes_the_work for it in done):
+            return True
+        if done and self.counts is not None and self.counts.complete:
             return True
         asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))
         return not asked_again and any(not it.not_asked for it in done)

@@ -11,7 +11,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.model import Checks, Wanted
+from reconciler.model import Checks, Wanted, WorkCounts
+from reconciler.model.requests import OF_ANSWERS
 from reconciler.planning.coverage import ANSWERED_INVALID, ANSWERED_TRUNCATED, WORTH, Coverage, State
 
 
@@ -80,12 +81,24 @@ class Work(Struct, frozen=True, kw_only=True):
         return Verdict.GONE if self.lost and found not in (Verdict.COMPLETE, Verdict.LATE) else found
 
     @property
-    def unanswered(self) -> str:
-        """How many requests have no answer, and why: `25 of 1,000 requests have no answer: 20 http_400, 5 missing`."""
-        kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.coverage.failures().most_common())
-        left = self.part.of - self.part.reused
-        words = f"{left:,} of {self.part.of:,} requests have no answer"
-        return f"{words}: {kinds}" if kinds else words
+    def settled(self) -> bool:
+        """Whether results show all: no job is live or has just ended, and nothing is unread or lost."""
+        count = self.coverage.count()
+        return not self.lost and not any(
+            count[it] for it in (State.LIVE, State.LATE, State.UNREAD, State.GONE)
+        )
+
+    @property
+    def counts(self) -> WorkCounts:
+        """Its requests in numbers."""
+        part, worth = self.part, self.coverage.worth
+        kinds = {kind: worth.count(WORTH[kind]) for kind in OF_ANSWERS} | self.coverage.failures()
+        return WorkCounts(
+            of=part.of,
+            answered=part.reused,
+            kinds={kind: number for kind, number in sorted(kinds.items()) if number},
+            left=len(part.places) + part.held,
+        )
 
 
 class Verdict(StrEnum):

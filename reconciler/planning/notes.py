@@ -31,8 +31,7 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     for action in actions:
         if isinstance(action, Create):
             found += _notes_on_create(case, action)
-    if not any(isinstance(it, Create) for it in actions):
-        found += filter(None, [raised_cap(case)])
+    found += filter(None, [raised_cap(case, actions)])
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
     for owned in case.wanted:
         if owned.job.id in kept:
@@ -40,10 +39,10 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     return found
 
 
-def raised_cap(case: Case) -> str:
+def raised_cap(case: Case, actions: Sequence[Action]) -> str:
     """Return a note if `retry.max_attempts` is larger than that of the last job of work that is not complete."""
-    last = case.newest
-    if case.spec is None or last is None or last.adopted or last.completes_the_work:
+    last, creates = case.newest, any(isinstance(it, Create) for it in actions)
+    if case.spec is None or creates or last is None or last.adopted or last.completes_the_work:
         return ""
     before, now = last.tags.cap, case.spec.retry.max_attempts
     return f"retry.max_attempts was raised from {before} to {now}" if before < now else ""

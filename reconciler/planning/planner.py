@@ -122,7 +122,7 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
         spec=case.spec,
         standing=standing,
         actions=actions,
-        raised=standing in WANTED_STANDINGS and bool(raised_cap(case)),
+        raised=standing in WANTED_STANDINGS and bool(raised_cap(case, actions)),
         notes=tuple(notes(case, actions)),
         states=case.tally if case.spec else None,
     )

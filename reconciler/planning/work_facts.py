@@ -44,7 +44,8 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
             or self.unsettled
         ):
             return ()
-        if any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
+        wrong = self.seen is not None and not self.seen.counts.complete
+        if not wrong and any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
         mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
         found = (
@@ -103,9 +104,8 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
 
     @property
     def needed(self) -> tuple[OwnedJob, ...]:
-        """The jobs whose results have to be read before anything is submitted, or to say what a work in parts lacks."""
-        counted = self.succeeded and not any(it.is_part for it in self.of_run_key)
-        unread = self.work.coverage.unread if self.work is not None and not counted else ()
+        """The jobs whose results show the state of requests that nothing else shows, and were not read."""
+        unread = self.work.coverage.unread if self.work is not None else ()
         return tuple(it for it in self.donors if it.job.id in unread)
 
     @cached_property

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed
 from reconciler.planning.actions import Plan
 from reconciler.planning.guard_input import NOT_APPROVED, Approved, Refusal
+from reconciler.planning.next_part import Work
 from reconciler.plans.document import PlanDoc
 
 
@@ -21,6 +23,8 @@ class Proposal:
     plan: Plan
     unbounded: Plan
     """What the planner decides, before the quota holds anything."""
+    works: Mapping[str, Work] = field(default_factory=dict)
+    """The state of each request, by name: of the names whose results were read."""
     not_agreed: tuple[Refusal, ...] = ()
     """What an unattended run holds back, because no agreed plan contains it."""
     remarks: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from reconciler.outputs.place import local_folder
 from reconciler.outputs.summaries import with_received
 from reconciler.planning import adoption
 from reconciler.planning.actions import Create
+from reconciler.planning.bound import bound
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
 from reconciler.planning.guard_input import GuardInput
@@ -86,7 +87,7 @@ def gather(
     observed = read_workspace(run, declared, memory, listed)
     declared = with_requests(run, with_rendered(run, declared, observed), observed)
     observed = add_received(run, declared, observed)
-    found = decide(run, declared, observed, memory, read_states=True)
+    found = decide(run, declared, observed, memory, states="read")
     hold = hold_unagreed if unattended else (lambda plan: plan)
     return check(run, narrow(run, found, lambda it: dataclasses.replace(it, plan=hold(it.plan))))
 
@@ -110,7 +111,7 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
 
         bring_answers(run, _grouped(run, declared, observed, memory).cases, declared.specs, observed.owned)
     observed = add_received(run, declared, observed)
-    return decide(run, declared, observed, memory, read_states=True, exact=True)
+    return decide(run, declared, observed, memory, states="exact")
 
 
 def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) -> PlannedRun:
@@ -120,7 +121,8 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
     declared = with_requests(run, with_rendered(run, declared, observed), observed, results=False)
-    return check(run, narrow(run, decide(run, declared, observed, memory), lambda it: it))
+    found = decide(run, declared, observed, memory, states="bound")
+    return check(run, narrow(run, found, lambda it: it))
 
 
 def decide(
@@ -129,8 +131,7 @@ def decide(
     observed: Observed,
     memory: Memory,
     *,
-    read_states: bool = False,
-    exact: bool = False,
+    states: Literal["unread", "bound", "read", "exact"] = "unread",
 ) -> Proposal:
     """Plan, and apply the quota to the whole plan.
 
@@ -142,26 +143,36 @@ def decide(
         declared: what git says.
         observed: the workspace.
         memory: what the ledger remembers.
-        read_states: whether to read the state of each request of work that is not complete.
-        exact: whether to count only answers in the place of results, and to hold what others may change; otherwise
-            some are read from the API, and the rest is a bound.
+        states: the knowledge about each request of incomplete work: none; the most that results may show to be left;
+            what results show, some from the API and the rest as a bound; the same by the place of results alone, and
+            creates are held that the rest may change.
 
     Raises:
         ReconcilerError: an input cannot be read.
     """
     it = _grouped(run, declared, observed, memory)
     cases = it.cases
-    if read_states and _results_may_decide(declared, observed):
+    if states == "bound":
+        most = run.limits.requests_per_job
+        cases = tuple(replace(case, work=bound(case, most=most)) for case in cases)
+    elif states != "unread" and _results_may_decide(declared, observed):
         from reconciler.runs import results  # noqa: PLC0415 - few plans need it
 
-        if exact:
+        if states == "exact":
             cases = results.states_of(run, cases, exact=True)
         else:
             cases = results.with_answers(run, cases, declared.specs, observed.owned)
     decided = plan_cases(cases, it.declared)
-    decided = hold_unread(decided) if exact else decided
+    decided = hold_unread(decided) if states == "exact" else decided
     left = apply_quota(decided, observed.pending, _quota(run))
-    return Proposal(declared=it.declared, observed=observed, memory=it.memory, plan=left, unbounded=decided)
+    return Proposal(
+        declared=it.declared,
+        observed=observed,
+        memory=it.memory,
+        plan=left,
+        unbounded=decided,
+        works={case.name: case.work for case in cases if case.work},
+    )
 
 
 class _Grouped(NamedTuple):

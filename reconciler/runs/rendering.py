@@ -55,8 +55,7 @@ def rendered(run: RunContext[ApiT], spec: JobSpec) -> tuple[JobSpec, list[Proble
         ReconcilerError: a file cannot be written.
     """
     problems = [*rendered_spec(spec, run.project.root, _folder(run), run.limits, run.rendered)]
-    inputs = tuple(run.rendered.get(part.identity, part) for part in spec.inputs)
-    return replace(spec, inputs=inputs), problems
+    return run.with_rows(spec), problems
 
 
 def _folder(run: RunContext[ApiT]) -> Path:

@@ -250,6 +250,7 @@ def test_an_adopted_job_is_compared_by_what_is_known(stage: Stage) -> None:
 
 
 def test_the_check_of_failures_is_about_requests_that_failed(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nlimits: {plan_read_bytes: 0}\n")
     stage.spec("a", requests=5, checks={"failed": 0.5}, retry={"max_attempts": 1})
     assert stage.run("apply", "--yes").code == 0
     stage.advance(60)

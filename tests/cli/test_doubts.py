@@ -75,7 +75,7 @@ def test_a_lenient_sandbox_takes_both(stage: Stage) -> None:
 
 def test_what_comes_after_the_example_batch_can_be_rehearsed(stage: Stage) -> None:
     specs = Path(__file__).parents[2] / "specs"
-    for path in ("ticket-classes.yaml", "data/tickets.jsonl"):
+    for path in ("ticket-classes.yaml", "data/tickets.csv", "prompts/triage.md", "schemas/queue.json"):
         stage.write(f"specs/{path}", (specs / path).read_text(encoding="utf-8"))
     assert stage.run("apply", "--yes").code == 0
     stage.advance(60)

@@ -103,6 +103,20 @@ def test_ended_jobs_are_in_a_snapshot_as_in_the_workspace(stage: Stage) -> None:
     assert all(f'"reason": "{it}"' in here.out for it in ("succeeded", "partial"))
 
 
+def test_what_is_left_of_a_job_that_timed_out_is_a_bound_in_a_plan_from_a_snapshot(stage: Stage) -> None:
+    stage.spec("late", model="sandbox-stuck", requests=4, timeout_hours=1, retry={"max_attempts": 2})
+    stage.run("apply", "--yes")
+    stage.advance(7200)
+    stage.run("jobs", "snapshot", "seen.json")
+    keyless(stage, "plan", "--observed", "seen.json", "-o", "plan.json")
+    (decision,) = json.loads((stage.root / "plan.json").read_text())["plan"]["decisions"]
+    (create,) = decision["actions"]
+    bound = {key: create[key] for key in ("action", "reason", "requests", "of", "at_most")}
+    assert bound == {"action": "create", "reason": "retry", "requests": 2, "of": 4, "at_most": True}
+    assert stage.run("apply", "plan.json").code == 0
+    assert len(stage.jobs()) == 2
+
+
 def test_header_says_how_old_the_snapshot_is(seen: Stage) -> None:
     seen.advance(2 * 3600 + 5 * 60)
     result = keyless(seen, "plan", "--observed", "seen.json")
@@ -146,7 +160,7 @@ def test_what_the_ledger_knew_is_in_the_snapshot(seen: Stage) -> None:
         "plan"
     ]
     (staying,) = (it["actions"] for it in plan["decisions"] if it["name"] == "staying")
-    assert [(it["action"], it["reason"]) for it in staying] == [("hold", "partial")]
+    assert [(it["action"], it["reason"]) for it in staying] == [("create", "part")]
 
 
 @pytest.mark.parametrize("how", [(), ("--only-agreed",)])

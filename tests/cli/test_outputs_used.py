@@ -16,14 +16,14 @@ from reconciler.errors import ReconcilerError
 from tests.cli.stage import HI, Stage
 from tests.cli.test_outputs import rewriting
 
-ROOT = Path(__file__).parents[2]
+TICKETS = Path(__file__).parent / "tickets"
 
 
 @pytest.fixture
 def shop(stage: Stage) -> Stage:
     """Tickets with structured answers, one that failed, and embeddings; all pulled."""
     for path in ("ticket-classes.yaml", "data/tickets.jsonl"):
-        stage.write(f"specs/{path}", (ROOT / "specs" / path).read_text(encoding="utf-8"))
+        stage.write(f"specs/{path}", (TICKETS / path).read_text(encoding="utf-8"))
     lines = (stage.root / "specs/data/tickets.jsonl").read_text(encoding="utf-8").splitlines()[:3]
     rows = [json.loads(line) for line in lines]
     rows[1]["custom_id"] += "!fail"
@@ -285,7 +285,7 @@ def test_forty_thousand_tickets_become_a_table_that_joins_with_the_original_one(
     if form == "parquet":
         pytest.importorskip("duckdb")
     for path in ("ticket-classes.yaml", "data/tickets.jsonl"):
-        stage.write(f"specs/{path}", (ROOT / "specs" / path).read_text(encoding="utf-8"))
+        stage.write(f"specs/{path}", (TICKETS / path).read_text(encoding="utf-8"))
     request = json.loads((stage.root / "specs/data/tickets.jsonl").read_text(encoding="utf-8").split("\n")[0])
     kinds = ("{:06}", "№ {}", 'a,"{}"', "{}!fail")
     tickets = {kinds[number % 4].format(number): f"customer {number}" for number in range(40_000)}

@@ -222,7 +222,7 @@ def test_failures_above_the_share_that_a_spec_allows_ask_for_a_look(stage: Stage
     stage.advance(60)
     result = stage.run("plan", "--fail-on-attention")
     assert result.code == 6
-    assert "! attention tickets  succeeded · 1 of 2 requests failed" in result.out
+    assert "! attention tickets  succeeded · 1 of 2 requests have no answer: 1 error" in result.out
     stage.spec("tickets", checks={"failed": 0.5}, retry=once)
     stage.write(
         "specs/data/tickets.jsonl",

@@ -97,6 +97,13 @@ def test_nothing_is_read_as_a_table_if_there_is_nothing_to_do(done: Stage) -> No
     assert not [*(done.root / ".reconciler").rglob("rows/*.jsonl")]
 
 
+def test_what_a_job_was_asked_is_known_from_its_creation(tickets: Stage) -> None:
+    assert tickets.run("apply", "--yes").code == 0
+    tickets.advance(60)
+    write_csv(tickets, (*ROWS, {**ROWS[0], "id": "new"}))
+    assert "submits 1 of 11 requests, reuses 10" in tickets.run("plan").out, "nothing was pulled"
+
+
 def shuffle(stage: Stage) -> None:
     write_csv(stage, tuple(reversed(ROWS)))
 

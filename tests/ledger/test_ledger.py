@@ -38,12 +38,13 @@ from reconciler.ledger.lines import (
     NotificationClaimed,
     NotificationDelivered,
     NotificationsEnabled,
+    WorkSeen,
     decode,
     decode_block,
     encode,
 )
 from reconciler.ledger.memory import Memory, Remembered
-from reconciler.model import Job, Phase, RunKey
+from reconciler.model import Job, Phase, RunKey, WorkCounts
 from tests.helpers.make import (
     FAILED,
     NOW,
@@ -119,6 +120,17 @@ EACH: Final[dict[str, Line]] = {
     '"gone":true}': FileDelete(
         at=10, run_id="r1", file_id="f1", job_id="j1", name="a", reason="old", gone=True
     ),
+    f'{{"v":1,"kind":"work_seen","at":11,"run_id":"r1",{ABOUT},"rerun":"",'
+    '"counts":{"of":9,"answered":7,"kinds":{"http_400":2},"left":1},"rules":"00","jobs":["j1"]}': WorkSeen(
+        at=11,
+        run_id="r1",
+        name="a",
+        work="v1:00",
+        rerun="",
+        counts=WorkCounts(of=9, answered=7, kinds={"http_400": 2}, left=1),
+        rules="00",
+        jobs=("j1",),
+    ),
 }
 
 ats: Final = st.integers(0, 3) | st.sampled_from((0.5, 1.5))
@@ -146,6 +158,15 @@ def lines(text: st.SearchStrategy[str] = words) -> st.SearchStrategy[Line]:
         st.builds(NotificationsEnabled, **said),
         st.builds(NotificationClaimed, **said, job_id=ids, lease=ats),
         st.builds(NotificationDelivered, **said, job_id=ids, error=st.just("") | text),
+        st.builds(
+            WorkSeen,
+            **said,
+            name=text,
+            work=text,
+            rerun=text,
+            counts=st.builds(WorkCounts, of=attempts, answered=attempts),
+            jobs=st.tuples(ids),
+        ),
         st.builds(FileDelete, **said, file_id=ids, job_id=ids, name=text, reason=text, gone=st.booleans()),
     )
 

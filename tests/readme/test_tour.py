@@ -23,7 +23,7 @@ BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 STEP_SECONDS = 2.0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the tour uses cat, printf and rm")
+@pytest.mark.skipif(sys.platform == "win32", reason="the tour uses cat, echo and rm")
 def test_tour_shows_what_really_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition("<!-- tour -->")

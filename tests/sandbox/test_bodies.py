@@ -15,7 +15,7 @@ from reconciler.sandbox import results
 
 from .support import CHAT, Api, Clock, jsonl
 
-SPECS = Path(__file__).parents[2] / "specs"
+TICKETS = Path(__file__).parents[1] / "cli/tickets"
 
 
 def ended(api: Api, clock: Clock, lines: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -218,7 +218,7 @@ def test_other_formats_are_followed_too(api: Api, clock: Clock, wanted: object, 
 
 
 def test_the_example_gives_tickets_that_its_own_schema_accepts(api: Api, clock: Clock) -> None:
-    data = (SPECS / "data/tickets.jsonl").read_bytes()
+    data = (TICKETS / "data/tickets.jsonl").read_bytes()
     job = api.created(input_files=[api.uploaded(data)], model="mistral-small-2603")
     clock.advance(60)
     bodies = {row["custom_id"]: row["body"] for row in map(json.loads, data.splitlines())}

@@ -20,7 +20,7 @@ from reconciler.text.plural import pluralize
 def incomplete(case: Case, work: Work) -> Actions:
     """No attempt is left, or `retry.on` does not name what failed."""
     hint = f"see why: reconciler outputs show {case.name} --failed; {to_submit_again(case, work)}"
-    return (Hold(reason=Reason.INCOMPLETE, detail=work.unanswered, hint=hint, attention=True),)
+    return (Hold(reason=Reason.INCOMPLETE, detail=work.counts.unanswered, hint=hint, attention=True),)
 
 
 def to_submit_again(case: Case, work: Work) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Remembered
 from reconciler.model import Checks, Job, Phase
+from reconciler.model.requests import OF_ANSWERS
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import Verdict, Work
@@ -42,15 +43,15 @@ def succeeded(case: Case) -> Actions:
         return (_complete(case, work), *_duplicates(case))
     owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
     job, total, checked = owned.job, owned.requests or 0, owned.checked
-    counts = {"failed": (job.failed_requests, total)}
-    if case.tally is not None and (work is not None or owned.is_part):
+    counts = {"failed": (job.failed_requests, total)} if case.counts is None else {**case.counts.for_checks}
+    if case.counts is None and case.tally is not None and owned.is_part:
         counts["failed"] = (case.tally.unanswered, case.tally.of)
-    if checked:
-        counts |= {name: (getattr(checked, name), checked.answers) for name in ("invalid", "truncated")}
+    if case.counts is None and checked:
+        counts |= {name: (getattr(checked, name), checked.answers) for name in OF_ANSWERS}
     broken = (case.spec.checks if case.spec else Checks()).broken(counts)
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
-    if work is not None:
-        failed = "" if owned.difference else work.unanswered
+    if case.counts is not None:
+        failed = "" if owned.difference or case.counts.complete else case.counts.unanswered
     elif owned.is_part:
         missing, of = counts["failed"]
         failed = f"{missing:,} of {of:,} requests have no answer" if missing else ""
