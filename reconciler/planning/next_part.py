@@ -185,7 +185,7 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
     if rules.canary and fresh:
         known = sum(coverage.outcome_known(at) for at in range(len(states)))
         failed_check = "" if known < rules.canary else broken_check(coverage, rules.checks)
-        # What was asked and is not read has an outcome, which is not known yet.
+        # Requests whose results are not read have outcomes, which are not known yet.
         room = max(0, rules.canary - known - states.count(State.UNREAD))
         if known < rules.canary or failed_check:
             held = max(0, len(fresh) - room)
