@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers.thorough import thorough
-from tests.simulation.mutations import MUTATIONS, ROOT, Mutation, seen
+from tests.simulation.mutation import Mutation
+from tests.simulation.mutations import MUTATIONS, ROOT, seen
 
 BY_NAME = {mutation.name: mutation for mutation in MUTATIONS}
 
