@@ -32,7 +32,8 @@ from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Outcome
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
-from reconciler.runs.gather import check, narrow, propose, read_workspace
+from reconciler.runs.gather import propose, read_workspace
+from reconciler.runs.guarded import check, narrow
 from reconciler.runs.known_requests import identify_requests
 from reconciler.workspace.recall import recall
 
