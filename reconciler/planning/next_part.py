@@ -196,6 +196,8 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
         failed_check = "" if known < rules.canary else broken_check(coverage, rules.checks)
         # Requests whose results are not read have outcomes, which are not known yet.
         room = max(0, rules.canary - known - states.count(State.UNREAD))
+        if known < rules.canary and states.count(State.STOPPED):  # a person stopped the canary
+            again, room = array("Q"), 0
         if known < rules.canary or failed_check:
             held = max(0, len(fresh) - room)
             fresh, kind = fresh[:room], "canary"
