@@ -205,3 +205,24 @@ def test_a_cap_raised_by_a_direct_push_submits_nothing_until_a_plan_with_it_is_c
     team.advance(3600)
     assert applied(team.pushed(raised, "schedule")) == DONE
     assert len(team.jobs()) == 4
+
+
+def test_the_rest_of_a_reviewed_canary_needs_no_further_review(team: Team) -> None:
+    start(team)
+    team.branch()
+    team.spec("tickets", 12)
+    spec = team.work / "specs/tickets.yaml"
+    spec.write_text(spec.read_text() + "canary: {requests: 4}\n")
+    team.commit("twelve tickets, four first", "tickets")
+    number = team.hub.open_pull("tickets")
+    team.opened(number)
+    assert "would submit 4 requests now, at most 12 in all" in team.comment(number)
+    merged = team.hub.squash(number)
+    assert applied(team.pushed(merged)) == DONE
+    team.hub.artifacts.clear()
+    team.advance(3600)
+    for _ in range(2):
+        assert applied(team.pushed(merged, "schedule")) == DONE
+        team.advance(3600)
+    parts = [job for job in team.jobs() if job["metadata"]["reconciler.name"] == "tickets"]
+    assert sorted(job["total_requests"] for job in parts) == [4, 8]
