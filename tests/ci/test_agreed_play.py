@@ -167,7 +167,7 @@ def failing(team: Team, attempts: int) -> str:
     team.write(
         "specs/nightly.yaml",
         "name: nightly\nendpoint: /v1/embeddings\nmodel: sandbox-unknown\ninput_files: [data/nightly.jsonl]\n"
-        f"retry: {{max_attempts: {attempts}}}\n",
+        f"retry: {{max_attempts: {attempts}, on: [FAILED]}}\n",
     )
     team.write("specs/data/nightly.jsonl", '{"custom_id": "1", "body": {"input": ["a"]}}\n')
     return team.commit("a spec that fails")
