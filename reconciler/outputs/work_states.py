@@ -111,8 +111,10 @@ class StateReader:
         part = next_part(coverage, rules, wanted)
         unknown = (it for it, donor in pairs if donor is None and _answers(pulled[it.job.id]))
         lost = _lost(case, coverage) or next(map(_not_known, unknown), "")
+        answering = [there.summary for job_id in coverage.reused() if (there := pulled.get(job_id))]
         return Work(
             coverage=coverage,
+            models=tuple(sorted({model for summary in answering for model in summary.models})),
             part=part,
             late_until=max(late, default=None),
             lost=lost,

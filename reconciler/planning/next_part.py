@@ -66,6 +66,8 @@ class Work(Struct, frozen=True, kw_only=True):
     """Which job had answers that no result shows, because its record is gone; "" if there is none."""
     unreadable: str = ""
     """Why the place of results cannot be read; "" if it can. Then nothing that it may answer is submitted."""
+    models: tuple[str, ...] = ()
+    """The models that the answers of the jobs name which answered some of it, as far as results were read."""
 
     @property
     def decides(self) -> bool:

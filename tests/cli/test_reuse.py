@@ -250,3 +250,24 @@ def test_answers_that_are_gone_hold_until_they_are_back(stage: Stage) -> None:
     shutil.rmtree(stage.root / "outputs", ignore_errors=True)
     stage.environ["RECONCILER_RESULTS"] = "kept"
     assert "submits 2 of 6 requests, reuses 4" in apply(stage).out
+
+
+def test_answers_of_different_models_are_counted_by_model_and_the_plan_says_so(stage: Stage) -> None:
+    """The name of a model means another model since the first job."""
+    reusing(stage, 5)
+    apply(stage)
+    (job,) = stage.jobs()
+    with stage.console() as client:
+        text = client.get(f"/v1/files/{job['output_file']}/content").content
+    older = text.replace(b"mistral-small-latest", b"mistral-small-260301")
+    stage.faults.append(Fault("GET", f"/v1/files/{job['output_file']}/content", 200, times=9, body=older))
+    stage.run("outputs", "pull")
+    reusing(stage, 6)
+    apply(stage)
+    stage.run("outputs", "pull")
+    reusing(stage, 7)
+    words = "the answers so far are of 2 models: mistral-small-260301, mistral-small-latest"
+    assert words in stage.run("plan").out
+    apply(stage)
+    stage.run("outputs", "pull")
+    assert "models: mistral-small-260301 5, mistral-small-latest 2" in stage.run("outputs", "show", "a").out
