@@ -39,7 +39,7 @@ class StateReader:
     now: float
     """Unix seconds."""
     exact: bool = False
-    """Whether a job of other work of which it is not known what it was asked may have been asked everything."""
+    """Whether to count only answers that are in the place of results."""
     unreadable: str = ""
     """Why the place of results cannot be read."""
     cached: ResultStore | None = None
@@ -163,7 +163,7 @@ class StateReader:
         assumed = not keys and (owned.is_part or not of_work)
         by_us = case.cancelled_by_this_tool(owned)
         stopped = owned.phase is Phase.CANCELLED and not by_us  # then it may have been asked everything
-        if assumed and not of_work and not stopped and (there is not None or not self.exact):
+        if assumed and not of_work and not stopped and there is not None:
             return None
         keys = keys or wanted.keys
         # What a part reuses has to be in the place of results: before a create, counts are not enough.

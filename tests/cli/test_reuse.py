@@ -209,6 +209,20 @@ def test_a_fresh_clone_plans_an_edit_from_the_indexes_of_an_object_store(
     assert bucket.find("s3://bucket/results")
 
 
+def test_a_fresh_clone_without_results_reads_what_the_jobs_were_asked_and_answered(stage: Stage) -> None:
+    half_failed(stage)
+    shutil.rmtree(stage.root / "outputs")
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace("a 3", "another"))
+    plan = stage.run("plan")
+    assert "submits 3 of 6 requests, reuses 3" in plan.out
+    assert content(plan) == 3, "the input, the answers and the errors"
+    stage.write("reconciler.yaml", "project: shop\nlimits: {plan_read_bytes: 0}\n")
+    shutil.rmtree(next((stage.root / ".reconciler").rglob("read")), ignore_errors=True)
+    assert "submits at most 6 of 6 requests" in stage.run("plan").out
+    assert "submits 3 of 6 requests, reuses 3" in apply(stage).out
+
+
 @pytest.mark.parametrize("retried", [True, False])
 def test_an_error_line_without_a_custom_id_is_of_a_request_without_a_line(
     stage: Stage, *, retried: bool
