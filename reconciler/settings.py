@@ -73,7 +73,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     late_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 3600.0
     """Seconds after a job's end during which its results may still be incomplete; 0 in the sandbox. Tool default: the
     API documents no bound."""
-    plan_read_bytes: Annotated[int, Meta(ge=0, le=64_000_000_000)] = 64_000_000
+    plan_read_bytes: Annotated[int, Meta(ge=0, le=10_000_000_000)] = 64_000_000
     """Bytes of results that one plan reads from the API, to say exactly what it would submit; beyond it, it says "at
     most", and `apply` reads the rest. Tool default."""
     spec_bytes: Annotated[int, up_to(10_000_000)] = 1_000_000

@@ -53,11 +53,6 @@ class Mistake(Struct, frozen=True):
     """What is wrong, such as `is text, not a list`."""
 
     @property
-    def lacks(self) -> bool:
-        """Whether the body lacks a field that it must have."""
-        return self.what == _LACKS and len(self.path) == 1
-
-    @property
     def where(self) -> str:
         """The path as text, without positions: `body.messages[].role`."""
         return "body" + "".join("[]" if isinstance(step, int) else f".{step}" for step in self.path)
@@ -117,12 +112,12 @@ def warnings(
 ) -> list[tuple[int, str]]:
     """Return a message for each kind of mistake in bodies, with the position of its first one.
 
-    A kind with several bodies has their number, in words of `unit`. Missing fields are left out.
+    A kind with several bodies has their number, in words of `unit`. Fields that the body lacks are left out.
     """
     found: dict[str, list[int]] = {}
     for at, body in bodies:
-        named = (f"`{it.where}` {it.what}" for it in mistakes(endpoint, body) if not it.lacks)
-        for words in dict.fromkeys(named):
+        others = (it for it in mistakes(endpoint, body) if it.what != _LACKS or len(it.path) > 1)
+        for words in dict.fromkeys(f"`{it.where}` {it.what}" for it in others):
             if words in found or len(found) < MAX_KINDS:
                 found.setdefault(words, [at, 0])[1] += 1
     return [

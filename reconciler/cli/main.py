@@ -36,7 +36,7 @@ COMMANDS: Final[dict[str, str]] = {
     "status": "Show the state of every declared job.",
     "rerun": "Ask for another run of a job.",
     "retry": "Allow one more attempt at what has no answer.",
-    "wait": "Wait until declared jobs have ended.",
+    "wait": "Wait until no declared work runs.",
     "history": "Show the history of this project's jobs.",
     "outputs": "Fetch the results of ended jobs.",
     "jobs": "List, inspect and cancel jobs.",

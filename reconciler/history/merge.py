@@ -177,6 +177,8 @@ def _with_list(
         record,
         name=facts.name,
         attempt=facts.attempt,
+        of=facts.of,
+        reused=facts.reused,
         dirty=facts.source.dirty if facts.source.commit else None,
         **{name: getattr(facts.source, name) or getattr(record, name) for name in SOURCED},
         rerun=facts.run_key.rerun,
@@ -212,6 +214,8 @@ def _with_results(record: Record, summary: ResultSummary) -> Record:
     return replace(
         record,
         status=summary.status if record.status in UNFINISHED else record.status,
+        of=_or(record.of, summary.of),
+        reused=_or(record.reused, summary.reused),
         succeeded_requests=_or(record.succeeded_requests, summary.requests.ok),
         failed_requests=_or(record.failed_requests, summary.requests.failed),
         total_requests=_or(record.total_requests, summary.requests.total),

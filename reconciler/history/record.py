@@ -46,6 +46,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     succeeded_requests: int | None = None
     """As the API counts them; of a succeeded job only those whose answers can be fetched."""
     failed_requests: int | None = None
+    of: int | None = None
+    """How many requests its work has, if it was asked only a part of them."""
+    reused: int | None = None
+    """How many requests of the work were answered before."""
     prompt_tokens: int | None = None
     """Known after the results are pulled, like the three fields below."""
     completion_tokens: int | None = None
@@ -98,6 +102,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The run of this tool that created it, as in the events."""
     sources: tuple[str, ...] = ()
     """The sources that have it: `list`, `ledger`, `results`."""
+
+    @property
+    def answered_of_work(self) -> str:
+        """How many requests of the work are answered with this job: `990 of 1,000`; "" if it was asked all of them."""
+        if self.of is None or self.succeeded_requests is None:
+            return ""
+        return f"{(self.reused or 0) + self.succeeded_requests:,} of {self.of:,}"
 
 
 class HistoryPart(msgspec.Struct, frozen=True, kw_only=True):

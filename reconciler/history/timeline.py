@@ -89,6 +89,7 @@ def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
         "list+ledger" if {LIST, LEDGER} <= set(it.sources) else "list" if LIST in it.sources else "ledger"
     )
     number = pluralize(it.total_requests, "request") if it.total_requests is not None else "requests unknown"
+    number = number if it.of is None else f"{number} of {it.of:,}, reuses {it.reused or 0:,}"
     facts = [it.reason, f"attempt {it.attempt}" if it.attempt is not None else None, number, it.model]
     facts += [f"rerun {it.rerun}" if it.rerun else None, f"as {it.name}" if it.name != name else None]
     facts += [
@@ -112,7 +113,8 @@ def _of_job(name: str, it: Record) -> Iterator[EntryDoc]:
     if it.completed_at is not None:
         numbers = {"ok": it.succeeded_requests, "failed": it.failed_requests, "tokens": it.total_tokens}
         detail = " · ".join([it.status or "?", *(_counted(number, noun) for noun, number in numbers.items())])
-        detail = " · ".join(filter(None, [detail, it.difference, it.reasons]))
+        whole = f"{it.answered_of_work} requests of the work answered" if it.answered_of_work else ""
+        detail = " · ".join(filter(None, [detail, whole, it.difference, it.reasons]))
         yield EntryDoc(at=it.completed_at, what="ended", source=source, job_id=it.job_id, detail=detail)
 
 

@@ -142,6 +142,11 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
         return max(self.wanted, key=rank, default=None)
 
     @cached_property
+    def complete(self) -> bool:
+        """Whether the counts of a job of the wanted work say that every request is answered."""
+        return any(it.completes_the_work for it in self.wanted)
+
+    @cached_property
     def seen(self) -> WorkSeen | None:
         """What a run found that joined the results of every ended job of the wanted work, by the ledger.
 
@@ -162,11 +167,11 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def succeeded(self) -> bool:
         """Whether the wanted work is complete, or a job of it has succeeded and nothing is left to submit."""
-        done = self.wanted_in(Phase.SUCCEEDED)
         if self.work is not None and self.work.decides and self.work.verdict is not Verdict.INCOMPLETE:
             return self.work.verdict is Verdict.COMPLETE
-        if any(it.completes_the_work for it in done):
+        if self.complete:
             return True
+        done = self.wanted_in(Phase.SUCCEEDED)
         if done and self.counts is not None and self.counts.complete:
             return True
         asked_again = any(it.is_part for it in self.wanted_in(Phase.ACTIVE, Phase.STOPPING))

@@ -35,17 +35,16 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         Whole jobs decide if the work is complete by tags and counts, live, unsettled, or not wanted, or if no job has
         results, or may still show some.
         """
+        wrong = self.seen is not None and not self.seen.counts.complete
         if (
-            not self.considered
+            (self.complete and not wrong)
+            or not self.considered
             or not self.work_is_wanted
             or self.owner
             or self.running
             or self.stopping
             or self.unsettled
         ):
-            return ()
-        wrong = self.seen is not None and not self.seen.counts.complete
-        if not wrong and any(it.completes_the_work for it in self.wanted_in(Phase.SUCCEEDED)):
             return ()
         mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
         found = (
@@ -114,9 +113,10 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
 
         It may be submitted in parts, or results may be left of jobs whose records are gone.
         """
+        if self.donors or self.of_run_key:
+            return bool(self.donors)
         alone = self.spec is not None and bool(self.spec.in_parts or self.spec.reuse)
-        free = self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
-        return bool(self.donors) or (alone and free and not self.of_run_key)
+        return alone and self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
 
 
 def may_still_answer(owned: OwnedJob) -> bool:

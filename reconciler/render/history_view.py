@@ -23,9 +23,9 @@ UNKNOWN: Final = "?"
 """The cell of an unknown value, which is never shown as 0 or as empty."""
 
 HEAD: Final = (
-    "CREATED", "NAME", "JOB", "STATUS", "OK", "FAILED", "WHY", "COMMIT", "ACTOR", "TOTAL", "ATTEMPT", "QUEUE", "RUN",
-    "TOKENS", "CANCELLED", "KNOWN BY", "RUN URL", "BRANCH", "REPOSITORY", "PULL", "PLAN", "EVENT", "APPROVER",
-    "RESULTS",
+    "CREATED", "NAME", "JOB", "STATUS", "OK", "FAILED", "OF WORK", "WHY", "COMMIT", "ACTOR", "TOTAL", "ATTEMPT",
+    "QUEUE", "RUN", "TOKENS", "CANCELLED", "KNOWN BY", "RUN URL", "BRANCH", "REPOSITORY", "PULL", "PLAN", "EVENT",
+    "APPROVER", "RESULTS",
 )  # fmt: skip
 """The most important first: a narrow table leaves out the last ones."""
 STORY_HEAD: Final = ("AT", "WHAT", "JOB", "COMMIT", "WHO", "DETAIL", "KNOWN BY", "RUN URL")
@@ -135,6 +135,7 @@ def _rows(records: Iterable[Record], more: Callable[[Record], Iterable[str]]) ->
             (it.status or UNKNOWN) + ("!" if it.difference else ""),
             _number(it.succeeded_requests),
             _number(it.failed_requests),
+            it.answered_of_work or "-",
             it.reason or UNKNOWN,
             it.commit[:7] + ("*" if it.dirty else "") if it.commit else UNKNOWN,
             it.actor or UNKNOWN,

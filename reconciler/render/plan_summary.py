@@ -79,8 +79,9 @@ def verdict(plan: PlanDoc) -> str:
     counts = [
         f"{word} {number:,}" for number, word in ((it.replace, "replace"), (it.cancel, "cancel")) if number
     ]
+    later = f"{it.again:,} to continue with a later apply" if it.again else ""
     would = " · ".join(filter(None, [submitted(plan), *counts, _lost(plan)]))
-    parts = filter(None, [held_back(plan), would and f"would {would}"])
+    parts = filter(None, [held_back(plan), would and f"would {would}", later])
     return clean(f"{plan.target.project}: {' · '.join(parts) or 'no changes'}")
 
 

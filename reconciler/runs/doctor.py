@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
+from reconciler import file_access
 from reconciler.api.values import RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import FindingDoc, Verdict
 from reconciler.errors import ReconcilerError
-from reconciler.model import Job, tags
+from reconciler.model import Job, JobSpec, tags
 from reconciler.outputs.place import place_of, warning_on_ci
 from reconciler.text.plural import pluralize
+from reconciler.text.suggest import some
 from reconciler.workspace import listing
 from reconciler.workspace.recall import recall
 
 SKEW_SECONDS: Final = 30
+_APPLIES: Final = re.compile(r"command: apply|\bci apply|reconciler apply")
+"""A workflow that applies, by the action that `init` copies or by the command."""
+_SCHEDULE: Final = re.compile(r"^[^#\n]*\bschedule[\"']?\s*:", re.MULTILINE)
 
 
 def guarded(check: str, look: Callable[[], Iterator[FindingDoc]]) -> Iterator[FindingDoc]:
@@ -96,3 +103,33 @@ def _results(run: RunContext[ApiT]) -> Iterator[FindingDoc]:
     place = place_of(run.project, run.env.environ)
     lost = warning_on_ci(run.project, run.env.environ) if run.env.environ.get("CI") else ""
     yield FindingDoc("results", "warning" if lost else "ok", lost or f"they go to {place}")
+
+
+def schedule(run: RunContext[ApiT], specs: Sequence[JobSpec]) -> Iterator[FindingDoc]:
+    """Warn of specs whose work may need a later apply, if the workflows that apply have no schedule."""
+    top = run.env.git(run.project.root).toplevel() or run.project.root
+    texts = []
+    for path in sorted((top / ".github/workflows").glob("*.y*ml")):
+        with suppress(OSError):
+            texts.append(file_access.read(path, run.limits.spec_bytes, root=top).decode("utf-8", "replace"))
+    applying = [text for text in texts if "reconciler" in text and _APPLIES.search(text)]
+    goes_on = any(_SCHEDULE.search(text) or "--wait" in text for text in applying)
+    if not applying or goes_on:
+        return
+    found = [(spec.name, why) for spec in specs if (why := _later(spec, run.limits.requests_per_job))]
+    if found:
+        named = some([f"{name} ({why})" for name, why in found])
+        detail = f"no workflow that applies has a schedule, and the work of {named} may need a later apply"
+        hint = "add `schedule` to the workflow, as in the one that `reconciler init` writes"
+        yield FindingDoc("schedule", "warning", detail, hint)
+
+
+def _later(spec: JobSpec, most: int) -> str:
+    """Return why the work of a spec may need more than one apply; "" if it does not."""
+    reasons = {
+        "canary": spec.canary,
+        "more requests than one job takes": (spec.requests or 0) > most,
+        "on_change: finish": spec.on_change == "finish",
+        "retry": spec.retry.max_attempts > 1,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")

@@ -77,7 +77,8 @@ def states_of(
         except OSError as input_error:
             hint = hint_of(input_error, "make the input readable, then run again")
             raise ReconcilerError(f"an input cannot be read: {input_error}", hint=hint) from input_error
-    return tuple(replace(case, work=works.get(case.name)) for case in cases)
+    # The others keep what they have worked out about themselves.
+    return tuple(replace(it, work=works[it.name]) if it.name in works else it for it in cases)
 
 
 def with_answers(

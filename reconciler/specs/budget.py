@@ -93,13 +93,12 @@ class Problems:
 
     def shown(self) -> tuple[Problem, ...]:
         """Return the problems, sorted; those above a file's maximum are replaced by their count."""
-        return tuple(self._shown())
-
-    def _shown(self) -> Iterator[Problem]:
+        shown: list[Problem] = []
         for path, group in groupby(sorted(self.errors | self._warnings), key=lambda problem: problem.path):
             found = list(group)
-            yield from found[:MAX_SHOWN]
+            shown += found[:MAX_SHOWN]
             if rest := found[MAX_SHOWN:]:
                 message = f"and {pluralize(len(rest), 'more problem')} from here on"
                 only_warnings = all(problem.warning for problem in rest)
-                yield Problem(path=path, line=rest[0].line, message=message, warning=only_warnings)
+                shown.append(Problem(path=path, line=rest[0].line, message=message, warning=only_warnings))
+        return tuple(shown)

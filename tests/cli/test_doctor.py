@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -90,3 +91,46 @@ def test_clocks_that_differ_are_reported(stage: Stage, date: int, verdict: str) 
     body = json.dumps({"object": "list", "total": 0}).encode()
     stage.faults.append(Fault("GET", JOBS, 200, body=body, headers=headers))
     assert verdicts(stage.run("doctor", "--format", "json"))["clock"] == verdict
+
+
+PUSHES = """\
+on:
+  push:
+  # schedule: [{cron: '7 * * * *'}]
+jobs: {apply: {steps: [{run: reconciler apply --yes}]}}
+"""
+ACTION = """\
+on: push
+jobs: {apply: {steps: [{uses: ./.github/actions/reconciler, with: {command: apply}}]}}
+"""
+HOURLY = PUSHES.replace("# schedule", "schedule")
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"canary": {"requests": 2}}, "tickets (canary)"),
+        ({"retry": {"max_attempts": 2}}, "tickets (retry)"),
+        ({"on_change": "finish", "retry": {"max_attempts": 1}}, "tickets (on_change: finish)"),
+        ({"requests": 4, "retry": {"max_attempts": 1}}, "tickets (more requests than one job takes)"),
+        ({"retry": {"max_attempts": 1}}, ""),
+    ],
+)
+@pytest.mark.parametrize("workflow", [PUSHES, ACTION])
+def test_work_that_needs_a_later_apply_needs_a_schedule(
+    stage: Stage, fields: dict[str, Any], why: str, workflow: str
+) -> None:
+    stage.write("reconciler.yaml", "project: shop\nlimits: {requests_per_job: 3}\n")
+    stage.spec("tickets", **fields)
+    stage.write(".github/workflows/apply.yml", workflow)
+    found = details(stage.run("doctor", "--format", "json")).get("schedule", "")
+    assert why in found
+    assert bool(why) is bool(found)
+
+
+@pytest.mark.parametrize("workflow", [HOURLY, PUSHES.replace("--yes", "--yes --wait"), "on: push\n", None])
+def test_a_schedule_or_a_wait_or_no_workflow_needs_no_warning(stage: Stage, workflow: str | None) -> None:
+    stage.spec("tickets", canary={"requests": 2})
+    if workflow is not None:
+        stage.write(".github/workflows/apply.yml", workflow)
+    assert "schedule" not in verdicts(stage.run("doctor", "--format", "json"))

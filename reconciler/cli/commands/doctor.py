@@ -49,6 +49,7 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Find
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         result += ", within the policy" if run.project.policy else ""
         yield FindingDoc("specs", "ok", result)
+        yield from checks.schedule(run, loaded.specs)
 
     shared = shared_ledger(common, run.project, run.target, run.env)
 

@@ -17,7 +17,7 @@ from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.params.options import Common
 from reconciler.cli.params.time_types import moment, unix
-from reconciler.cli.session.target import open_project
+from reconciler.cli.session.target import load_shown, open_project
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, UsageError, first_that_holds
 from reconciler.outputs.place import open_place
@@ -76,7 +76,6 @@ def pull(
     from msgspec import structs
 
     from reconciler.api.client import Reader, Writer
-    from reconciler.cli.session.load_declared import load_shown
     from reconciler.cli.session.pulling import chosen, delete_files, own_and_adopted
     from reconciler.cli.session.session import open_run
     from reconciler.cli.session.signals import interrupts, signal_name

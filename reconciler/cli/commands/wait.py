@@ -38,11 +38,12 @@ def wait(
     output: options.Output,
     common: options.Common,
 ) -> int:
-    """Wait until declared jobs have ended: all of them, or those that NAMES (names or globs) select.
+    """Wait until no declared work runs any more: all of it, or that of NAMES (names or globs).
 
-    Exit with 0 only if all of them have succeeded and passed their `checks`; with 6 if anything needs attention or an
-    apply, or on --timeout. Nothing is submitted or cancelled, and jobs keep running when the wait ends. For jobs that
-    take days, run apply every hour instead of keeping a runner waiting.
+    The rest of a canary, a retry and the next part of large work need an apply: then the wait ends, and says what an
+    apply would submit. Exit with 0 only if all work is complete and passes its `checks`; with 6 if anything needs
+    attention or an apply, or on --timeout. Nothing is submitted or cancelled, and jobs keep running when the wait ends.
+    For jobs that take days, run apply every hour instead of keeping a runner waiting.
     """
     with interrupts(env, STOPPED_WATCHING), reading(common, env, without_deadline=True) as run:
         declaration = load_declared(run, options.Selection(only=names), only_shown=True)

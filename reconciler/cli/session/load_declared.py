@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Selection
 from reconciler.context import ApiT, RunContext
-from reconciler.environment import Environment
 from reconciler.model import Declared
 from reconciler.model.tags import root_of
 from reconciler.plans import checksum_envelope
@@ -19,8 +18,7 @@ from reconciler.plans.document import PlanDoc
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.render.problems import left_out, problems_text
 from reconciler.runs import gather as gathering
-from reconciler.specs.load import Loaded, load
-from reconciler.specs.project import Project
+from reconciler.specs.load import load
 from reconciler.workspace import snapshot
 from reconciler.workspace.listing import whole
 
@@ -61,14 +59,6 @@ def load_declared(
         uncommitted=run.checkout.uncommitted,
         only_shown=only_shown,
     )
-
-
-def load_shown(project: Project, env: Environment) -> Loaded:
-    """Read the specs for a command that only shows them; a note on stderr says how many are invalid and left out."""
-    loaded = load(project, now=env.now(), monotonic=env.monotonic, only_shown=True)
-    if note := left_out(loaded.errors):
-        write_stderr(note)
-    return loaded
 
 
 def select_saved(saved: PlanDoc, declaration: Declared) -> Declared:

@@ -9,8 +9,7 @@ from msgspec import structs
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.load_declared import load_shown
-from reconciler.cli.session.target import ledgers
+from reconciler.cli.session.target import ledgers, load_shown
 from reconciler.constraints import NAME_PATTERN
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError

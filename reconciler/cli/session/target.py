@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.api.key import ApiKeyError, read_key
+from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Chosen, Common
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
@@ -33,6 +34,9 @@ from reconciler.specs.project import (
 )
 from reconciler.specs.yaml.source import Quote
 from reconciler.vcs.git_process import GitUnavailableError
+
+if TYPE_CHECKING:
+    from reconciler.specs.load import Loaded
 
 SANDBOX_URL: Final = "http://localhost"
 LEDGER_HEADER: Final = "RECONCILER_LEDGER_HEADER"
@@ -122,6 +126,17 @@ def open_project(common: Common, env: Environment) -> Project:
     project = find_project(env, common, common.api_key_file)
     check_untracked(project, env.environ, env.git(project.root))
     return replace(project, cache=not common.no_cache)
+
+
+def load_shown(project: Project, env: Environment) -> Loaded:
+    """Read the specs for a command that only shows them; a note on stderr says how many are invalid and left out."""
+    from reconciler.render.problems import left_out
+    from reconciler.specs.load import load
+
+    loaded = load(project, now=env.now(), monotonic=env.monotonic, only_shown=True)
+    if note := left_out(loaded.errors):
+        write_stderr(note)
+    return loaded
 
 
 def target_of(common: Common, env: Environment, project: Project) -> Target:

@@ -1,0 +1,98 @@
+"""Every command that shows how far work is counts its requests, over all jobs of the work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cli.schemas import conforming
+from tests.cli.stage import Result, Stage
+from tests.cli.test_requests import apply
+
+
+def canary(stage: Stage) -> None:
+    """Write a spec of ten requests, three of which are submitted first; one of the others fails for good."""
+    stage.spec("a", requests=10, canary={"requests": 3})
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace('"r7"', '"r7!fail-400"'))
+
+
+def states(result: Result, schema: str) -> list[tuple[Any, str]]:
+    """Return the numbers of each row, and when it goes on."""
+    return [(row["states"], row["again"]) for row in conforming(schema, result.out)["rows"]]
+
+
+def test_a_canary_that_runs_needs_a_later_apply(stage: Stage, golden: Callable[..., None]) -> None:
+    canary(stage)
+    created = stage.run("apply", "--yes")
+    job = str(stage.jobs()[0]["id"])[:8]
+    plan = stage.run("plan", "--detailed-exitcode")
+    assert plan.code == 2
+    assert states(stage.run("status", "--format", "json"), "status") == [
+        ({"of": 10, "live": 3, "new": 7}, f"when {job} has ended")
+    ]
+    document = conforming("plan", stage.run("plan", "--format", "json").out)["plan"]
+    assert (document["summary"]["again"], document["decisions"][0]["again"]) == (1, f"when {job} has ended")
+    golden(created, plan, stage.run("status"), stage.run("plan", "--format", "markdown"))
+
+
+def test_wait_ends_when_the_work_goes_on_only_with_an_apply(
+    stage: Stage, golden: Callable[..., None]
+) -> None:
+    canary(stage)
+    stage.run("apply", "--yes")
+    waited = stage.run("wait", "a")
+    assert (waited.code, waited.writes) == (6, [])
+    assert states(stage.run("wait", "a", "--format", "json"), "wait")[0][0] == {
+        "of": 10,
+        "answered": 3,
+        "new": 7,
+        "read": True,
+    }
+    apply(stage)
+    again = stage.run("wait", "a")
+    assert again.code == 6
+    golden(waited, again, stage.run("status"), stage.run("history"), stage.run("history", "a"))
+
+
+def test_wait_ends_with_0_when_the_whole_work_is_answered(stage: Stage) -> None:
+    stage.spec("a", requests=10, canary={"requests": 3})
+    assert stage.run("apply", "--yes", "--wait").code == 0
+    done = stage.run("wait", "a", "--format", "json")
+    assert (done.code, states(done, "wait")) == (0, [({"of": 10, "answered": 10}, "")])
+    assert stage.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_snapshot_counts_the_requests_of_the_work_and_not_of_its_last_part(stage: Stage) -> None:
+    stage.spec("a", requests=10, retry={"max_attempts": 2, "on": ["http_429"]})
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace('"r7"', '"r7!fail-429"').replace('"r8"', '"r8!fail-429"'))
+    file.write_text(file.read_text().replace('"r6"', '"r6!fail-400"'))
+    for _ in range(2):
+        apply(stage)
+    stage.run("jobs", "snapshot", "snapshot.json")
+    plan = stage.run("plan", "--observed", "snapshot.json")
+    assert "3 of 10 requests have no answer" in plan.out
+    assert "7 of 10 answered, 3 failed" in plan.out
+    assert "of 2" not in plan.out
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_history_says_how_much_of_the_work_is_answered(stage: Stage, form: str) -> None:
+    canary(stage)
+    for _ in range(3):
+        apply(stage)
+    shown = stage.run("history", "--format", form)
+    if form == "table":
+        assert "OF WORK" in shown.out
+        assert "3 of 10" in shown.out
+        assert "9 of 10" in shown.out
+    else:
+        records = json.loads(shown.out)["records"]
+        assert [(it["of"], it["reused"], it["succeeded_requests"]) for it in records] == [
+            (10, 0, 3),
+            (10, 3, 6),
+        ]
