@@ -20,6 +20,7 @@ from reconciler.planning.case import Case
 from reconciler.planning.coverage import Account, Coverage, Donor, Outcomes, State, cover
 from reconciler.planning.donors import Count, Results, account, kind_without_line
 from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.planning.overlap import overlaps
 from reconciler.planning.work_facts import may_still_answer
 from reconciler.requests.keys import KEY_BYTES
 from reconciler.settings import Limits
@@ -112,18 +113,21 @@ class StateReader:
         unknown = (it for it, donor in pairs if donor is None and _answers(pulled[it.job.id]))
         lost = _lost(case, coverage) or next(map(_not_known, unknown), "")
         answering = [there.summary for job_id in coverage.reused() if (there := pulled.get(job_id))]
+        live = [it for it in oldest_first if it.account is Account.LIVE and not it.assumed]
         return Work(
             coverage=coverage,
             models=tuple(sorted({model for summary in answering for model in summary.models})),
             part=part,
             late_until=max(late, default=None),
             lost=lost,
+            overlaps=overlaps(wanted.keys, coverage.states, live),
             unreadable=self.unreadable,
         )
 
     def _unlisted(self, case: Case, folders: Sequence[str]) -> dict[tuple[int, str], Donor]:
         """Return the jobs that may answer, whose records are gone and whose results are here, by age."""
         listed = {safe_name(it.job.id) for it in (*case.jobs, *case.lenders)}
+        lost = {it.job_id for it in case.remembered_gone if it.has_answers}
         found: dict[tuple[int, str], Donor] = {}
         for folder in folders:
             if folder.rpartition("/")[2] in listed:
@@ -132,6 +136,8 @@ class StateReader:
             if pulled is None or pulled.summary.project != self.project:
                 continue
             it = pulled.summary
+            if it.job_id in lost and not it.requests.ok:
+                continue
             if not case.lends(it.recipe, it.rerun) and RunKey(it.work, it.rerun) not in case.run_keys:
                 continue
             keys, outcomes = pulled.outcomes(kind_without_line(it.status))
@@ -163,7 +169,7 @@ class StateReader:
         assumed = not keys and (owned.is_part or not of_work)
         by_us = case.cancelled_by_this_tool(owned)
         stopped = owned.phase is Phase.CANCELLED and not by_us  # then it may have been asked everything
-        if assumed and not of_work and not stopped and there is not None:
+        if assumed and not of_work and owned.phase.ended and not stopped and there is not None:
             return None
         keys = keys or wanted.keys
         # What a part reuses has to be in the place of results: before a create, counts are not enough.
@@ -176,7 +182,8 @@ class StateReader:
         )
         how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
         blank = how is Account.READ and outcomes is None
-        if assumed and (how is Account.ANSWERED or (blank and of_work and not stopped)):
+        in_upload = there is None and bool(owned.job.input_files)
+        if assumed and (how is Account.ANSWERED or (blank and not stopped and (of_work or in_upload))):
             how = Account.UNREAD  # all that it was asked has the same outcome: which requests, is not known
         elif blank:
             if assumed and not of_work and not stopped:
@@ -187,6 +194,7 @@ class StateReader:
             job_id=owned.job.id,
             asked=keys,
             account=how,
+            assumed=assumed,
             outcomes=outcomes if how is Account.READ else None,
             cancelled=owned.phase is Phase.CANCELLED,
             by_us=by_us,
