@@ -122,6 +122,7 @@ class StateReader:
     def _unlisted(self, case: Case, folders: Sequence[str]) -> dict[tuple[int, str], Donor]:
         """Return the jobs that may answer, whose records are gone and whose results are here, by age."""
         listed = {safe_name(it.job.id) for it in (*case.jobs, *case.lenders)}
+        lost = {it.job_id for it in case.remembered_gone if it.has_answers}
         found: dict[tuple[int, str], Donor] = {}
         for folder in folders:
             if folder.rpartition("/")[2] in listed:
@@ -130,6 +131,8 @@ class StateReader:
             if pulled is None or pulled.summary.project != self.project:
                 continue
             it = pulled.summary
+            if it.job_id in lost and not it.requests.ok:
+                continue
             if not case.lends(it.recipe, it.rerun) and RunKey(it.work, it.rerun) not in case.run_keys:
                 continue
             keys, outcomes = pulled.outcomes(kind_without_line(it.status))
@@ -174,7 +177,8 @@ class StateReader:
         )
         how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
         blank = how is Account.READ and outcomes is None
-        if assumed and (how is Account.ANSWERED or (blank and of_work and not stopped)):
+        in_upload = there is None and bool(owned.job.input_files)
+        if assumed and (how is Account.ANSWERED or (blank and not stopped and (of_work or in_upload))):
             how = Account.UNREAD  # all that it was asked has the same outcome: which requests, is not known
         elif blank:
             if assumed and not of_work and not stopped:

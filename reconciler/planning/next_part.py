@@ -185,8 +185,9 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
     if rules.canary and fresh:
         known = sum(coverage.outcome_known(at) for at in range(len(states)))
         failed_check = "" if known < rules.canary else broken_check(coverage, rules.checks)
-        room = max(0, rules.canary - known)
-        if room or failed_check:
+        # Requests whose results are not read have outcomes, which are not known yet.
+        room = max(0, rules.canary - known - states.count(State.UNREAD))
+        if known < rules.canary or failed_check:
             held = max(0, len(fresh) - room)
             fresh, kind = fresh[:room], "canary"
             failed_check = "" if again else failed_check

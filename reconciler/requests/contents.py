@@ -45,6 +45,10 @@ class _Choice(msgspec.Struct, gc=False):
     finish_reason: Any = None
 
 
+class _Page(msgspec.Struct, gc=False):
+    markdown: Any = None
+
+
 class Contents(msgspec.Struct, gc=False):
     """The parts of a body that are counted and checked."""
 
@@ -52,6 +56,10 @@ class Contents(msgspec.Struct, gc=False):
     usage_info: _Pages | None = None
     model: str | None = None
     choices: list[_Choice] | None = None
+    pages: list[_Page] | None = None
+    """Of OCR."""
+    text: Any = None
+    """Of a transcription."""
 
     @property
     def truncated(self) -> bool:
@@ -66,6 +74,13 @@ class Contents(msgspec.Struct, gc=False):
                 parts = [part.get("text") for part in content if isinstance(part, dict)]
                 content = "".join(part for part in parts if isinstance(part, str))
             yield content if isinstance(content, str) else None
+
+    @property
+    def main_text(self) -> str | None:
+        """The text of the first choice, of all pages, or of a transcription; None if there is none."""
+        if self.pages is not None:
+            return "\n\n".join(page.markdown for page in self.pages if isinstance(page.markdown, str))
+        return self.text if isinstance(self.text, str) else next(self.texts(), None)
 
 
 _decode: Final = msgspec.json.Decoder(Contents).decode
@@ -87,7 +102,7 @@ def read_contents(body: bytes) -> tuple[Contents, bool]:
     pages, more = _valid(value.pop("usage_info", None), _Pages)
     found, _ = _valid(value, Contents)
     found = found or Contents()
-    return Contents(usage, pages, found.model, found.choices), invalid or more
+    return Contents(usage, pages, found.model, found.choices, found.pages, found.text), invalid or more
 
 
 def _valid(value: Any, kind: type[Any]) -> tuple[Any, bool]:  # noqa: ANN401 - any JSON

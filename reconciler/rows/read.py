@@ -80,13 +80,14 @@ def header_of(source: TableRows, root: Path) -> tuple[str, ...]:
 
 
 def columns_of(source: TableRows, root: Path) -> tuple[str, ...]:
-    """Return the columns of a table; of Parquet and of a query, those with plain values.
+    """Return the columns of a table to show; of Parquet and of a query, those with plain values.
 
     Raises `RowsError` if it cannot be read, and `OSError` if a file cannot be read.
     """
     from reconciler.rows.query import plain_columns  # noqa: PLC0415 - it loads DuckDB
 
-    return header_of(source, root) or plain_columns(source, root)
+    found = header_of(source, root) or plain_columns(source, root)
+    return tuple(name for name in found if source.kind != "files" or name != "data_url")
 
 
 def _csv(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row]:

@@ -46,7 +46,12 @@ BASE: Final = (
     Column("job", TEXT),
     Column("model", TEXT),
 )
-TEXT_ENDPOINTS: Final = ("/v1/chat/completions", "/v1/fim/completions")
+TEXT_ENDPOINTS: Final = (
+    "/v1/chat/completions",
+    "/v1/fim/completions",
+    "/v1/ocr",
+    "/v1/audio/transcriptions",
+)
 """Endpoints whose answers have texts; a table of others has their bodies."""
 NAME: Final = Column("name", TEXT)
 """The first column of a table of several names."""
@@ -143,13 +148,13 @@ class Row(msgspec.Struct, frozen=True):
         return reason(Outcome("", self.error.kind, bytes(self.error.detail), self.error.status_code))
 
     def text(self) -> str | None:
-        """Return the text of the first choice of an answer, None if it has none."""
-        return next(read_contents(bytes(self.body))[0].texts(), None)
+        """Return the text of an answer: of its first choice, or of its pages; None if it has none."""
+        return read_contents(bytes(self.body))[0].main_text
 
     def values(self, fields: Sequence[Column], *, body: bool) -> dict[str, Any]:
         """Return the row as plain values by column: `fields` of the answer itself, and if wanted its body as JSON."""
         contents = read_contents(bytes(self.body))[0]
-        text, usage = next(contents.texts(), None), contents.usage
+        text, usage = contents.main_text, contents.usage
         answer = _decoded(text) if fields else {}
         found: dict[str, Any] = {
             "custom_id": self.custom_id,

@@ -194,6 +194,15 @@ def test_files_are_rows_with_their_contents(stage: Stage) -> None:
     assert stage.run("apply", "--yes").code == 0
     stage.advance(60)
     assert asked(stage) == [["one", "two"]]
+    stage.run("outputs", "pull")
+    assert (
+        stage.run("outputs", "export", "a", "--columns", "--format", "jsonl", "-o", "texts.jsonl").code == 0
+    )
+    rows = [json.loads(line) for line in (stage.root / "texts.jsonl").read_text().splitlines()]
+    assert [(row["stem"], row["text"]) for row in rows] == [
+        (name, "Sandbox answer: no model was called.") for name in ("one", "two")
+    ]
+    assert "data_url" not in rows[0]
 
 
 def test_a_family_makes_a_job_for_each_table(stage: Stage) -> None:

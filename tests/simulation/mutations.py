@@ -15,20 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.simulation.mutation import Mutation
+from tests.simulation.requests.safeguards import SAFEGUARDS
+
 ROOT: Final = Path(__file__).parents[2]
 SCHEDULES: Final = 2000
 """So many schedules must be enough for each."""
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """One safeguard taken out."""
-
-    name: str
-    module: str
-    old: str
-    """Occurs exactly once in the module."""
-    new: str
 
 
 MUTATIONS: Final = (
@@ -240,6 +232,7 @@ MUTATIONS: Final = (
         "return None if isinstance(line, HOLDING) else structs.replace(line, at=0.0)",
         "return line",
     ),
+    *SAFEGUARDS,
 )
 
 
@@ -274,6 +267,7 @@ def seen(mutation: Mutation, *, start: int = 0, schedules: int = SCHEDULES) -> V
         mutated = source.replace(mutation.old, mutation.new)
         (copy / "reconciler" / mutation.module).write_text(mutated, encoding="utf-8")
         options = ["--schedules", str(schedules), "--start", str(start), "--until-one-fails"]
+        options += [mutation.option] if mutation.option else []
         done = subprocess.run(
             [sys.executable, "-m", "tests.simulation", *options],
             cwd=copy,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers.thorough import thorough
-from tests.simulation.mutations import MUTATIONS, ROOT, Mutation, seen
+from tests.simulation.mutation import Mutation
+from tests.simulation.mutations import MUTATIONS, ROOT, seen
 
 BY_NAME = {mutation.name: mutation for mutation in MUTATIONS}
 
@@ -21,7 +22,10 @@ def test_a_mutation_that_finds_nothing_to_alter_is_an_error() -> None:
         seen(Mutation("nothing", "execution/create.py", "no such text", ""))
 
 
-@pytest.mark.parametrize("name", ["no durable intent", thorough("ids are not remembered")])
+@pytest.mark.parametrize(
+    "name",
+    ["no durable intent", thorough("ids are not remembered"), thorough("results that lack a file are whole")],
+)
 def test_a_safeguard_that_is_taken_out_is_missed_soon(name: str) -> None:
     assert seen(BY_NAME[name], schedules=50).seed is not None
 

@@ -21,6 +21,7 @@ STARTERS = {
     "cli/session/connect.py": "run",
     "notifications/deliver.py": "Popen",
     "requests/checks.py": "Popen",  # Python cannot interrupt a search for a pattern, only end its process
+    "rows/query.py": "Popen",  # likewise for a query
 }
 """The modules that start a process, and the function that each calls."""
 WANTED = {

@@ -90,7 +90,7 @@ def _answered(run: RunContext[Writer], spec: JobSpec, sample: Sample) -> str:
     whose = {"model": spec.model} if spec.model else {"agent_id": spec.agent_id}
     answer = run.api.ask(spec.endpoint, msgspec.json.encode({**request["body"], **whose}))
     contents = read_contents(answer)[0]
-    text = next(contents.texts(), None)
+    text = contents.main_text
     shown = {name: str(value) for name, value in sample.cells.items()}
     shown["answer"] = answer.decode(errors="replace") if text is None else text
     if contents.usage:

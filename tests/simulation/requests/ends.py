@@ -18,14 +18,14 @@ def complete_stays_complete(world: World, spec: Spec, pull: Run) -> Iterator[str
     if pull.ended != "done":
         yield f"the pull ended so: {pull.ended}"
     place = pull.runner.place
+    jobs = list(world.api.jobs.values())
+    gone = any(file.gone_from < NEVER for job in jobs for file in job.files.values())
+    if gone or place.emptied or any(job.deleted_at < NEVER for job in jobs):
+        return  # then some answers are nowhere any more, or in another place
     file = place.folder / NAME / "results.jsonl"
     if not file.exists():
         yield "there are no results"
         return
-    jobs = list(world.api.jobs.values())
-    gone = any(file.gone_from < NEVER for job in jobs for file in job.files.values())
-    if gone or place.emptied or any(job.deleted_at < NEVER and not place.holds(job) for job in jobs):
-        return  # then some answers are nowhere any more, or in another place
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     wanted = {it.custom_id: it for it in spec.questions}
     if sorted(it["custom_id"] for it in rows) != sorted(wanted):

@@ -12,8 +12,10 @@ from reconciler.model import Declared
 from reconciler.planning.actions import Create, Hold, Reason
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather
+from tests.simulation.requests.api import NEVER
 
 if TYPE_CHECKING:
+    from tests.simulation.requests.views import View
     from tests.simulation.requests.world import Run
 
 
@@ -23,12 +25,24 @@ def plan(run: RunContext[Writer], declared: Declared) -> PlannedRun:
 
 
 def planning_twice_is_equal(runs: Sequence[Run]) -> Iterator[str]:
-    """Any runner with the same place of results and the same ledger makes the same plan."""
-    made = [run.planned.plan if run.planned else run.ended for run in runs]
-    if made[0] != made[1]:
-        yield f"{runs[0].name} and {runs[1].name}: {made[0]} {made[1]}"
-    if made[0] != made[2]:
-        yield f"{runs[0].name} and {runs[2].name}: {made[0]} {made[2]}"
+    """Any runner with the same place of results and the same ledger makes the same plan at the same moment."""
+    first = runs[0]
+    for run in runs[1:]:
+        same = run.looked == first.looked and _seen(run) == _seen(first)
+        if same and run.planned and first.planned and run.planned.plan != first.planned.plan:
+            yield f"{first.name} plans {_words(first.planned)}, and {run.name} {_words(run.planned)}"
+
+
+def _seen(run: Run) -> set[tuple[str, bool]]:
+    return {(it.job.id, it.over) for it in run.views.values()}
+
+
+def _words(planned: PlannedRun) -> str:
+    return ", ".join(
+        f"{type(it).__name__} {it.reason} {getattr(it, 'detail', '')}"
+        for decision in planned.plan.decisions
+        for it in decision.actions
+    )
 
 
 def states_add_up(run: Run) -> Iterator[str]:
@@ -38,7 +52,11 @@ def states_add_up(run: Run) -> Iterator[str]:
         return
     wanted = set(run.spec.questions)
     mine = [it for it in run.views.values() if it.over and it.listed and it.job.recipe == run.spec.recipe]
-    known = run.spec.reuse and all(it.complete and it.knows_asked for it in mine)
+    known = (
+        run.spec.reuse
+        and all(it.listed for it in run.views.values())
+        and all(it.complete and it.knows_asked for it in mine)
+    )
     place = run.runner.place
     here = all(place.holds(it.job) == it.job.files.keys() for it in mine)
     answered = wanted & {it for view in mine for it in view.answers}
@@ -61,3 +79,33 @@ def states_add_up(run: Run) -> Iterator[str]:
             numbers = re.search(r"([\d,]+) not submitted", hold.detail)
             if numbers is None or int(numbers[1]) < len(wanted - asked):
                 yield f"{len(wanted - asked)} were never asked, and the hold says: {hold.detail}"
+
+
+def a_hold_has_a_cause(run: Run) -> Iterator[str]:
+    """A hold says what has happened: requests that failed, a person who cancelled, answers that are gone."""
+    views = [it for it in run.views.values() if it.job.recipe == run.spec.recipe]
+    answered = {it for view in views for it in view.answers}
+    for hold in run.planned.plan.of(Hold) if run.planned else ():
+        match hold.reason:
+            case Reason.INCOMPLETE if all(it.listed and it.complete and it.knows_asked for it in views):
+                mine = [
+                    it.job for it in views if it.job.status != "CANCELLED" or it.job.stopped_by == "person"
+                ]
+                failed = {asked for job in mine for asked in job.asked}
+                wrong = bool(set(run.spec.questions) - answered - failed)
+            case Reason.ANSWERS_GONE:
+                wrong = all(_is_whole(it) for it in views)
+            case Reason.CANCELLED:  # also by this tool, if the run was killed before it recorded that
+                wrong = not any(it.job.stopped_by for it in run.views.values())
+            case _:
+                wrong = False
+        if wrong:
+            yield f"{run.name} holds as {hold.reason}: {hold.detail}"
+
+
+def _is_whole(view: View) -> bool:
+    """Whether nothing about a job is lost, or unknown to the run."""
+    job = view.job
+    gone = any(it.gone_from < NEVER for it in job.files.values())
+    without_files = job.status == "SUCCESS" and not job.files
+    return view.listed and view.knows_asked and not gone and not without_files

@@ -203,7 +203,10 @@ class Story:
             return planned
 
         at = dice.randrange(1, 60) if killed and not trouble.dies_creating else None
-        return self.world.run(runner, self.spec, apply, trouble=trouble, killed_at=at)
+        run = self.world.run(runner, self.spec, apply, trouble=trouble, killed_at=at)
+        for wrong in plans.a_hold_has_a_cause(run):
+            self.world.history.violated("a_hold_has_a_cause", wrong)
+        return run
 
     def _look(self) -> None:
         """Let runners plan without a fault, and see that equal views lead to equal plans whose numbers add up."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.simulation.requests.api import ANSWER, Api, AskedJob, Question
@@ -39,17 +39,20 @@ class View:
         return self.outcomes.get(asked, "missing" if self.job.status == "SUCCESS" else self.job.status)
 
 
-def views(api: Api, place: Place, looked: float, now: float) -> Iterator[View]:
-    """Yield what a run can know of the jobs in the list that it read, and of those whose records are gone.
+def views(
+    api: Api, place: Place, remembers: Callable[[AskedJob], bool], looked: float, now: float
+) -> Iterator[View]:
+    """Yield what a run can know of the jobs in the list that it read, of others in its ledger, and of deleted ones.
 
     Args:
         api: the truth.
         place: the run's place of results.
+        remembers: whether its ledger names a job.
         looked: when it read the list.
         now: when it plans.
     """
     for job in api.jobs.values():
-        if job.shows_at > looked or job.at > looked:
+        if job.at > looked or (job.shows_at > looked and not remembers(job)):
             continue
         listed, over = looked < job.deleted_at, job.over and job.ended <= looked
         files = {name for name, it in job.files.items() if listed and it.readable_since(looked, now)}

@@ -174,11 +174,13 @@ class World:
         def looked() -> None:
             run.looked = self.baton.now
 
+        def remembers(job: AskedJob) -> bool:
+            return any(job.id in row for row in (*runner.disk.rows(), *self.remote.rows))
+
         def ancestry(_: frozenset[str]) -> Ancestry:
             run.planned_on = run.looked
-            run.views = {
-                it.job.id: it for it in views(self.api, run.runner.place, run.looked, self.baton.now)
-            }
+            found = views(self.api, runner.place, remembers, run.looked, self.baton.now)
+            run.views = {it.job.id: it for it in found}
             return Ancestry()
 
         door = Door(

@@ -1,0 +1,151 @@
+"""The safeguards of requests: without any one of them, some schedule of jobs with results must fail."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.simulation.mutation import Mutation
+
+OPTION: Final = "--requests"
+
+
+def _without(name: str, module: str, old: str, new: str) -> Mutation:
+    return Mutation(name, module, old, new, OPTION)
+
+
+SAFEGUARDS: Final = (
+    _without(
+        "open creates are looked up by run key",
+        "planning/name_facts.py",
+        "it for it in (*memory.open_by_name.get(self.name, ()), *of_work) if it.op not in self.seen_ops",
+        "it for it in of_work if it.op not in self.seen_ops",
+    ),
+    _without(
+        "open creates are looked up by run key and number",
+        "planning/name_facts.py",
+        "if it.op not in self.seen_ops",
+        "if it.op not in self.seen_ops and it.attempt > len(self.of_run_key)",
+    ),
+    _without(
+        "only the newest job can complete a work",
+        "planning/name_facts.py",
+        "if any(it.completes_the_work for it in done):",
+        "if done and max(done, key=rank).completes_the_work:",
+    ),
+    _without(
+        "a cancel of ours is an attempt",
+        "planning/coverage.py",
+        "            if unasked:\n                continue\n",
+        "            if unasked and not donor.by_us:\n                continue\n",
+    ),
+    _without(
+        "an end settles at once",
+        "planning/donors.py",
+        "    if now < ended + late_seconds:\n        return Account.LATE\n",
+        "",
+    ),
+    _without(
+        "one file is enough",
+        "planning/donors.py",
+        "count.read >= job.succeeded_requests and settled",
+        "count.read >= job.succeeded_requests",
+    ),
+    _without(
+        "counts are trusted over files",
+        "planning/donors.py",
+        "    if whole or (counted_whole and results is Results.UNREAD):\n",
+        "    if not job.succeeded_requests and results is not Results.READ:\n"
+        "        return Account.READ\n"
+        "    if whole or (counted_whole and results is Results.UNREAD):\n",
+    ),
+    _without(
+        "withheld answers are gone",
+        "planning/donors.py",
+        "return Account.GONE if succeeded else Account.READ",
+        "return Account.GONE",
+    ),
+    _without(
+        "answers count for whatever is wanted first",
+        "planning/coverage.py",
+        "fold.add(donor, places.of(donor.asked))",
+        "fold.add(donor, (place or 0 for place in places.of(donor.asked)))",
+    ),
+    _without(
+        "the rest of a canary comes before its checks",
+        "planning/next_part.py",
+        'failed_check = "" if known < rules.canary else broken_check(coverage, rules.checks)',
+        'failed_check = ""',
+    ),
+    _without(
+        "a canary has no bound",
+        "planning/next_part.py",
+        'fresh, kind = fresh[:room], "canary"',
+        'kind = "canary"',
+    ),
+    _without(
+        "what a person stopped is new",
+        "planning/coverage.py",
+        "self._stopped[place] = stopped and not worth",
+        "self._stopped[place] = False",
+    ),
+    _without(
+        "a person's cancel before the first answer is forgotten",
+        "planning/work_facts.py",
+        "return owned.has_results or owned.is_part or ended_well or self._stopped_before(owned)",
+        "return owned.has_results or owned.is_part or ended_well",
+    ),
+    _without(
+        "a job that has just ended shows no results yet",
+        "planning/work_facts.py",
+        "return owned.phase.ended and owned.job.started_at is not None and not owned.has_results",
+        "return False",
+    ),
+    _without(
+        "attempts have no cap",
+        "planning/next_part.py",
+        "attempts[at] < rules.max_attempts and kinds[at] in retry_kinds",
+        "kinds[at] in retry_kinds",
+    ),
+    _without(
+        "answers are reused across reruns",
+        "planning/work_facts.py",
+        "and (recipe, rerun) == (spec.recipe, spec.rerun)",
+        "and recipe == spec.recipe",
+    ),
+    _without(
+        "answers are reused across recipes",
+        "planning/work_facts.py",
+        "and (recipe, rerun) == (spec.recipe, spec.rerun)",
+        "and rerun == spec.rerun",
+    ),
+    _without(
+        "a part reuses answers that are not in the place of results",
+        "outputs/work_states.py",
+        "by_counts = not self.exact or results is not Results.UNREAD",
+        "by_counts = True",
+    ),
+    _without(
+        "results that lack a file are whole",
+        "outputs/summary.py",
+        "return any(file_id and name not in there for name, file_id in ids.items())",
+        "return False",
+    ),
+    _without(
+        "a job of which it is not known what it was asked is forgotten",
+        "outputs/work_states.py",
+        'next(map(_not_known, unknown), "")',
+        '""',
+    ),
+    _without(
+        "a custom_id alone shows what a job was asked",
+        "outputs/current.py",
+        'if part and (own or part.asked.head["ordered"])',
+        "if part",
+    ),
+    _without(
+        "a part of which it is not known what it was asked was asked everything",
+        "outputs/work_states.py",
+        "if assumed and (how is Account.ANSWERED or (blank and not stopped and (of_work or in_upload))):",
+        "if assumed and how is Account.ANSWERED:",
+    ),
+)
