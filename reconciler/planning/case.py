@@ -19,7 +19,7 @@ from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Reason
 from reconciler.planning.name_facts import rank
 from reconciler.planning.next_part import NextPart, Verdict
-from reconciler.planning.tally import Tally, by_counts, by_results
+from reconciler.planning.tally import Tally, by_counts, by_ledger, by_results
 from reconciler.planning.work_facts import OUR_CANCELS, WorkFacts
 
 BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)
@@ -110,6 +110,8 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
         """How many of the wanted requests are in each state; None if that is not known."""
         if self.work is not None:
             return by_results(self.work.coverage)
+        if self.seen is not None and self.counts is not None and not self.running and not self.stopping:
+            return by_ledger(self.counts)
         jobs = sorted(self.wanted, key=rank)
         known = [it.of_work if it.is_part else it.requests for it in jobs]
         of = known[-1] if known else self.spec.requests if self.spec else None
@@ -226,3 +228,8 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
     def to_create(self) -> bool:
         """Whether the wanted work would be created, unless something is in the way."""
         return self.restorable or self.retryable or self.not_submitted or self.to_submit is not None
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether something is to be created, now or once a job of other work has ended."""
+        return self.to_create or self.verdict is Verdict.LIVE

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct, convert
 
 from reconciler.model import OwnedJob, Phase, completeness
+from reconciler.model.requests import OF_ANSWERS, WorkCounts
 from reconciler.planning.coverage import Coverage
 
 
@@ -45,6 +46,13 @@ def by_results(coverage: Coverage) -> Tally:
     """Return the numbers that results show."""
     counts = {state.name.lower(): number for state, number in coverage.count().items()}
     return Tally(of=len(coverage.states), read=True, **counts)
+
+
+def by_ledger(seen: WorkCounts) -> Tally:
+    """Return the numbers that a run found that joined all results."""
+    left = max(0, seen.of - seen.answered)
+    failed = min(left, sum(number for kind, number in seen.kinds.items() if kind not in OF_ANSWERS))
+    return Tally(of=seen.of, answered=seen.of - left, failed=failed, new=left - failed, read=True)
 
 
 def by_counts(of: int, jobs: Iterable[OwnedJob], stopped_by_us: Callable[[OwnedJob], bool]) -> Tally:

@@ -51,6 +51,7 @@ def plan_document(
     now: float,
 ) -> PlanDoc:
     """Return a plan as a document. Pure."""
+    decisions = tuple(map(_decision, plan.decisions))
     return PlanDoc(
         format_version=FORMAT_VERSION,
         tool_version=reconciler.__version__,
@@ -65,14 +66,14 @@ def plan_document(
         jobs_active=active,
         selected=None if declared.selected is None else len(declared.selected),
         not_considered=plan.not_considered,
-        summary=_summary(plan),
+        summary=_summary(plan, again=sum(bool(it.again) for it in decisions)),
         policy=policy,
         guards=tuple(refusals),
-        decisions=tuple(_decision(decision) for decision in plan.decisions),
+        decisions=decisions,
     )
 
 
-def _summary(plan: Plan) -> SummaryDoc:
+def _summary(plan: Plan, *, again: int) -> SummaryDoc:
     creates, cancels = plan.of(Create), plan.of(Cancel)
     replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
     requests = [create.requests for create in creates]
@@ -85,7 +86,7 @@ def _summary(plan: Plan) -> SummaryDoc:
         hold=sum(not decision.pending and bool(decision.of(Hold)) for decision in plan.decisions),
         unchanged=sum(not it.pending and not it.of(Hold) and it.spec is not None for it in plan.decisions),
         attention=sum(decision.attention for decision in plan.decisions),
-        again=sum(bool(again(decision)) for decision in plan.decisions),
+        again=again,
         requests=sum(count for count in requests if count is not None),
         requests_unknown=requests.count(None),
         requests_in_all=sum(create.in_all or 0 for create in creates),

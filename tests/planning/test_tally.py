@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import asdict
 
 from reconciler.model import OwnedJob, Phase
-from reconciler.planning.tally import STATES, Tally, by_counts
+from reconciler.model.requests import WorkCounts
+from reconciler.planning.tally import STATES, Tally, by_counts, by_ledger
 from tests.helpers.make import owned, spec
 
 A = spec("a")
@@ -86,3 +87,8 @@ def test_odd_numbers_of_the_api_are_no_more_than_the_work_has(
     counted = [found[name] for name in STATES]
     assert sum(counted) == found["of"] == 10
     assert min(counted) >= 0
+
+
+def test_what_a_run_found_that_joined_all_results_is_believed() -> None:
+    seen = WorkCounts(of=10, answered=6, kinds={"invalid": 2, "http_400": 1, "missing": 1}, left=3)
+    assert by_ledger(seen) == Tally(of=10, answered=6, failed=2, new=2, read=True)

@@ -14,7 +14,9 @@ from reconciler.cli.output.job_bars import WIDTH, cells, seconds_left
 from reconciler.model import Job, OwnedJob, Phase
 from reconciler.model.tags import read
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
+from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Readiness, Standing
+from reconciler.planning.tally import Tally
 from reconciler.plans.approval import approval_of
 from reconciler.plans.document import (
     ActionDoc,
@@ -25,7 +27,7 @@ from reconciler.plans.document import (
     JobDoc,
     KeepDoc,
 )
-from reconciler.plans.name_status import readiness
+from reconciler.plans.name_status import again, readiness
 from reconciler.plans.settings_document import SettingsDoc
 from reconciler.runs.wait import PollPolicy
 from tests.helpers.make import ACTIVE, NOW, job, spec
@@ -224,3 +226,81 @@ def test_nothing_that_a_round_has_sent_is_sent_again() -> None:
     assert approval.restrict(FIRST).pending
     assert not approval.record_attempts(FIRST).restrict(FIRST).pending
     assert approval.record_attempts(FIRST).restrict(plan(decision("a", create(Reason.RETRY, 2)))).pending
+
+
+RUNNING, ENDED = job(A, "4fb29d1c-0000"), job(A, "4fb29d1c-0000", Phase.SUCCEEDED)
+CANARY = NextPart(kind="canary", places=[0], of=3, held=2)
+WHOLE = NextPart(kind="new", places=[0, 1, 2], of=3)
+PASSES: dict[str, tuple[Standing, Action, Tally | None, str]] = {
+    "a canary whose rest is new": (
+        Standing.RUNNING,
+        Keep(job=RUNNING, reason=Reason.RUNNING),
+        Tally(of=3, live=1, new=2),
+        "when 4fb29d1c has ended",
+    ),
+    "a job of the whole work": (
+        Standing.RUNNING,
+        Keep(job=RUNNING, reason=Reason.RUNNING),
+        Tally(of=3, live=3),
+        "",
+    ),
+    "a job of unknown size": (Standing.RUNNING, Keep(job=RUNNING, reason=Reason.RUNNING), None, ""),
+    "complete work": (
+        Standing.SUCCEEDED,
+        Keep(job=ENDED, reason=Reason.SUCCEEDED),
+        Tally(of=3, answered=3),
+        "",
+    ),
+    "the create of a canary": (
+        Standing.PART,
+        Create(spec=A, attempt=1, reason=Reason.NEW, part=CANARY),
+        None,
+        "when its job has ended",
+    ),
+    "a create of everything": (
+        Standing.PART,
+        Create(spec=A, attempt=1, reason=Reason.NEW, part=WHOLE),
+        None,
+        "",
+    ),
+    "a create that waits for another job": (
+        Standing.WAITING,
+        Hold(job=RUNNING, reason=Reason.WAITING),
+        None,
+        "when 4fb29d1c has ended",
+    ),
+    "a create without room": (Standing.NO_ROOM, Hold(reason=Reason.QUOTA), None, "when there is room"),
+    "a create of unknown outcome": (
+        Standing.UNSETTLED,
+        Hold(reason=Reason.UNSETTLED, until=NOW),
+        None,
+        "when the outcome of its create is known",
+    ),
+    "results that may be late": (
+        Standing.ANSWERS_LATE,
+        Hold(reason=Reason.ANSWERS_LATE, until=NOW),
+        None,
+        "when its results are complete",
+    ),
+    "what a person decides": (
+        Standing.INCOMPLETE,
+        Hold(reason=Reason.INCOMPLETE, attention=True),
+        Tally(of=3, answered=1, failed=2),
+        "",
+    ),
+    "more than the quota ever allows": (
+        Standing.NO_ROOM,
+        Hold(reason=Reason.QUOTA, attention=True),
+        None,
+        "",
+    ),
+    "what a spec suspends": (Standing.SUSPENDED, Hold(reason=Reason.SUSPENDED), None, ""),
+}
+
+
+@pytest.mark.parametrize(("standing", "action", "states", "expected"), PASSES.values(), ids=list(PASSES))
+def test_what_goes_on_with_a_later_apply_says_when(
+    standing: Standing, action: Action, states: Tally | None, expected: str
+) -> None:
+    decision = Decision(name="a", spec=A, standing=standing, actions=(action,), states=states)
+    assert again(decision) == expected
