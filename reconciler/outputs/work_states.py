@@ -20,6 +20,7 @@ from reconciler.planning.case import Case
 from reconciler.planning.coverage import Account, Coverage, Donor, Outcomes, State, cover
 from reconciler.planning.donors import Count, Results, account, kind_without_line
 from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.planning.overlap import overlaps
 from reconciler.planning.work_facts import may_still_answer
 from reconciler.requests.keys import KEY_BYTES
 from reconciler.settings import Limits
@@ -111,11 +112,13 @@ class StateReader:
         part = next_part(coverage, rules, wanted)
         unknown = (it for it, donor in pairs if donor is None and _answers(pulled[it.job.id]))
         lost = _lost(case, coverage) or next(map(_not_known, unknown), "")
+        live = [it for it in oldest_first if it.account is Account.LIVE and not it.assumed]
         return Work(
             coverage=coverage,
             part=part,
             late_until=max(late, default=None),
             lost=lost,
+            overlaps=overlaps(wanted.keys, coverage.states, live),
             unreadable=self.unreadable,
         )
 
@@ -164,7 +167,13 @@ class StateReader:
         assumed = not keys and (owned.is_part or not of_work)
         by_us = case.cancelled_by_this_tool(owned)
         stopped = owned.phase is Phase.CANCELLED and not by_us  # then it may have been asked everything
-        if assumed and not of_work and not stopped and (there is not None or not self.exact):
+        if (
+            assumed
+            and not of_work
+            and owned.phase.ended
+            and not stopped
+            and (there is not None or not self.exact)
+        ):
             return None
         keys = keys or wanted.keys
         # What a part reuses has to be in the place of results: before a create, counts are not enough.
@@ -189,6 +198,7 @@ class StateReader:
             job_id=owned.job.id,
             asked=keys,
             account=how,
+            assumed=assumed,
             outcomes=outcomes if how is Account.READ else None,
             cancelled=owned.phase is Phase.CANCELLED,
             by_us=by_us,

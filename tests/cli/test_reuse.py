@@ -60,7 +60,7 @@ def test_a_job_of_a_name_that_a_spec_lists_ends_before_anything_is_submitted(sta
     reusing(stage, 3000)
     apply(stage, after=5)
     renamed(stage, 3001, reuse=["a"])
-    assert "waiting" in apply(stage, after=60).out
+    assert "= wait " in apply(stage, after=60).out
     assert len(asked(stage)) == 1
     before = answered(stage)
     assert before
