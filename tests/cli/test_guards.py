@@ -314,7 +314,7 @@ def test_what_has_no_number_is_allowed_by_a_setting_too(stage: Stage, guard: str
 
 def test_budget_counts_replacements_and_not_what_runs_already(stage: Stage) -> None:
     job_for(stage, 2, requests=500)
-    stage.spec("job-00", requests=501)
+    stage.spec("job-00", requests=501, reuse=False)
     assert stage.run("apply", "--yes", "--max-new-requests", "500").code == 3
     assert stage.run("apply", "--yes", "--max-new-requests", "501").code == 0
 
@@ -522,11 +522,11 @@ def test_a_removal_that_is_held_back_holds_up_no_other_work(
     """A team removes its running job, and loses more answers than the limit; another team adds one."""
     stage.write("reconciler.yaml", settings("{max_lost_answers: 100}"))
     for name in ("beta", "delta"):
-        stage.spec(name, requests=500)
+        stage.spec(name, requests=500, reuse=False)
     assert stage.run("apply", "--yes").code == 0
     stage.advance(5)
     remove(stage, "beta")
-    stage.spec("delta", requests=501)
+    stage.spec("delta", requests=501, reuse=False)
     stage.spec("gamma")
     planned = stage.run("plan")
     applied = stage.run("apply", "--yes")

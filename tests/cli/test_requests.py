@@ -233,7 +233,8 @@ def test_what_a_job_answered_before_we_cancelled_it_is_not_submitted_again(
     if back == "remove":
         spec.unlink()
     else:
-        stage.spec("a", requests=16 + (back == "edit"), suspend=back == "suspend", **fields)
+        edited: dict[str, Any] = {"model": "mistral-large-latest"} if back == "edit" else {"suspend": True}
+        stage.spec("a", requests=16, **{**fields, **edited})
     apply(stage)
     stage.spec("a", requests=16, **fields)
     stage.faults.append(Fault("GET", "/v1/files/.*/content", 500, times=1000))
