@@ -69,6 +69,8 @@ class Work(Struct, frozen=True, kw_only=True):
     """What live jobs of other work were asked, by job id, if that is known."""
     unreadable: str = ""
     """Why the place of results cannot be read; "" if it can. Then nothing that it may answer is submitted."""
+    models: tuple[str, ...] = ()
+    """The models that the answers of the jobs name which answered some of it, as far as results were read."""
 
     @property
     def decides(self) -> bool:
