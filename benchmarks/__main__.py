@@ -13,6 +13,7 @@ QUESTIONS = (
     "creates",
     "inputs",
     "results",
+    "requests",
     "history",
     "ledger",
     "families",

@@ -85,7 +85,7 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """`day`, `week` or `month` if `rerun` is the current one. For readers only."""
     suspend: bool = False
     retry: Retry = Retry()
-    on_change: Literal["replace", "finish"] = "replace"
+    on_change: Literal["auto", "replace", "finish"] = "auto"
     on_remove: Literal["cancel", "keep"] = "cancel"
     reuse: bool | tuple[str, ...] = True
     """Whether answers of other work of this name count, with the same recipe and rerun; or the names whose do too."""

@@ -165,7 +165,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     until: float | None = None
     """Unix seconds after which the decision changes, if that is known."""
     changes: tuple[Change, ...] = ()
-    """Of a create that a guard holds back: how its work differs from the job before."""
+    """Of a create that is held: how its work differs from the job before."""
     requests: int | None = None
     """How many requests may follow once it is created, in all; None if that is not known."""
 

@@ -228,3 +228,8 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
     def to_create(self) -> bool:
         """Whether the wanted work would be created, unless something is in the way."""
         return self.restorable or self.retryable or self.not_submitted or self.to_submit is not None
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether something is to be created, now or once a job of other work has ended."""
+        return self.to_create or self.verdict is Verdict.LIVE

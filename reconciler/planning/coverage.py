@@ -78,6 +78,8 @@ class Donor(Struct, frozen=True, kw_only=True):
     asked: bytes
     """`KEY_BYTES` for each request that it was asked, in its order."""
     account: Account
+    assumed: bool = False
+    """Whether what it was asked is not known, so that it may be any wanted request."""
     outcomes: Outcomes | None = None
     """If the account is READ."""
     cancelled: bool = False

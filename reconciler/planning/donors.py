@@ -50,16 +50,16 @@ def account(job: Job, results: Results, count: Count, *, now: float, late_second
     settled = lines >= count.asked or 0 < job.answered_requests <= lines  # otherwise a file may be missing
     whole = names_any and results is Results.READ and count.read >= job.succeeded_requests and settled
     ended = job.completed_at if job.completed_at is not None else job.created_at
-    if whole or (counted_whole and results is Results.UNREAD):
-        return Account.READ if whole else Account.ANSWERED
+    if whole:
+        return Account.READ
+    if names_any and results is Results.UNREAD:  # once they are read, they show whether more is to come
+        return Account.ANSWERED if counted_whole else Account.UNREAD
     if now < ended + late_seconds:
         return Account.LATE
     if results is Results.LOST:
         lost = bool(job.output_file) or job.succeeded_requests > 0
         return Account.GONE if lost else Account.READ
-    if not names_any:
-        return Account.GONE if succeeded else Account.READ
-    return Account.READ if results is Results.READ else Account.UNREAD
+    return Account.GONE if succeeded and not names_any else Account.READ
 
 
 _WITHOUT_LINE: Final = {"SUCCESS": MISSING, "CANCELLED": UNASKED}

@@ -29,6 +29,7 @@ def _says(case: Case) -> str:
         case.cancelled_by_this_tool(it) != doubted.cancelled_by_this_tool(it)
         and not any(map(it.is_twin_of, case.donors))
         for it in case.donors
+        if it.phase.ended
     )
     if doubted.to_create and (case.to_submit is None or not any(in_doubt)):
         return ""

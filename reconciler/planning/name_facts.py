@@ -152,6 +152,8 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
         It shows no more than which results are to be read, and that there are answers if a job has some.
         """
+        if not self.memory.seen:
+            return None
         ended = [it.job for it in self.of_run_key if it.phase.ended]
         several = (self.memory.seen[key] for key in self.run_keys if key in self.memory.seen)
         found = (it for it in several if {job.id for job in ended}.issubset(it.jobs))

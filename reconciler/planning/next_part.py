@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from itertools import accumulate
 from typing import Final, Literal, TypeAlias
@@ -14,6 +14,7 @@ from msgspec import Struct
 from reconciler.model import Checks, Wanted, WorkCounts
 from reconciler.model.requests import OF_ANSWERS
 from reconciler.planning.coverage import ANSWERED_INVALID, ANSWERED_TRUNCATED, WORTH, Coverage, State
+from reconciler.planning.overlap import Overlap
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -64,8 +65,12 @@ class Work(Struct, frozen=True, kw_only=True):
     """Unix seconds: when the last late donor is believed; None if none is late."""
     lost: str = ""
     """Which job had answers that no result shows, because its record is gone; "" if there is none."""
+    overlaps: Mapping[str, Overlap] = {}
+    """What live jobs of other work were asked, by job id, if that is known."""
     unreadable: str = ""
     """Why the place of results cannot be read; "" if it can. Then nothing that it may answer is submitted."""
+    models: tuple[str, ...] = ()
+    """The models that the answers of the jobs name which answered some of it, as far as results were read."""
 
     @property
     def decides(self) -> bool:
@@ -78,7 +83,7 @@ class Work(Struct, frozen=True, kw_only=True):
         found = verdict(self.coverage, self.part)
         if self.unreadable and self.part.at_most and found is Verdict.SUBMIT:
             return Verdict.UNREAD
-        return Verdict.GONE if self.lost and found not in (Verdict.COMPLETE, Verdict.LATE) else found
+        return Verdict.GONE if self.lost and found not in _BEFORE_LOST else found
 
     @property
     def settled(self) -> bool:
@@ -102,10 +107,12 @@ class Work(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(StrEnum):
-    """What the coverage says about a work of which no job is live. The first that holds applies."""
+    """What the coverage says about a work that is at rest. The first that holds applies."""
 
     COMPLETE = "complete"
     """Every request is answered."""
+    LIVE = "live"
+    """A live job was asked some of the requests, so nothing is submitted before it has ended."""
     LATE = "late"
     """Some results may not be complete yet."""
     GONE = "gone"
@@ -122,6 +129,9 @@ class Verdict(StrEnum):
     """Some requests have no answer, and none of them may be submitted again."""
 
 
+_BEFORE_LOST: Final = (Verdict.COMPLETE, Verdict.LIVE, Verdict.LATE)
+
+
 def verdict(coverage: Coverage, part: NextPart) -> Verdict:
     """Return what the coverage says.
 
@@ -132,6 +142,7 @@ def verdict(coverage: Coverage, part: NextPart) -> Verdict:
     count = coverage.count()
     table = (
         (count[State.ANSWERED] == len(coverage.states), Verdict.COMPLETE),
+        (count[State.LIVE], Verdict.LIVE),
         (count[State.LATE], Verdict.LATE),
         (count[State.GONE], Verdict.GONE),
         (part.places, Verdict.SUBMIT),
@@ -187,6 +198,8 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
         failed_check = "" if known < rules.canary else broken_check(coverage, rules.checks)
         # Requests whose results are not read have outcomes, which are not known yet.
         room = max(0, rules.canary - known - states.count(State.UNREAD))
+        if known < rules.canary and states.count(State.STOPPED):  # a person stopped the canary
+            again, room = array("Q"), 0
         if known < rules.canary or failed_check:
             held = max(0, len(fresh) - room)
             fresh, kind = fresh[:room], "canary"

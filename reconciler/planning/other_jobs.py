@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from functools import cached_property
 
-from reconciler.model import Job, OwnedJob, Phase, RunKey
+from reconciler.model import Job, JobSpec, OwnedJob, Phase, RunKey
 from reconciler.planning.name_facts import NameFacts
+from reconciler.planning.overlap import NO_OVERLAP, Overlap
 
 
 class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
@@ -24,11 +25,35 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
             found = tuple(owned for owned in self.active if owned.tags.on_remove == "cancel")
         elif self.spec.suspend:
             found = self.active
-        elif self.spec.on_change == "finish" or (self.owner and not self.submitted):
+        elif self.owner and not self.submitted:
             found = ()
         else:
-            found = tuple(owned for owned in self.other_active if not self.same_work(owned))
+            found = tuple(owned for owned in self.other_active if not self._ends_first(owned, self.spec))
         return tuple(owned for owned in found if not owned.adopted and not self.from_elsewhere(owned))
+
+    def _ends_first(self, owned: OwnedJob, spec: JobSpec) -> bool:
+        """Whether a live job of other work is left to end by itself."""
+        if owned.adopted or owned.tags.run_key.rerun != spec.rerun:
+            return True
+        if spec.on_change != "auto":
+            return spec.on_change == "finish"
+        overlap = self.overlap(owned)
+        return overlap is None or (overlap.open > 0 and overlap.open * 2 >= overlap.asked)
+
+    def lends(self, recipe: str, rerun: str) -> bool:
+        """Return whether answers of other work count: by the spec, or because the first job of the work reused some."""
+        spec, begun = self.spec, any(it.tags.reused for it in self.of_run_key[:1])
+        return spec is not None and bool(spec.reuse or begun) and (recipe, rerun) == (spec.recipe, spec.rerun)
+
+    def may_answer(self, owned: OwnedJob) -> bool:
+        """Return whether answers of a job of other work count."""
+        return self.lends(owned.tags.recipe, owned.tags.run_key.rerun)
+
+    def overlap(self, owned: OwnedJob) -> Overlap | None:
+        """Return what a live job of other work was asked, compared with what is wanted; None if that is not known."""
+        if not self.may_answer(owned) or self.succeeded or self.running:
+            return NO_OVERLAP
+        return self.work.overlaps.get(owned.job.id) if self.work else None
 
     @cached_property
     def doomed(self) -> frozenset[str]:
@@ -41,13 +66,24 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
         return original(owned, (it for it in self.jobs if it.job.id not in self.doomed), keys)
 
     @cached_property
-    def waited_for(self) -> Job | None:
-        """The live job of other work that has to end before anything is created."""
+    def waited_for(self) -> OwnedJob | None:
+        """The live job of other work that ends by itself, before anything is created; also of a name in `reuse`."""
         reused = self.spec.reused_names if self.spec else ()
         lenders = (it for it in self.lenders if it.tags.name in reused and it.phase is Phase.ACTIVE)
         stay = (owned for owned in self.other_active if owned.job.id not in self.doomed)
         others = (owned for owned in stay if self.original_of(owned) is None)
-        return next((owned.job for owned in (*others, *lenders)), None)
+        return next((owned for owned in (*others, *lenders)), None)
+
+    @cached_property
+    def ends_first(self) -> OwnedJob | None:
+        """The live job of other work that has to end before anything is created.
+
+        It is waited for, or it is being cancelled, or will be, and its answers may count.
+        """
+        live = self.phase(Phase.ACTIVE, Phase.STOPPING)
+        found = ((it, self.overlap(it)) for it in live if it.tags.run_key not in self.run_keys)
+        stops = next((it for it, overlap in found if overlap is None or overlap.open), None)
+        return self.waited_for or stops
 
     @cached_property
     def untouchable(self) -> bool:

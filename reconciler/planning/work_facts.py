@@ -30,8 +30,9 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def donors(self) -> tuple[OwnedJob, ...]:
-        """The ended jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
+        """The jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
 
+        They have ended, or do other work and were asked requests that may be wanted.
         Whole jobs decide if the work is complete by tags and counts, live, unsettled, or not wanted, or if no job has
         results, or may still show some.
         """
@@ -46,21 +47,23 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
             or self.unsettled
         ):
             return ()
-        mine = (it for it in self.jobs if it.tags.run_key in self.run_keys or self._lends(it))
+        mine = (it for it in self.jobs if it.phase.ended or it.tags.run_key not in self.run_keys)
         found = (
-            it for it in (*mine, *filter(self._lends, self.lenders)) if it.phase.ended and not it.adopted
+            *(it for it in mine if it.tags.run_key in self.run_keys or self.may_answer(it)),
+            *(it for it in self.lenders if it.phase.ended and self.may_answer(it)),
         )
-        jobs = tuple(sorted(found, key=lambda it: it.job.age_key))
+        jobs = tuple(sorted((it for it in found if not it.adopted), key=lambda it: it.job.age_key))
         return jobs if self.decided_by(jobs) or any(map(may_still_answer, jobs)) else ()
 
     def decided_by(self, jobs: Iterable[OwnedJob]) -> bool:
-        """Whether requests decide: of work in parts, if a job has results, or after a person stopped other work."""
+        """Whether requests decide: of work in parts, if a job has results, or other work is live or was stopped."""
         in_parts = self.spec is not None and self.spec.in_parts
         return in_parts or any(self._shows_requests(it) for it in jobs)
 
     def _shows_requests(self, owned: OwnedJob) -> bool:
         ended_well = owned.phase is Phase.SUCCEEDED  # its answers are lost if it names no file
-        return owned.has_results or owned.is_part or ended_well or self._stopped_before(owned)
+        known = owned.has_results or owned.is_part or ended_well or self._stopped_before(owned)
+        return known or not owned.phase.ended
 
     def _stopped_before(self, owned: OwnedJob) -> bool:
         """Whether a person cancelled a job of other work."""
@@ -84,14 +87,6 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         if memory.knows(job_id, owned.tags.op) and job_id not in memory.doubted_cancels:
             return memory.cancels.get(job_id) in OUR_CANCELS
         return job_id in self.replaced and memory.doubted_cancels.get(job_id, "") in OUR_CANCELS | {""}
-
-    def lends(self, recipe: str, rerun: str) -> bool:
-        """Return whether answers of other work count: by the spec, or because the first job of the work reused some."""
-        spec, begun = self.spec, any(it.tags.reused for it in self.of_run_key[:1])
-        return spec is not None and bool(spec.reuse or begun) and (recipe, rerun) == (spec.recipe, spec.rerun)
-
-    def _lends(self, owned: OwnedJob) -> bool:
-        return self.lends(owned.tags.recipe, owned.tags.run_key.rerun)
 
     @cached_property
     def goes_on_by_request(self) -> bool:

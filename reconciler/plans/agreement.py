@@ -19,7 +19,7 @@ else is held, and needs a reviewed plan.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -31,7 +31,7 @@ from reconciler.planning.guard_input import Refusal
 from reconciler.planning.hold_back import hold_create
 from reconciler.planning.standing import CONTINUES, WAITS, Standing
 from reconciler.plans import staleness
-from reconciler.plans.approval import NamedWork
+from reconciler.plans.approval import NamedWork, replaced_work
 from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
 from reconciler.text.suggest import some
 
@@ -220,22 +220,27 @@ def _held(decision: Decision, further: str) -> Decision:
     return replace(decision, standing=Standing.NOT_AGREED, actions=tuple(actions))
 
 
-def hold_unagreed(plan: Plan, *agreed: PlanDoc) -> Plan:
+def hold_unagreed(plan: Plan, *agreed: PlanDoc, approved: Collection[NamedWork] = ()) -> Plan:
     """Hold the creates that rest on the ledger alone, unless an agreed plan says so of the same create.
 
-    A person agrees at the prompt, or to a saved plan. The plan that they saw says on what each create rests.
+    A person agrees at the prompt, or to a saved plan. The plan that they saw says on what each create rests, or that it
+    waits until a job has stopped which that plan cancels; `approved` is such work of earlier rounds of the same run.
     """
+    decisions = [decision for document in agreed for decision in document.decisions]
     known = {
-        (decision.name, create.work, create.rerun)
-        for document in agreed
-        for decision in document.decisions
-        for create in decision.of(CreateDoc)
-        if create.rests_on_ledger
+        *approved,
+        *(
+            NamedWork(it.name, RunKey(create.work, create.rerun))
+            for it in decisions
+            for create in it.of(CreateDoc)
+            if create.rests_on_ledger
+        ),
+        *filter(None, map(replaced_work, decisions)),
     }
 
     def held(decision: Decision) -> Decision:
         for create in decision.of(Create):
-            if create.rests_on_ledger and (decision.name, *create.spec.run_key) not in known:
+            if create.rests_on_ledger and NamedWork(decision.name, create.spec.run_key) not in known:
                 detail = f"only by the ledger: {create.rests_on_ledger}"
                 hold = Hold(reason=Reason.NOT_AGREED, detail=detail, hint=LEDGER_HINT, attention=True)
                 return hold_create(decision, hold, Standing.NOT_AGREED, "needs an agreement")

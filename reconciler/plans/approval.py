@@ -6,10 +6,11 @@ a later round creates only that work, with no more requests in all than the plan
     a further attempt, as the spec's `retry` allows              Create `retry`
     what results show to be left of it, the rest of a canary     Create of a part
     work that the quota held in the approved plan                any Create of that run key
+    work that waited for another job to end                      any Create of that run key
 
 A later round never cancels, never does only a part of a replacement, and never sends again what this run has sent
-before: a create that was refused, or whose response was lost, is left to the next apply. A saved plan does not contain
-the work of its holds, so of a saved plan only the creates are tried again.
+before: a create that was refused, or whose response was lost, is left to the next apply. Of a saved plan only the
+creates are tried again, and the work is created that waits until a job which the plan cancels has stopped.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from msgspec.structs import replace
 from reconciler.model import RunKey
 from reconciler.planning.actions import Cancel, Create, Decision, Plan
 from reconciler.planning.standing import CONTINUES, Standing
-from reconciler.plans.document import CreateDoc, PlanDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, PlanDoc
 from reconciler.plans.staleness import exceeds
 
 
@@ -47,13 +48,15 @@ class Approval(Struct, frozen=True, kw_only=True):
     works: Mapping[NamedWork, int | None] = field(default_factory=dict)
     """Work that may be continued, with the most requests in all; None for those of the work."""
     held: frozenset[NamedWork] = frozenset()
-    """Work that may be created once there is room."""
+    """Work that may be created once there is room, or another job has ended."""
+    replaced: frozenset[NamedWork] = frozenset()
+    """Of these the work that waits until a job has stopped which the approved plan cancels."""
     tried: frozenset[Attempt] = field(default_factory=frozenset)
     """Creates that this run has sent, or has tried to send."""
 
     @property
     def names_held(self) -> frozenset[str]:
-        """The names that the quota held."""
+        """The names that were held."""
         return frozenset(work.name for work in self.held)
 
     def record_attempts(self, plan: Plan) -> Approval:
@@ -95,15 +98,28 @@ def approval_of(plan: Plan, saved: PlanDoc | None = None, *, done: Plan | None =
             for decision in saved.decisions
             for create in decision.of(CreateDoc)
         }
-        return Approval(works=creates).record_attempts(done)
+        replaced = frozenset(filter(None, map(replaced_work, saved.decisions)))
+        return Approval(works=creates, held=replaced, replaced=replaced).record_attempts(done)
     works = {it.name: NamedWork(it.name, it.spec.run_key) for it in plan.decisions if it.spec is not None}
     created = {create.spec.name: create.in_all for create in plan.of(Create)}
     names = _held(plan) | (_held(done) & created.keys())
     held = (work for name, work in works.items() if name in names)
     most = {work: created.get(name) for name, work in works.items()}
-    return Approval(works=most, held=frozenset(held)).record_attempts(done)
+    after = frozenset(works[it.name] for it in done.decisions if _replaces(it) and it.name in works)
+    return Approval(works=most, held=frozenset(held), replaced=after).record_attempts(done)
 
 
 def _held(plan: Plan) -> set[str]:
-    """Return the names that wait for room."""
-    return {it.name for it in plan.decisions if it.standing is Standing.NO_ROOM and not it.attention}
+    """Return the names that wait for room, or for another job to end."""
+    waits = (Standing.NO_ROOM, Standing.WAITING)
+    return {it.name for it in plan.decisions if it.standing in waits and not it.attention}
+
+
+def replaced_work(decision: DecisionDoc) -> NamedWork | None:
+    """Return the work of a decision if it waits until a job has stopped which the same decision cancels."""
+    waits = decision.standing == Standing.WAITING and bool(decision.of(CancelDoc))
+    return NamedWork(decision.name, decision.run_key) if waits else None
+
+
+def _replaces(decision: Decision) -> bool:
+    return decision.standing is Standing.WAITING and bool(decision.of(Cancel))

@@ -24,7 +24,7 @@ class SettingsDoc(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     """The user's metadata, without the tags of this tool."""
     retry: RetryDoc = RetryDoc()
-    on_change: str = "replace"
+    on_change: str = "auto"
     on_remove: str = "cancel"
     checks: Checks = Checks()
     canary: int = 0

@@ -187,6 +187,6 @@ def _large(plan: PlanDoc) -> Iterator[str]:
 def _half_of_a_spec(plan: PlanDoc, rows: Sequence[Row]) -> Iterator[str]:
     if plan.dirty:
         yield "made from files with uncommitted changes; other machines will not see them"
-    waiting = sum(row.verb == "hold" and not row.attention for row in rows)
+    waiting = sum(row.verb in ("wait", "hold") and not row.attention for row in rows)
     if waiting and plan.pending:
         yield f"{pluralize(waiting, 'name')} on hold: not changed by this plan"

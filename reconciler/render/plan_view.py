@@ -114,9 +114,10 @@ def row(decision: DecisionDoc) -> Row | None:
         why += _create(create)
     if not creates:
         why += dict.fromkeys(reason_words(cancel.reason) for cancel in cancels)
+    waits = bool(holds) and not cancels and all(hold.reason == "waiting" for hold in holds)
     for hold in holds:
         until = f"until {_time(hold.until)}" if hold.until is not None else ""
-        why += [reason_words(hold.reason), hold.detail, until, hold.hint]
+        why += ["" if waits else reason_words(hold.reason), hold.detail, until, hold.hint]
         now += [job(hold.job)] if hold.job and hold.reason == "held_back" else []
     if not (creates or cancels or holds):
         for keep in (keep for keep in keeps if keep.attention):
@@ -138,6 +139,7 @@ def row(decision: DecisionDoc) -> Row | None:
         "replace" if creates and cancels
         else "create" if creates
         else "cancel" if cancels
+        else "wait" if waits
         else "hold" if holds
         else "wait" if keeps_all
         else "attention"

@@ -32,7 +32,8 @@ from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Created, Outcome
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
-from reconciler.runs.gather import check, narrow, propose, read_workspace
+from reconciler.runs.gather import propose, read_workspace
+from reconciler.runs.guarded import check, narrow
 from reconciler.runs.known_requests import identify_requests
 from reconciler.workspace.recall import recall
 
@@ -154,7 +155,12 @@ def _cut(
     """Reduce a fresh plan to what was approved in any way. Raises what `plan_and_apply` raises."""
     if first or saved or not asks:
         shown = [it.document for it in agreed or ()] + ([saved] if saved else [])
-        fresh = replace(fresh, plan=agreement.hold_unagreed(fresh.plan, *([first] if first else shown)))
+        fresh = replace(
+            fresh,
+            plan=agreement.hold_unagreed(
+                fresh.plan, *([first] if first else shown), approved=approval.replaced if approval else ()
+            ),
+        )
     if first is not None:
         # What another runner has done or begun meanwhile is left to it.
         remaining = staleness.reconcile_saved_plan(first, fresh.plan, fresh.observed)

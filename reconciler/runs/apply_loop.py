@@ -22,7 +22,7 @@ from reconciler.planning.guard_input import Refusal, counted
 from reconciler.plans.approval import Approval
 from reconciler.plans.outcomes import CREATE, Created, Failed, Outcome, Unknown
 from reconciler.plans.planned_run import PlannedRun, Proposal
-from reconciler.runs import gather
+from reconciler.runs import gather, guarded
 from reconciler.runs.apply import plan_and_apply, publish
 from reconciler.settings import Guards
 
@@ -53,9 +53,9 @@ class ApplyLoop:
             while not self.run.env.stop.is_set():
                 fresh = gather.propose(self.run, self.declared)
                 record_observations(self.run, fresh)
-                if not gather.narrow(self.run, fresh, self._approved).plan.pending:
+                if not guarded.narrow(self.run, fresh, self._approved).plan.pending:
                     publish(self.run)
-                    return gather.check(self.run, gather.narrow(self.run, fresh, lambda it: it))
+                    return guarded.check(self.run, guarded.narrow(self.run, fresh, lambda it: it))
                 self._act()
         return gather.gather(self.run, self.declared, unattended=True)
 

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
@@ -26,16 +25,13 @@ from reconciler.planning.actions import Create
 from reconciler.planning.bound import bound
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
-from reconciler.planning.guard_input import GuardInput
-from reconciler.planning.guards import refusals, sendable
-from reconciler.planning.hold_back import hold_back, hold_unread
+from reconciler.planning.hold_back import hold_unread
 from reconciler.planning.planner import plan_cases
-from reconciler.planning.quota import Quota, apply_quota
+from reconciler.planning.quota import apply_quota
 from reconciler.planning.work_facts import may_still_answer
-from reconciler.plans import plan_file
 from reconciler.plans.agreement import hold_unagreed
-from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.runs.guarded import check, narrow, quota_of
 from reconciler.runs.known_requests import with_requests
 from reconciler.runs.rendering import with_rendered
 from reconciler.workspace import observe
@@ -164,7 +160,7 @@ def decide(
             cases = results.with_answers(run, cases, declared.specs, observed.owned)
     decided = plan_cases(cases, it.declared)
     decided = hold_unread(decided) if states == "exact" else decided
-    left = apply_quota(decided, observed.pending, _quota(run))
+    left = apply_quota(decided, observed.pending, quota_of(run))
     return Proposal(
         declared=it.declared,
         observed=observed,
@@ -202,17 +198,6 @@ def _results_may_decide(declared: Declared, observed: Observed) -> bool:
     )
 
 
-def _quota(run: RunContext[ApiT]) -> Quota:
-    return Quota(workspace=run.limits.max_workspace_pending, project=run.limits.max_pending)
-
-
-def narrow(run: RunContext[ApiT], fresh: Proposal, cut: Callable[[Proposal], Proposal]) -> Proposal:
-    """Reduce a plan to what `cut` leaves. What is left out, or held by a guard, takes no room of the quota."""
-    sent = sendable(_guard_input(run, cut(dataclasses.replace(fresh, plan=fresh.unbounded))))
-    bounded = apply_quota(fresh.unbounded, fresh.observed.pending, _quota(run), sent)
-    return cut(dataclasses.replace(fresh, plan=bounded))
-
-
 def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str]:
     """Return the commits from which live jobs were created, and the last job that belongs to each name."""
     wanting: dict[RunKey, list[str]] = defaultdict(list)
@@ -224,39 +209,3 @@ def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str
         last |= dict.fromkeys(wanting.get(owned.tags.run_key, [owned.tags.name]), owned)
     live = (owned for owned in observed.owned if owned.phase is Phase.ACTIVE)
     return frozenset(owned.tags.source.commit for owned in (*last.values(), *live)) - {""}
-
-
-def _guard_input(run: RunContext[ApiT], it: Proposal) -> GuardInput:
-    return GuardInput(
-        plan=it.plan,
-        declared=it.declared,
-        observed=it.observed,
-        memory=it.memory,
-        settings=run.guards,
-        now=run.env.now(),
-        approved=it.approved,
-        apply_from=run.apply_from,
-        checkout=run.checkout,
-    )
-
-
-def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
-    """Hold back what guards refuse, make the plan's document, and log the plan in numbers and the guards' refusals."""
-    guard_input = _guard_input(run, it)
-    found, policy = refusals(guard_input), run.project.policy
-    left = hold_back(it.plan, found)
-    document = plan_file.plan_document(
-        left,
-        target=run.target,
-        checkout=run.checkout,
-        declared=it.declared,
-        observed=it.observed,
-        refusals=(*it.not_agreed, *found),
-        active=guard_input.active,
-        policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
-        now=guard_input.now,
-    )
-    run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
-    for refusal in document.guards:
-        run.env.log("guard.refused", guard=refusal.guard, message=refusal.message, names=len(refusal.held))
-    return PlannedRun(**(vars(it) | {"plan": left}), proposed=it.plan, document=document)

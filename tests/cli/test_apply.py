@@ -31,10 +31,10 @@ def test_first_apply_creates_and_the_second_changes_nothing(
 def test_changed_input_is_named_and_replaces_the_running_job(
     stage: Stage, golden: Callable[..., None]
 ) -> None:
-    stage.spec("tickets", requests=500)
+    stage.spec("tickets", requests=500, reuse=False)
     stage.run("apply", "--yes")
     stage.advance(2)
-    stage.spec("tickets", requests=501)
+    stage.spec("tickets", requests=501, reuse=False)
     planned = stage.run("plan")
     applied = stage.run("apply", "--yes")
     golden(planned, applied)
@@ -197,9 +197,9 @@ def test_rejected_create_fails_alone(stage: Stage, golden: Callable[..., None]) 
 
 
 def test_replacement_that_fails_cancels_nothing(stage: Stage) -> None:
-    stage.spec("tickets", requests=500)
+    stage.spec("tickets", requests=500, reuse=False)
     stage.run("apply", "--yes")
-    stage.spec("tickets", requests=501)
+    stage.spec("tickets", requests=501, reuse=False)
     stage.faults.append(Fault("POST", JOBS, 422, body=b'{"detail":"no"}'))
     result = stage.run("apply", "--yes")
     assert result.code == 1
@@ -208,9 +208,9 @@ def test_replacement_that_fails_cancels_nothing(stage: Stage) -> None:
 
 
 def test_a_job_whose_replacement_may_exist_is_kept_and_the_reason_says_so(stage: Stage) -> None:
-    stage.spec("tickets", requests=500)
+    stage.spec("tickets", requests=500, reuse=False)
     stage.run("apply", "--yes")
-    stage.spec("tickets", requests=501)
+    stage.spec("tickets", requests=501, reuse=False)
     stage.faults.append(Fault("POST", JOBS, "timeout", times=99))
     result = stage.run("apply", "--yes")
     assert result.code == 5

@@ -111,7 +111,7 @@ def test_a_replaced_job_comes_back_by_the_ledger_or_by_its_replacements_tag(
     stage.spec("tickets", requests=500)
     stage.run("apply", "--yes")
     old = first_job(stage)
-    stage.spec("tickets", requests=400)
+    stage.spec("tickets", requests=400, reuse=False)
     replaced = stage.run("apply", "--yes")
     assert f"over={old}" in next(sent.body.decode() for sent in replaced.writes if sent.path == JOBS)
     stage.advance(600)

@@ -137,11 +137,11 @@ def test_equal_requests_in_other_bytes_are_not_submitted_again(
     assert stage.run("status").out.endswith("  succeeded\n" if ended else "  running\n")
 
 
-def test_equal_requests_of_a_job_without_a_digest_are_named_and_submitted(stage: Stage) -> None:
+def test_equal_requests_of_a_job_without_a_digest_are_named(stage: Stage) -> None:
     lines = applied(stage)
     rewrite(stage, lines[::-1])
     result = without_digest(stage, "plan")
-    assert "~ replace a" in result.out
+    assert "= wait    a" in result.out
     assert f"      {SAME}\n" in result.out
 
 

@@ -94,7 +94,7 @@ def test_standing_holds_are_no_news_and_waiting_ones_are(stage: Stage) -> None:
     stage.advance(2)
     stage.spec("patient", requests=501, on_change="finish")
     table, _, rest = comment(stage, "plan")[1].partition("<details>")
-    assert "| hold | patient | waiting" in table
+    assert "| wait | patient |" in table
     assert "| off |" not in table
     assert "| off | suspended |" in rest
 

@@ -130,20 +130,20 @@ def test_a_cancel_of_ours_needs_an_agreement_too_unless_a_tag_shows_it(
     stage: Stage,
 ) -> None:
     """A job names the one that it replaced in its tags. Nothing but the ledger shows who cancelled a suspended one."""
-    stage.spec("tickets", requests=400, model="sandbox-stuck")
+    stage.spec("tickets", requests=400, model="sandbox-stuck", reuse=False)
     stage.run("apply", "--yes")
-    stage.spec("tickets", requests=500, model="sandbox-stuck")
+    stage.spec("tickets", requests=500, model="sandbox-stuck", reuse=False)
     stage.run("apply", "--yes")
     stage.advance(60)
-    stage.spec("tickets", requests=400, model="sandbox-stuck")
+    stage.spec("tickets", requests=400, model="sandbox-stuck", reuse=False)
     result = stage.run("apply", "--yes")
     assert "restored" in result.out
     assert len(creates(result)) == 1
     stage.advance(60)
-    stage.spec("tickets", requests=400, model="sandbox-stuck", suspend=True)
+    stage.spec("tickets", requests=400, model="sandbox-stuck", reuse=False, suspend=True)
     stage.run("apply", "--yes")
     stage.advance(60)
-    stage.spec("tickets", requests=400, model="sandbox-stuck")
+    stage.spec("tickets", requests=400, model="sandbox-stuck", reuse=False)
     result = stage.run("apply", "--yes")
     assert creates(result) == []
     assert "only by the ledger: cancelled by ada, run " in result.out

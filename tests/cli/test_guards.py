@@ -314,7 +314,7 @@ def test_what_has_no_number_is_allowed_by_a_setting_too(stage: Stage, guard: str
 
 def test_budget_counts_replacements_and_not_what_runs_already(stage: Stage) -> None:
     job_for(stage, 2, requests=500)
-    stage.spec("job-00", requests=501)
+    stage.spec("job-00", requests=501, reuse=False)
     assert stage.run("apply", "--yes", "--max-new-requests", "500").code == 3
     assert stage.run("apply", "--yes", "--max-new-requests", "501").code == 0
 
@@ -522,11 +522,11 @@ def test_a_removal_that_is_held_back_holds_up_no_other_work(
     """A team removes its running job, and loses more answers than the limit; another team adds one."""
     stage.write("reconciler.yaml", settings("{max_lost_answers: 100}"))
     for name in ("beta", "delta"):
-        stage.spec(name, requests=500)
+        stage.spec(name, requests=500, reuse=False)
     assert stage.run("apply", "--yes").code == 0
     stage.advance(5)
     remove(stage, "beta")
-    stage.spec("delta", requests=501)
+    stage.spec("delta", requests=501, reuse=False)
     stage.spec("gamma")
     planned = stage.run("plan")
     applied = stage.run("apply", "--yes")
@@ -635,3 +635,29 @@ def test_a_create_that_a_guard_holds_takes_no_room_in_later_rounds_either(shop: 
         assert run("apply", "--yes", "--wait", "--timeout", "5h").code == 3
         listed = run("jobs", "list", "--all", "--format", "json").out
         assert listed.count('"SUCCESS"') == 2
+
+
+def test_what_a_budget_holds_back_takes_no_room_of_the_quota(stage: Stage) -> None:
+    stage.write(
+        "reconciler.yaml", "project: shop\nlimits: {max_pending: 600}\nguards: {max_new_requests: 400}\n"
+    )
+    stage.spec("a", requests=500)
+    stage.spec("b", requests=300)
+    stage.spec("c", requests=350)
+    shown = stage.run("apply", "--yes")
+    assert shown.code == 3
+    assert stage.live() == ["b"], "b has room beside a, which is held back; c has none beside b"
+
+
+def test_what_a_budget_lets_go_only_because_there_is_no_room_for_others_does_not_exceed_the_quota(
+    stage: Stage,
+) -> None:
+    stage.write(
+        "reconciler.yaml", "project: shop\nlimits: {max_pending: 600}\nguards: {max_new_requests: 800}\n"
+    )
+    stage.spec("a", requests=700)
+    stage.spec("b", requests=400)
+    stage.spec("c", requests=450)
+    stage.spec("d", requests=300)
+    stage.run("apply", "--yes")
+    assert sum({"a": 700, "b": 400, "c": 450, "d": 300}[name] for name in stage.live()) <= 600

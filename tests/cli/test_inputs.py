@@ -155,9 +155,9 @@ def test_a_replace_without_room_for_both_is_done_within_one_apply(
     stage: Stage, golden: Callable[..., None]
 ) -> None:
     stage.write("reconciler.yaml", "project: shop\nlimits: {max_workspace_pending: 8000}\n")
-    stage.spec("a", requests=5000)
+    stage.spec("a", requests=5000, reuse=False)
     assert stage.run("apply", "--yes").code == 0
-    stage.spec("a", requests=6000)
+    stage.spec("a", requests=6000, reuse=False)
     planned, applied = stage.run("plan"), stage.run("apply", "--yes")
     golden(planned, applied)
     assert applied.code == 0, applied.err

@@ -143,11 +143,11 @@ def test_uploads_creates_and_cancels_get_through_one_request_a_second(stage: Sta
         return replace(timed, wrap_transport=lambda inner: Limited(baton, 1.0, inner))
 
     for name in "abc":
-        stage.spec(name)
+        stage.spec(name, reuse=False)
     first = stage.run("apply", "--yes", env=limited)
     assert (first.code, "3 created" in first.out) == (0, True), first.err
     for name in "ab":
-        stage.spec(name, requests=4)
+        stage.spec(name, requests=4, reuse=False)
     (stage.root / "specs/c.yaml").unlink()
     second = stage.run("apply", "--yes", "--max-cancel-share", "1", env=limited)
     assert (second.code, "2 created, 3 cancelled" in second.out) == (0, True), second.err + second.out

@@ -61,7 +61,7 @@ def test_other_work_right_after_an_apply_is_not_refused_as_in_another_workspace(
     result = remote.run("apply", "--yes")
     assert (result.code, result.writes) == (0, []), result.err
     assert "another workspace" not in result.out + result.err
-    assert "waiting · for job" in result.out  # GET shows that the first run of it still runs
+    assert "= wait  " in result.out  # GET shows that the first run of it still runs
 
 
 def lost_and_edited(stage: Stage) -> None:

@@ -42,13 +42,13 @@ def make_seen(stage: Stage) -> None:
     remove(stage, "theirs")
     stage.write("reconciler.yaml", "project: shop\n")
     for name in ("changing", "going", "staying"):
-        stage.spec(name, requests=500, metadata={"pair": SECRETS[0]})
+        stage.spec(name, requests=500, metadata={"pair": SECRETS[0]}, reuse=False)
     stage.lines("specs/data/staying.jsonl", 500, text=SECRETS[3])
     stage.run("apply", "--yes")
     stage.advance(2)
     saved = stage.run("jobs", "snapshot", "seen.json")
     assert (saved.code, saved.out, saved.writes) == (0, "3 jobs of 4 saved\n", [])
-    stage.spec("changing", requests=501, metadata={"pair": SECRETS[0]})
+    stage.spec("changing", requests=501, metadata={"pair": SECRETS[0]}, reuse=False)
     stage.spec("coming", requests=500)
     remove(stage, "going")
 

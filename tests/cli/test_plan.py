@@ -36,7 +36,7 @@ def remove(stage: Stage, name: str) -> None:
 
 def everything(stage: Stage) -> None:
     """One of each: to create, to replace, to cancel, on hold, waiting, running, succeeded with failures."""
-    stage.spec("tickets-fr", requests=900)
+    stage.spec("tickets-fr", requests=900, reuse=False)
     stage.spec("old-embeddings", requests=5000)
     stage.spec("still-running", requests=5000)
     stage.spec("broken", model="sandbox-unknown-model")
@@ -51,7 +51,7 @@ def everything(stage: Stage) -> None:
     stage.run("apply", "--yes")
     stage.advance(8)
     stage.spec("nightly-2026-11-21", requests=1200)
-    stage.spec("tickets-fr", requests=901)
+    stage.spec("tickets-fr", requests=901, reuse=False)
     stage.spec("patient", requests=5001, on_change="finish")
     remove(stage, "old-embeddings")
 
@@ -236,7 +236,7 @@ def test_selection_is_said_and_the_next_command_selects_the_same(stage: Stage) -
     for name in ("one", "two", "three"):
         stage.spec(name)
     stage.run("apply", "--yes")
-    stage.spec("one", requests=4)
+    stage.spec("one", requests=4, reuse=False)
     stage.spec("two", requests=4)
     result = stage.run("plan", "specs/one.yaml")
     assert "1 spec selected; 2 jobs not considered" in result.out

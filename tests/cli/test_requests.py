@@ -233,7 +233,8 @@ def test_what_a_job_answered_before_we_cancelled_it_is_not_submitted_again(
     if back == "remove":
         spec.unlink()
     else:
-        stage.spec("a", requests=16 + (back == "edit"), suspend=back == "suspend", **fields)
+        edited: dict[str, Any] = {"model": "mistral-large-latest"} if back == "edit" else {"suspend": True}
+        stage.spec("a", requests=16, **{**fields, **edited})
     apply(stage)
     stage.spec("a", requests=16, **fields)
     stage.faults.append(Fault("GET", "/v1/files/.*/content", 500, times=1000))
@@ -398,6 +399,19 @@ def test_a_canary_is_submitted_first_and_then_the_rest(stage: Stage, golden: Cal
     assert [row["custom_id"] for row in results(stage)] == [f"r{at}" for at in range(12)]
     assert all(row["ok"] for row in results(stage))
     assert stage.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_canary_that_a_person_cancels_holds_everything_until_retry(stage: Stage) -> None:
+    canary(stage)
+    stage.run("apply", "--yes")
+    stage.cancel_in_console(stage.jobs()[0]["id"])
+    stage.advance(60)
+    held = apply(stage)
+    assert held.writes == []
+    assert "cancelled by hand" in held.out
+    assert stage.run("retry", "a").code == 0
+    apply(stage)
+    assert [len(part) for part in asked(stage)] == [4, 4]
 
 
 def test_a_canary_that_fails_holds_the_rest_and_says_why(stage: Stage) -> None:

@@ -54,10 +54,10 @@ def altered(stage: Stage, change: Callable[[dict[str, Any]], None]) -> None:
 def make_busy(stage: Stage) -> None:
     """Three live jobs; then one input changes, one spec goes, one comes, and that is saved as a plan."""
     for name in ("changing", "going", "staying"):
-        stage.spec(name, requests=500)
+        stage.spec(name, requests=500, reuse=False)
     stage.run("apply", "--yes")
     stage.advance(2)
-    stage.spec("changing", requests=501)
+    stage.spec("changing", requests=501, reuse=False)
     stage.spec("coming", requests=500)
     remove(stage, "going")
     saved = stage.run("plan", "-o", "plan.json")
@@ -152,7 +152,7 @@ def test_input_that_changed_after_saving_makes_it_stale_and_nothing_is_written(
         ),
         ({"checks": {"failed": 1}}, "checks.failed was 0.0, now 1.0"),
         ({"on_remove": "keep"}, "on_remove was cancel, now keep"),
-        ({"on_change": "finish"}, "on_change was replace, now finish"),
+        ({"on_change": "finish"}, "on_change was auto, now finish"),
         ({"model": "mistral-large-latest"}, "model was mistral-small-latest, now mistral-large-latest"),
         ({"model": None, "agent_id": "ag_1"}, "model was mistral-small-latest, now none; agent_id was none"),
     ],

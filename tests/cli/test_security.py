@@ -260,7 +260,7 @@ def test_a_changed_plan_is_refused(
 
 def test_a_plan_that_was_forged_whole_does_only_what_is_declared(attacked: Stage) -> None:
     """Its digest is right, but it names work that no spec declares: the tool plans again, and refuses it as stale."""
-    attacked.spec("tickets", requests=5)
+    attacked.spec("tickets", requests=5, reuse=False)
     attacked.run("plan", "-o", "plan.json")
     path = attacked.root / "plan.json"
     document = json.loads(path.read_bytes())["plan"]

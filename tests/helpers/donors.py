@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from reconciler.planning.coverage import Account, Donor, Outcomes, cover
 from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.planning.overlap import overlaps
 
 RETRY_ON = ("TIMEOUT_EXCEEDED", "missing", "http_429", "http_5xx")
 
@@ -56,4 +57,9 @@ def work(wanted: str, *donors: Donor, cap: int = 2, canary: int = 0) -> Work:
     """Return what a name wants, request by request."""
     coverage = cover(keys(wanted), donors, cap=cap)
     rules = Rules(retry_on=RETRY_ON, max_attempts=cap, canary=canary)
-    return Work(coverage=coverage, part=next_part(coverage, rules))
+    live = [donor for donor in donors if donor.account is Account.LIVE]
+    return Work(
+        coverage=coverage,
+        part=next_part(coverage, rules),
+        overlaps=overlaps(keys(wanted), coverage.states, live),
+    )

@@ -92,7 +92,7 @@ class SpecFacts(TypedDict, total=False):
     timeout_hours: int
     suspend: bool
     retry: Retry
-    on_change: Literal["replace", "finish"]
+    on_change: Literal["auto", "replace", "finish"]
     on_remove: Literal["cancel", "keep"]
     checks: Checks
     canary: int
@@ -100,13 +100,14 @@ class SpecFacts(TypedDict, total=False):
 
 
 def spec(name: str = "a", work: str = "w1", rerun: str = "", **more: Unpack[SpecFacts]) -> JobSpec:
-    """A spec whose one input file is named after its work."""
+    """A spec whose one input file is named after its work. By default, answers of other work do not count."""
     plain = JobSpec(
         name=name,
         rerun=rerun,
         endpoint="/v1/chat/completions",
         model="mistral-small-latest",
         inputs=(file_of(work),),
+        reuse=False,
         declared_at=Position(path=f"specs/{name}.yaml", line=1),
     )
     return replace(plain, **more)

@@ -124,7 +124,8 @@ def a_spec(dice: Dice, name: str) -> JobSpec:
         name,
         suspend=dice.pick(False, False, False, True),
         retry=retrying(dice.pick(1, 2, 3), *dice.pick((FAILED, TIMED_OUT), (FAILED,), (TIMED_OUT,))),
-        on_change=dice.pick("replace", "replace", "finish"),
+        on_change=dice.pick("replace", "auto", "finish"),
+        reuse=dice.pick(False, False, True),
         on_remove=dice.pick("cancel", "keep"),
         checks=Checks(failed=dice.pick(0.0, 0.5)),
     )

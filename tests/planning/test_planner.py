@@ -26,7 +26,7 @@ from reconciler.model import (
 )
 from reconciler.planning.actions import Change, Create, Hold, Plan, Reason
 from reconciler.planning.case import Case
-from reconciler.planning.coverage import Account
+from reconciler.planning.coverage import Account, Donor
 from reconciler.planning.group_by_name import group_by_name
 from reconciler.planning.next_part import Work
 from reconciler.planning.planner import RULES, plan, rule_for
@@ -470,10 +470,10 @@ OTHER_WORK = {
     "a rerun follows what a person stopped": Row(
         specs=(AGAIN,), jobs=(job(A, "j1", CANCELLED),), expected={"a": ("create rerun 1",)}
     ),
-    "a rerun waits for the run under way and stops other work": Row(
-        specs=(AGAIN,),
+    "a rerun waits for every run of another rerun, also of other work and with on_change replace": Row(
+        specs=(replace(AGAIN, on_change="replace"),),
         jobs=(job(A), job(OLD, "j2")),
-        expected={"a": ("hold j1 waiting", "keep j1 running", "cancel j2 superseded")},
+        expected={"a": ("hold j1 waiting", "keep j1 running", "keep j2 running")},
     ),
     "two reruns of the same work may both run": Row(
         specs=(AGAIN,),
@@ -554,6 +554,115 @@ DUPLICATES = {
         jobs=(job(A, "j1", CANCELLED), job(A, "j2", CANCELLED)),
         memory=memory(*stopped("j2", "duplicate")),
         expected={"a": ("hold j1 cancelled!",)},
+    ),
+}
+
+REUSING = spec("a", reuse=True)
+
+
+def asked(job_id: str, letters: str) -> Donor:
+    """A live job that was asked these requests."""
+    return known(job_id, letters, Account.LIVE)
+
+
+ON_CHANGE = {
+    "a job whose requests are all wanted ends first": Row(
+        specs=(REUSING,),
+        jobs=(job(OLD),),
+        works={"a": work("abcd", asked("j1", "abc"))},
+        expected={"a": ("hold j1 waiting", "keep j1 running")},
+    ),
+    "a job of which half is wanted ends first": Row(
+        specs=(REUSING,),
+        jobs=(job(OLD),),
+        works={"a": work("abxy", asked("j1", "abcd"))},
+        expected={"a": ("hold j1 waiting", "keep j1 running")},
+    ),
+    "a job of which less than half is wanted stops before anything is created": Row(
+        specs=(REUSING,),
+        jobs=(job(OLD),),
+        works={"a": work("axyz", asked("j1", "abcd"))},
+        expected={"a": ("hold j1 waiting", "cancel j1 superseded")},
+    ),
+    "a job of which nothing is wanted is replaced, and the new one is created first": Row(
+        specs=(REUSING,),
+        jobs=(job(OLD),),
+        works={"a": work("wxyz", asked("j1", "abcd"))},
+        expected={"a": ("create changed 1", "cancel j1 superseded")},
+    ),
+    "if it is not known what a job was asked, it ends first": Row(
+        specs=(REUSING,), jobs=(job(OLD),), expected={"a": ("hold j1 waiting", "keep j1 running")}
+    ),
+    "if all that a job was asked is answered by another, it is replaced": Row(
+        specs=(REUSING,),
+        jobs=(job(OLD), job(spec("a", "w8"), "j0", SUCCEEDED, age=700)),
+        works={"a": work("abcd", donor("j0", letters(abc="")), asked("j1", "abc"))},
+        expected={"a": ("create changed 1 1/4", "cancel j1 superseded")},
+    ),
+    "of two jobs that were asked the same the older one ends first": Row(
+        specs=(REUSING,),
+        jobs=(job(OLD, age=700), job(spec("a", "w8"), "j2")),
+        works={"a": work("abcd", asked("j1", "abc"), asked("j2", "abc"))},
+        expected={"a": ("hold j1 waiting", "keep j1 running", "cancel j2 superseded")},
+    ),
+    "with replace a job of which something is wanted stops before anything is created": Row(
+        specs=(replace(REUSING, on_change="replace"),),
+        jobs=(job(OLD),),
+        works={"a": work("abcd", asked("j1", "abc"))},
+        expected={"a": ("hold j1 waiting", "cancel j1 superseded")},
+    ),
+    "with replace a job of which it is not known what it was asked stops before anything is created": Row(
+        specs=(replace(REUSING, on_change="replace"),),
+        jobs=(job(OLD),),
+        expected={"a": ("hold j1 waiting", "cancel j1 superseded")},
+    ),
+    "with finish a job of which nothing is wanted ends first": Row(
+        specs=(replace(REUSING, on_change="finish"),),
+        jobs=(job(OLD),),
+        works={"a": work("wxyz", asked("j1", "abcd"))},
+        expected={"a": ("hold j1 waiting", "keep j1 running")},
+    ),
+    "what a job that is stopping was asked is not submitted": Row(
+        specs=(REUSING,),
+        jobs=(job(OLD, "j1", STOPPING),),
+        works={"a": work("abcd", asked("j1", "abc"))},
+        expected={"a": ("hold j1 waiting",)},
+    ),
+    "a job that is stopping and was asked nothing that is wanted hinders nothing": Row(
+        specs=(REUSING,),
+        jobs=(job(OLD, "j1", STOPPING),),
+        works={"a": work("wxyz", asked("j1", "abcd"))},
+        expected={"a": ("create changed 1",)},
+    ),
+    "without reuse no answer of other work counts, so a job of it is replaced": Row(
+        jobs=(job(OLD),), expected={"a": ("create changed 1", "cancel j1 superseded")}
+    ),
+    "a job of another model is replaced": Row(
+        specs=(replace(REUSING, model="other"),),
+        jobs=(job(OLD),),
+        expected={"a": ("create changed 1", "cancel j1 superseded")},
+    ),
+    "beside a job of the wanted work other work is replaced": Row(
+        specs=(REUSING,),
+        jobs=(job(A, age=700), job(OLD, "j2")),
+        expected={"a": ("keep j1 running", "cancel j2 superseded")},
+    ),
+    "beside a success of the wanted work other work is replaced": Row(
+        specs=(REUSING,),
+        jobs=(job(A, "j1", SUCCEEDED), job(OLD, "j2")),
+        expected={"a": ("keep j1 succeeded", "cancel j2 superseded")},
+    ),
+    "what a cancelled duplicate was asked is not submitted before it has stopped": Row(
+        specs=(replace(REUSING, on_change="finish"),),
+        jobs=(job(OLD, "j0", SUCCEEDED, age=700), job(OLD)),
+        works={"a": work("abc", donor("j0", letters(ab="", c="missing")), asked("j1", "abc"))},
+        expected={"a": ("hold j1 waiting", "cancel j1 duplicate")},
+    ),
+    "nothing is submitted while a job that is asked it runs, not even what failed before": Row(
+        specs=(replace(REUSING, retry=retrying(3)),),
+        jobs=(job(A, "j0", TIMED_OUT, age=700, succeeded_requests=1, output_file="o"), job(OLD)),
+        works={"a": work("abcd", donor("j0", letters(a="", b="missing")), asked("j1", "cd"))},
+        expected={"a": ("hold j1 waiting", "keep j1 running")},
     ),
 }
 
@@ -1520,6 +1629,7 @@ TABLE = (
     | UNWANTED
     | OTHER_WORK
     | DUPLICATES
+    | ON_CHANGE
     | SETTLING
     | TWINS_OF_OLD_WORK
     | FORGOTTEN

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model import TableRows
-from reconciler.rows import query
+from reconciler.rows import database, query
 from reconciler.rows.row import RowsError
 from tests.rows.make import rows, table
 
@@ -94,7 +94,7 @@ def test_a_query_that_is_no_plain_select_of_the_listed_files_is_refused(root: Pa
 def here(root: Path, source: TableRows) -> list[Any]:
     """Return the rows of a query, in this process: starting another takes a second."""
     with tempfile.TemporaryDirectory() as folder:
-        first, *batches = query.read(source, root, ("id", "text"), folder)
+        first, *batches = database.read(source, root, ("id", "text"), folder)
     assert first["decimals"] == [False, False]
     return [row for batch in batches for row in batch["rows"]]
 
@@ -179,10 +179,10 @@ def test_columns_of_parquet_have_one_text_form_or_are_refused(tmp_path: Path) ->
         "i": 12,
     }
     with pytest.raises(RowsError, match="list") as caught:
-        [*query.read(source, tmp_path, ("id", "list"), str(tmp_path))]
+        [*database.read(source, tmp_path, ("id", "list"), str(tmp_path))]
     assert "to_json(list)" in caught.value.hint
     with pytest.raises(RowsError, match="no column `nope`"):
-        [*query.read(source, tmp_path, ("nope",), str(tmp_path))]
+        [*database.read(source, tmp_path, ("nope",), str(tmp_path))]
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=6)
@@ -193,11 +193,11 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 def test_a_table_of_texts_is_the_same_as_csv_and_as_parquet(cells: list[tuple[str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        with duckdb.connect() as database:
-            database.execute("create table t (id varchar, text varchar)")
-            database.executemany("insert into t values (?, ?)", [list(it) for it in cells])
-            database.execute(f"copy t to '{root}/a.parquet'")
-            database.execute(f"copy t to '{root}/a.csv' (header, force_quote *)")
+        with duckdb.connect() as made:
+            made.execute("create table t (id varchar, text varchar)")
+            made.executemany("insert into t values (?, ?)", [list(it) for it in cells])
+            made.execute(f"copy t to '{root}/a.parquet'")
+            made.execute(f"copy t to '{root}/a.csv' (header, force_quote *)")
         one = rows(root, table(root, "a.csv"), "id", "text")
         assert one == rows(root, table(root, "a.parquet"), "id", "text")
         assert [(row["id"], row["text"]) for row in one] == cells

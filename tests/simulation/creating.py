@@ -44,6 +44,7 @@ def one_accepted_create_per_run_key_and_attempt(create: Accepted) -> Iterator[st
     for other in create.of_the_same_writer():
         lied_about = other.id in create.history.forged and _may_be_ours(create, other)
         stopped = _stopped_for_a_spec(other) or (twin_stopped and (other.cancels or lied_about))
+        stopped = stopped or (other.person_at is not None and _raised_since(create, other))
         if other.attempt == create.job.attempt and not stopped:
             yield f"{other.id[:8]} is attempt {other.attempt} too, {create.server.status(other.id)}"
 
@@ -78,7 +79,8 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
     """A job that another client cancelled, such as a person, stays stopped: its run key is never created again.
 
     That holds under L, for every job that the run's list or ledger shows, and for every way in which the work comes
-    back: only `rerun` with a value that the work has not been run under makes another run key. The server knows who
+    back: only `rerun` with a value that the work has not been run under makes another run key, and a raise of
+    `retry.max_attempts` asks for the work again. The server knows who
     cancelled a job: it is the one cancel that took effect. The tool's intents and later events do not count.
 
     Three things are not promised. If the ledger of the run has neither the create nor a cancel of the job, L fails:
@@ -89,7 +91,7 @@ def a_persons_cancel_is_never_undone(create: Accepted) -> Iterator[str]:
     for other in create.others():
         if other.person_at is None or other.person_at >= create.by.planned_on or not create.known(other):
             continue
-        if not _may_be_ours(create, other):
+        if not _may_be_ours(create, other) and not _raised_since(create, other):
             yield f"{other.id[:8]} had been stopped by another client"
 
 
@@ -105,6 +107,11 @@ def a_forged_line_submits_nothing_unattended(create: Accepted) -> Iterator[str]:
         replaced = any(other.id in later.replaces for later in create.history.jobs.values())
         if other.id in create.history.forged and stopped and newest and not replaced and create.known(other):
             yield f"a forged line says that the tool cancelled {other.id[:8]}"
+
+
+def _raised_since(create: Accepted, other: CreatedJob) -> bool:
+    """Whether the spec allows more attempts than when a job was created: a person asks for it again."""
+    return create.spec is not None and create.spec.retry.max_attempts > other.cap
 
 
 def _may_be_ours(create: Accepted, other: CreatedJob) -> bool:

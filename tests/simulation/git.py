@@ -119,6 +119,7 @@ class Git:
                 max_attempts=dice.choice((1, 2, 3)),
                 on=dice.choice((frozenset({Phase.FAILED, Phase.TIMED_OUT}), frozenset({Phase.FAILED}))),
             ),
+            reuse=False,
             on_change=dice.choice(("replace", "replace", "finish")),
             on_remove=dice.choice(("cancel", "cancel", "cancel", "keep")),
             timeout_hours=dice.choice((1, 2)),

@@ -118,6 +118,8 @@ class CreatedJob:
     """The folder of the repository that its tags name; "" for that of every run."""
     replaces: frozenset[str] = frozenset()
     """The jobs that its tags say it replaces."""
+    cap: int = 1
+    """How often its work might fail when it was created."""
     altered: bool = False
     """The API keeps other tags than were sent."""
     cancels: list[tuple[float, RunRecord, str]] = field(default_factory=list)

@@ -242,6 +242,7 @@ def _created(job_id: str, metadata: dict[str, str], at: float, by: RunRecord | N
         name=metadata.get(tags.NAME, ""),
         project=metadata.get(tags.PROJECT, ""),
         attempt=int(run.get("attempt", 0)),
+        cap=int(run.get("cap", 1)),
         op=run.get("op", ""),
         root=source.get("root", ""),
         replaces=frozenset(run.get("over", "").split(",")) - {""},

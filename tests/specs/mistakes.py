@@ -85,7 +85,7 @@ MISTAKES: Final = (
     ),
     field_wrong(6, 13, "retry.on: an empty list", retry="{on: []}"),
     field_wrong(6, 8, "retry: must be a mapping, not a whole number", retry="3"),
-    field_wrong(6, 12, "on_change: must be `finish` or `replace`", on_change="restart"),
+    field_wrong(6, 12, "on_change: must be `auto`, `finish` or `replace`", on_change="restart"),
     field_wrong(6, 12, "on_remove: must be `cancel` or `keep`", on_remove="delete"),
     field_wrong(6, 18, "checks.failed: must be 0 to 1", checks="{failed: 5}"),
     field_wrong(6, 12, "metadata.reconciler.x: reserved", metadata="{reconciler.x: y}"),

@@ -98,7 +98,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         24,
     )
     assert (found.rerun, found.suspend, found.retry) == ("", False, Retry())
-    assert (found.on_change, found.on_remove, found.checks) == ("replace", "cancel", Checks())
+    assert (found.on_change, found.on_remove, found.checks) == ("auto", "cancel", Checks())
     assert (found.reuse, found.canary) == (True, 0)
     assert found.retry.max_attempts == 2
     assert found.retry.words == ("TIMEOUT_EXCEEDED", "http_429", "http_5xx", "missing")

@@ -34,7 +34,7 @@ timeout_hours: 24
 rerun: 2
 suspend: false
 retry: {max_attempts: 3, on: [FAILED, TIMEOUT_EXCEEDED]}
-on_change: replace
+on_change: auto
 on_remove: cancel
 checks: {failed: 0.02, invalid: 0, truncated: 0.1}
 """

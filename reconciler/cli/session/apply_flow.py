@@ -22,6 +22,7 @@ from reconciler.errors import ExitCode, ReconcilerError, first_that_holds
 from reconciler.ledger.file import LockHeldError
 from reconciler.model import Declared
 from reconciler.outputs.submitted import index_submitted
+from reconciler.planning.standing import Standing
 from reconciler.plans.agreement import AgreedPlan
 from reconciler.plans.approval import approval_of
 from reconciler.plans.document import PlanDoc
@@ -219,12 +220,15 @@ def later_rounds_notice(planned: PlannedRun, saved: PlanDoc | None) -> tuple[str
     """Return what a reader should know before approving: what later rounds may submit."""
     held = approval_of(planned.plan, saved).names_held
     waits = "then waits until every job has ended, and retries failed jobs as `retry` in their specs allows"
-    if not held:
+    specs = [
+        it.spec
+        for it in planned.plan.decisions
+        if it.spec is not None and it.name in held and it.standing is Standing.NO_ROOM
+    ]
+    if not specs:
         return (waits,)
-    requests = sum(
-        it.spec.requests or 0 for it in planned.plan.decisions if it.name in held and it.spec is not None
-    )
-    later = f"{pluralize(len(held), 'job')} held by the quota ({pluralize(requests, 'request')})"
+    requests = sum(spec.requests or 0 for spec in specs)
+    later = f"{pluralize(len(specs), 'job')} held by the quota ({pluralize(requests, 'request')})"
     return (f"{waits}; submits {later} once the quota allows it",)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model import Job, JobSpec, KnownRequests, OwnedJob, Unreadable
+from reconciler.model import JobSpec, KnownRequests, OwnedJob, Unreadable
 from reconciler.planning.actions import Change, Create, Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.next_part import NextPart
@@ -13,14 +13,14 @@ from reconciler.planning.standing import Standing
 
 def free(case: Case) -> bool:
     """Whether nothing is in the way of a create."""
-    return case.newer_checkout is None and case.waited_for is None and case.of_any_name is None
+    return case.newer_checkout is None and case.ends_first is None and case.of_any_name is None
 
 
 @rule_about(
     Standing.CHECKOUT_BEHIND,
     "the work is to be created, and the last job of the name comes from a commit that contains HEAD",
     "Hold `checkout_behind`: this checkout is older than the job",
-    found=lambda case: case.newer_checkout if case.to_create else None,
+    found=lambda case: case.newer_checkout if case.wants_more else None,
 )
 def checkout_behind(case: Case, last: OwnedJob) -> Actions:
     """An old checkout submits nothing under a name that a newer checkout has submitted."""
@@ -32,13 +32,22 @@ def checkout_behind(case: Case, last: OwnedJob) -> Actions:
 
 @rule_about(
     Standing.WAITING,
-    "the work is to be created, and a live job of other work has to end first",
+    "the work is to be created, and a live job of other work has to end first: by itself, or because it is being "
+    "cancelled, or will be, and was asked requests that are wanted and have no answer, or it is not known which",
     "Hold `waiting`",
-    found=lambda case: case.waited_for if case.to_create and case.newer_checkout is None else None,
+    found=lambda case: case.ends_first if case.wants_more and case.newer_checkout is None else None,
 )
-def waiting(case: Case, job: Job) -> Actions:
-    """A rerun, and with `on_change: finish` new work, starts after the job before it."""
-    return (Hold(job=job, reason=Reason.WAITING, detail=f"for job {job.short_id} to end"),)
+def waiting(case: Case, before: OwnedJob) -> Actions:
+    """A rerun starts after the job before it, and changed work after a job whose answers may count."""
+    short_id, overlap, work = before.job.short_id, case.overlap(before), case.work
+    detail = f"for job {short_id} to end"
+    if overlap and overlap.wanted and work:
+        stops = case.waited_for is None
+        more = len(work.part.places) + (overlap.open if stops else 0)
+        then = f" · then submits {'at most ' if stops else ''}{more:,}" if more else ""
+        detail = f"{short_id} {overlap.words}{then}"
+    changed = () if case.spec is None or case.of_run_key else _why(case, case.spec)[1]
+    return (Hold(job=before.job, reason=Reason.WAITING, detail=detail, changes=changed),)
 
 
 @rule_about(
@@ -47,7 +56,7 @@ def waiting(case: Case, job: Job) -> Actions:
     "Hold `unreadable` (attention): it may be the job of this work",
     found=lambda case: (
         case.of_any_name
-        if case.to_create and case.newer_checkout is None and case.waited_for is None
+        if case.to_create and case.newer_checkout is None and case.ends_first is None
         else None
     ),
 )

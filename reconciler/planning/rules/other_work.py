@@ -11,14 +11,16 @@ from reconciler.planning.case import Case
 
 CASE: Final = "an ACTIVE job of other work, or of the same work and another rerun"
 OUTCOME: Final = (
-    "other work and `on_change: replace`: Cancel `superseded`, in addition to the decision about the wanted work; "
-    "otherwise, and if it is adopted, Keep it `running`, and Hold a create `waiting`; of several that would stay "
-    "with the same run key, Cancel all but one `duplicate`"
+    "another `rerun`, or adopted: Keep it `running`, and Hold a create `waiting`; otherwise as `on_change` says: "
+    "`finish` does the same, `replace` means Cancel `superseded`, in addition to the decision about the wanted work, "
+    "and `auto` finishes if at least half of what the job was asked is wanted and neither answered nor asked in an "
+    "older live job, or if that is not known, and replaces otherwise; of several that would stay with the same run "
+    "key, Cancel all but one `duplicate`"
 )
 
 
 def other_work(case: Case) -> tuple[Action, ...]:
-    """Replace the old work, or let it end first: a rerun, or `on_change: finish`."""
+    """Replace the old work, or let it end first: a rerun, or as `on_change` says."""
 
     def keep(owned: OwnedJob) -> Keep:
         return Keep(job=owned.job, reason=Reason.RUNNING, detail="the next job waits for it")

@@ -186,9 +186,10 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     """If true, a running job is cancelled and no job is created."""
     retry: RetryFields = RetryFields()
     """When failed work is submitted again automatically."""
-    on_change: OnChange = "replace"
-    """What to do with a running job if the spec's work changes: `replace` cancels it once the new job is created,
-    `finish` lets it end first."""
+    on_change: OnChange = "auto"
+    """What to do with a running job if the spec's work changes: `finish` lets it end first, `replace` cancels it, and
+    `auto` lets it end if at least half of its requests are still wanted, or if that is not known. What it answers is
+    not submitted again with `reuse`. A change of `rerun` always lets it end."""
     on_remove: OnRemove = "cancel"
     """What to do with a running job if its spec is removed. With `for_each` the default is `keep`: rotating a file away
     cancels nothing."""

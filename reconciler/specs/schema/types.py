@@ -48,7 +48,7 @@ RerunText = Annotated[
     matching(r"^[ -~]*", "not plain ASCII on one line", "use letters, digits and punctuation"),
 ]
 Hours = Annotated[int, Meta(ge=1, le=168)]
-OnChange = Literal["replace", "finish"]
+OnChange = Literal["auto", "replace", "finish"]
 OnRemove = Literal["cancel", "keep"]
 
 _DATABASE: Final = "its name in the tz database, such as `Europe/Paris`, or UTC"

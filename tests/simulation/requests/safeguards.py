@@ -21,16 +21,16 @@ SAFEGUARDS: Final = (
         "it for it in of_work if it.op not in self.seen_ops",
     ),
     _without(
-        "open creates are looked up by run key and number",
+        "open creates are looked up by number",
         "planning/name_facts.py",
         "if it.op not in self.seen_ops",
-        "if it.op not in self.seen_ops and it.attempt > len(self.of_run_key)",
+        "if it.op not in self.seen_ops and it.attempt == len(self.of_run_key) + 1",
     ),
     _without(
         "only the newest job can complete a work",
         "planning/name_facts.py",
-        "if any(it.completes_the_work for it in done):",
-        "if done and max(done, key=rank).completes_the_work:",
+        "return any(it.completes_the_work for it in self.wanted)",
+        "return self.newest is not None and self.newest.completes_the_work",
     ),
     _without(
         "a cancel of ours is an attempt",
@@ -53,15 +53,13 @@ SAFEGUARDS: Final = (
     _without(
         "counts are trusted over files",
         "planning/donors.py",
-        "    if whole or (counted_whole and results is Results.UNREAD):\n",
-        "    if not job.succeeded_requests and results is not Results.READ:\n"
-        "        return Account.READ\n"
-        "    if whole or (counted_whole and results is Results.UNREAD):\n",
+        "    if whole:\n        return Account.READ\n",
+        "    if whole or not job.succeeded_requests:\n        return Account.READ\n",
     ),
     _without(
         "withheld answers are gone",
         "planning/donors.py",
-        "return Account.GONE if succeeded else Account.READ",
+        "return Account.GONE if succeeded and not names_any else Account.READ",
         "return Account.GONE",
     ),
     _without(
