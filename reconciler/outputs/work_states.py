@@ -40,7 +40,7 @@ class StateReader:
     now: float
     """Unix seconds."""
     exact: bool = False
-    """Whether a job of other work of which it is not known what it was asked may have been asked everything."""
+    """Whether to count only answers that are in the place of results."""
     unreadable: str = ""
     """Why the place of results cannot be read."""
     cached: ResultStore | None = None
@@ -112,9 +112,11 @@ class StateReader:
         part = next_part(coverage, rules, wanted)
         unknown = (it for it, donor in pairs if donor is None and _answers(pulled[it.job.id]))
         lost = _lost(case, coverage) or next(map(_not_known, unknown), "")
+        answering = [there.summary for job_id in coverage.reused() if (there := pulled.get(job_id))]
         live = [it for it in oldest_first if it.account is Account.LIVE and not it.assumed]
         return Work(
             coverage=coverage,
+            models=tuple(sorted({model for summary in answering for model in summary.models})),
             part=part,
             late_until=max(late, default=None),
             lost=lost,
@@ -167,13 +169,7 @@ class StateReader:
         assumed = not keys and (owned.is_part or not of_work)
         by_us = case.cancelled_by_this_tool(owned)
         stopped = owned.phase is Phase.CANCELLED and not by_us  # then it may have been asked everything
-        if (
-            assumed
-            and not of_work
-            and owned.phase.ended
-            and not stopped
-            and (there is not None or not self.exact)
-        ):
+        if assumed and not of_work and owned.phase.ended and not stopped and there is not None:
             return None
         keys = keys or wanted.keys
         # What a part reuses has to be in the place of results: before a create, counts are not enough.

@@ -69,6 +69,8 @@ class Work(Struct, frozen=True, kw_only=True):
     """What live jobs of other work were asked, by job id, if that is known."""
     unreadable: str = ""
     """Why the place of results cannot be read; "" if it can. Then nothing that it may answer is submitted."""
+    models: tuple[str, ...] = ()
+    """The models that the answers of the jobs name which answered some of it, as far as results were read."""
 
     @property
     def decides(self) -> bool:
@@ -196,6 +198,8 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
         failed_check = "" if known < rules.canary else broken_check(coverage, rules.checks)
         # Requests whose results are not read have outcomes, which are not known yet.
         room = max(0, rules.canary - known - states.count(State.UNREAD))
+        if known < rules.canary and states.count(State.STOPPED):  # a person stopped the canary
+            again, room = array("Q"), 0
         if known < rules.canary or failed_check:
             held = max(0, len(fresh) - room)
             fresh, kind = fresh[:room], "canary"

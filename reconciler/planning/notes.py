@@ -11,6 +11,7 @@ from reconciler.planning.actions import Action, Cancel, Create, Keep, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.rules.changes import submitted_before
 from reconciler.text.plural import pluralize
+from reconciler.text.suggest import some
 
 LOSING: Final = frozenset({Reason.REMOVED, Reason.SUSPENDED})
 """The reasons of cancels without a replacement, whose lost answers a note counts."""
@@ -31,7 +32,7 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     for action in actions:
         if isinstance(action, Create):
             found += _notes_on_create(case, action)
-    found += filter(None, [raised_cap(case, actions)])
+    found += filter(None, [raised_cap(case, actions), _several_models(case)])
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
     for owned in case.wanted:
         if owned.job.id in kept:
@@ -47,6 +48,12 @@ def raised_cap(case: Case, actions: Sequence[Action]) -> str:
     before, now = last.tags.cap, case.spec.retry.max_attempts
     raised = before < now and not last.completes_the_work
     return f"retry.max_attempts was raised from {before} to {now}" if raised else ""
+
+
+def _several_models(case: Case) -> str:
+    """Return a note if the answers so far name different models: an alias may mean another one since."""
+    models = case.work.models if case.work is not None else ()
+    return f"the answers so far are of {len(models)} models: {some(models)}" if len(models) > 1 else ""
 
 
 def _notes_on_create(case: Case, create: Create) -> Iterator[str]:

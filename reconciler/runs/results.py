@@ -94,33 +94,35 @@ def with_answers(
     if not needed:
         return found
     left: float = run.limits.plan_read_bytes
-    chosen = []
+    chosen, indexed = [], _copy_indexes(run, cached, needed)
     for it in needed:
-        size = _size(run, it)
+        size = _size(run, it, () if it.job.id in indexed else it.job.input_files)
         if size <= left:
             left -= size
             chosen.append(it)
-    _copy_indexes(run, cached, chosen)
     puller(run, cached, specs, owned, frozenset()).pull(chosen)
     for file in (file for name in FILES for file in cached.root.glob(f"*/*/*/{name}")):
         file.unlink(missing_ok=True)
     return states_of(run, cases, exact=False, cached=cached)
 
 
-def _copy_indexes(run: RunContext[ApiT], cached: FolderStore, jobs: Sequence[OwnedJob]) -> None:
-    """Copy what jobs were asked from the place of results, so that their inputs are not downloaded."""
+def _copy_indexes(run: RunContext[ApiT], cached: FolderStore, jobs: Sequence[OwnedJob]) -> set[str]:
+    """Copy what jobs were asked from the place of results, in place of their inputs. Return the ids of these jobs."""
+    found = set()
     for it in jobs:
         folder = job_folder(it.tags.name, it.job.id)
         with suppress(Exception):  # whatever the package for the scheme of a URL raises
             store = open_place(run.project, run.env.environ, staging=run.folder / "reading")
             index = store.fetch(f"{folder}/{asked.NAME}", ANY_SIZE)
             shutil.copyfile(index, cached.staging_dir(folder) / asked.NAME)
+            found.add(it.job.id)
+    return found
 
 
-def _size(run: RunContext[ApiT], owned: OwnedJob) -> float:
-    """Return how many bytes have to be read for the results of a job, as far as that is known."""
-    job, size = owned.job, 0.0
-    for file_id in filter(None, (job.output_file, job.error_file)):
+def _size(run: RunContext[ApiT], owned: OwnedJob, inputs: Sequence[str]) -> float:
+    """Return how many bytes have to be read for the results and the inputs of a job; infinite if that is not known."""
+    size = 0.0
+    for file_id in filter(None, (owned.job.output_file, owned.job.error_file, *inputs)):
         try:
             described = run.api.get_file(file_id).size
         except NotFoundError:

@@ -167,7 +167,7 @@ def failing(team: Team, attempts: int) -> str:
     team.write(
         "specs/nightly.yaml",
         "name: nightly\nendpoint: /v1/embeddings\nmodel: sandbox-unknown\ninput_files: [data/nightly.jsonl]\n"
-        f"retry: {{max_attempts: {attempts}}}\n",
+        f"retry: {{max_attempts: {attempts}, on: [FAILED]}}\n",
     )
     team.write("specs/data/nightly.jsonl", '{"custom_id": "1", "body": {"input": ["a"]}}\n')
     return team.commit("a spec that fails")
@@ -205,3 +205,24 @@ def test_a_cap_raised_by_a_direct_push_submits_nothing_until_a_plan_with_it_is_c
     team.advance(3600)
     assert applied(team.pushed(raised, "schedule")) == DONE
     assert len(team.jobs()) == 4
+
+
+def test_the_rest_of_a_reviewed_canary_needs_no_further_review(team: Team) -> None:
+    start(team)
+    team.branch()
+    team.spec("tickets", 12)
+    spec = team.work / "specs/tickets.yaml"
+    spec.write_text(spec.read_text() + "canary: {requests: 4}\n")
+    team.commit("twelve tickets, four first", "tickets")
+    number = team.hub.open_pull("tickets")
+    team.opened(number)
+    assert "would submit 4 requests now, at most 12 in all" in team.comment(number)
+    merged = team.hub.squash(number)
+    assert applied(team.pushed(merged)) == DONE
+    team.hub.artifacts.clear()
+    team.advance(3600)
+    for _ in range(2):
+        assert applied(team.pushed(merged, "schedule")) == DONE
+        team.advance(3600)
+    parts = [job for job in team.jobs() if job["metadata"]["reconciler.name"] == "tickets"]
+    assert sorted(job["total_requests"] for job in parts) == [4, 8]

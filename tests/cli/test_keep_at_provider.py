@@ -491,3 +491,17 @@ def test_no_file_of_a_job_that_is_not_pulled_or_of_another_project_is_ever_delet
         assert all(after[job] == before[job] for job in after.keys() - (pulled & ours))
         deleted += len(report["files"])
     assert deleted
+
+
+def test_files_of_a_part_stay_while_requests_of_its_work_are_left(stage: Stage) -> None:
+    stage.write("reconciler.yaml", f"project: shop\n{KEEP}limits: {{max_pending: 5}}\n")
+    stage.spec("a", requests=12, canary={"requests": 4})
+    stage.run("apply", "--yes")
+    stage.advance(40 * DAY)
+    assert pull(stage)["files"] == [], "the rest has no room yet"
+    stage.write("reconciler.yaml", f"project: shop\n{KEEP}")
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(40 * DAY)
+    assert len(pull(stage)["files"]) > 2
+    assert not any(files_of(stage).values())
+    assert stage.run("plan", "--detailed-exitcode").code == 0

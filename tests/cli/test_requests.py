@@ -401,6 +401,19 @@ def test_a_canary_is_submitted_first_and_then_the_rest(stage: Stage, golden: Cal
     assert stage.run("plan", "--detailed-exitcode").code == 0
 
 
+def test_a_canary_that_a_person_cancels_holds_everything_until_retry(stage: Stage) -> None:
+    canary(stage)
+    stage.run("apply", "--yes")
+    stage.cancel_in_console(stage.jobs()[0]["id"])
+    stage.advance(60)
+    held = apply(stage)
+    assert held.writes == []
+    assert "cancelled by hand" in held.out
+    assert stage.run("retry", "a").code == 0
+    apply(stage)
+    assert [len(part) for part in asked(stage)] == [4, 4]
+
+
 def test_a_canary_that_fails_holds_the_rest_and_says_why(stage: Stage) -> None:
     canary(stage, bad=1)
     for _ in range(3):

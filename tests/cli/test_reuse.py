@@ -209,6 +209,20 @@ def test_a_fresh_clone_plans_an_edit_from_the_indexes_of_an_object_store(
     assert bucket.find("s3://bucket/results")
 
 
+def test_a_fresh_clone_without_results_reads_what_the_jobs_were_asked_and_answered(stage: Stage) -> None:
+    half_failed(stage)
+    shutil.rmtree(stage.root / "outputs")
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text(file.read_text().replace("a 3", "another"))
+    plan = stage.run("plan")
+    assert "submits 3 of 6 requests, reuses 3" in plan.out
+    assert content(plan) == 3, "the input, the answers and the errors"
+    stage.write("reconciler.yaml", "project: shop\nlimits: {plan_read_bytes: 0}\n")
+    shutil.rmtree(next((stage.root / ".reconciler").rglob("read")), ignore_errors=True)
+    assert "submits at most 6 of 6 requests" in stage.run("plan").out
+    assert "submits 3 of 6 requests, reuses 3" in apply(stage).out
+
+
 @pytest.mark.parametrize("retried", [True, False])
 def test_an_error_line_without_a_custom_id_is_of_a_request_without_a_line(
     stage: Stage, *, retried: bool
@@ -250,3 +264,24 @@ def test_answers_that_are_gone_hold_until_they_are_back(stage: Stage) -> None:
     shutil.rmtree(stage.root / "outputs", ignore_errors=True)
     stage.environ["RECONCILER_RESULTS"] = "kept"
     assert "submits 2 of 6 requests, reuses 4" in apply(stage).out
+
+
+def test_answers_of_different_models_are_counted_by_model_and_the_plan_says_so(stage: Stage) -> None:
+    """The name of a model means another model since the first job."""
+    reusing(stage, 5)
+    apply(stage)
+    (job,) = stage.jobs()
+    with stage.console() as client:
+        text = client.get(f"/v1/files/{job['output_file']}/content").content
+    older = text.replace(b"mistral-small-latest", b"mistral-small-260301")
+    stage.faults.append(Fault("GET", f"/v1/files/{job['output_file']}/content", 200, times=9, body=older))
+    stage.run("outputs", "pull")
+    reusing(stage, 6)
+    apply(stage)
+    stage.run("outputs", "pull")
+    reusing(stage, 7)
+    words = "the answers so far are of 2 models: mistral-small-260301, mistral-small-latest"
+    assert words in stage.run("plan").out
+    apply(stage)
+    stage.run("outputs", "pull")
+    assert "models: mistral-small-260301 5, mistral-small-latest 2" in stage.run("outputs", "show", "a").out

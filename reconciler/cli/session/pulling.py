@@ -26,6 +26,7 @@ from reconciler.specs.load import Loaded
 from reconciler.text.sanitize import clean
 from reconciler.text.suggest import nearest, some
 from reconciler.workspace import listing, observe
+from reconciler.workspace.recall import recall
 
 
 def delete_files(
@@ -60,7 +61,8 @@ def _delete_files(
     named = frozenset(
         part.id for spec in loaded.specs for part in spec.inputs if isinstance(part, UploadedFile)
     )
-    jobs = [it.job for it in over if not it.adopted]
+    needed = _parts_needed(run, loaded.specs, over)
+    jobs = [it.job for it in over if not it.adopted and it.tags.run_key not in needed]
     retention = Retention(run=run, keep=keep, jobs=jobs, store=store, named=named)
     pulled = retention.verified()
     if not (pulled and isinstance(run.api, Writer)):
@@ -69,6 +71,17 @@ def _delete_files(
         files = retention.delete(run.api, retention.find(pulled))
         publish(run)
     return files
+
+
+def _parts_needed(
+    run: RunContext[Reader], specs: Sequence[JobSpec], over: Sequence[OwnedJob]
+) -> frozenset[RunKey]:
+    """Return the declared work in parts of which some requests may be left: its files stay at the provider."""
+    seen = recall(run).memory.seen
+    settled = {it.tags.run_key for it in over if it.completes_the_work}
+    settled |= {key for key, line in seen.items() if not line.counts.left}
+    wanted = {key for spec in specs for key in spec.run_keys}
+    return frozenset({it.tags.run_key for it in over if it.is_part} & wanted - settled)
 
 
 def own_and_adopted(run: RunContext[Reader], specs: Sequence[JobSpec]) -> Sequence[OwnedJob]:
