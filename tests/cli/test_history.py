@@ -50,13 +50,15 @@ def fifty(stage: Stage) -> None:
         stage.write(f"specs/data/partly-{number}.jsonl", UNSTEADY.replace('"a"', f'"a{number}"'))
     for number in range(8):
         attempts = 2 if number < 3 else 1
-        stage.spec(f"broken-{number}", model="sandbox-unknown-x", retry={"max_attempts": attempts})
+        stage.spec(
+            f"broken-{number}", model="sandbox-unknown-x", retry={"max_attempts": attempts, "on": ["FAILED"]}
+        )
     stage.spec("stopped", requests=5000)
     stage.run("apply", "--yes", "--only", "stopped")
     stage.advance(5)
     (job,) = stage.jobs()
     stage.run("jobs", "cancel", str(job["id"]), "--yes")
-    stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1, requests=10)
+    stage.spec("stuck", model="sandbox-stuck-x", timeout_hours=1, requests=10, retry={"max_attempts": 1})
 
 
 @pytest.mark.thorough
@@ -74,7 +76,7 @@ def test_fifty_jobs_are_reported_alike_by_everything(stage: Stage) -> None:
     assert status["rows"] == report["waited"]["rows"]
     assert {row["name"]: row["state"] for row in status["rows"]} == {
         name: job["status"] for name, job in newest.items()
-    }
+    } | {"stuck": "on hold"}, "half of its requests are answered, so that its requests decide"
     reported = records(stage.run("history", "--format", "json"))
     offline = records(stage.run("history", "--offline", "--format", "json"))
     assert len(reported) == len(offline) == 53
@@ -87,8 +89,8 @@ def test_fifty_jobs_are_reported_alike_by_everything(stage: Stage) -> None:
             assert record["failed_requests"] == job["failed_requests"]
             # `or 3`: if the API has not counted the requests, the ledger's count applies
             assert record["total_requests"] == (job["total_requests"] or 3)
-    assert {tuple(it["sources"]) for it in reported} == {("list", "ledger")}
-    assert {tuple(it["sources"]) for it in offline} == {("ledger",)}
+    assert {tuple(it["sources"][:2]) for it in reported} == {("list", "ledger")}
+    assert {it["sources"][0] for it in offline} == {"ledger"}
     assert sum(it["status"] == "SUCCESS" for it in reported) == 40
     (stopped,) = (it for it in reported if it["name"] == "stopped")
     assert (stopped["cancel_reason"], stopped["cancelled_by"]) == ("by_hand", "ada")
@@ -98,7 +100,8 @@ def test_fifty_jobs_are_reported_alike_by_everything(stage: Stage) -> None:
     assert {it["job_id"] for it in pulled} == set(sandbox)
     tokens = 0
     for it in pulled:
-        job, found = sandbox[it["job_id"]], it["summary"]
+        job = sandbox[it["job_id"]]
+        found = json.loads((stage.root / it["path"] / "summary.json").read_text())
         assert it["status"] == job["status"]
         counts = found["requests"] or {
             "ok": 0,
