@@ -335,7 +335,7 @@ SWITCHES: Final = (
         "no plan has to be agreed to",
         "reconciler/plans/agreement.py",
         (FORGED,),
-        (("if create.rests_on_ledger and (decision.name", "if False and (decision.name"),),
+        (("if create.rests_on_ledger and NamedWork(decision.name", "if False and NamedWork(decision.name"),),
     ),
     Switch(
         "agreement to the ledger's word",
