@@ -217,8 +217,8 @@ MUTATIONS: Final = (
     Mutation(
         "what rests on the ledger alone needs no agreement",
         "plans/agreement.py",
-        "if create.rests_on_ledger and (decision.name",
-        "if False and (decision.name",
+        "if create.rests_on_ledger and NamedWork(decision.name",
+        "if False and NamedWork(decision.name",
     ),
     Mutation(
         "what the ledger says of our cancels is never in doubt",

@@ -83,8 +83,8 @@ SAFEGUARDS: Final = (
     _without(
         "a person's cancel before the first answer is forgotten",
         "planning/work_facts.py",
-        "return owned.has_results or owned.is_part or ended_well or self._stopped_before(owned)",
-        "return owned.has_results or owned.is_part or ended_well",
+        "known = owned.has_results or owned.is_part or ended_well or self._stopped_before(owned)",
+        "known = owned.has_results or owned.is_part or ended_well",
     ),
     _without(
         "a job that has just ended shows no results yet",
@@ -100,13 +100,13 @@ SAFEGUARDS: Final = (
     ),
     _without(
         "answers are reused across reruns",
-        "planning/work_facts.py",
+        "planning/other_jobs.py",
         "and (recipe, rerun) == (spec.recipe, spec.rerun)",
         "and recipe == spec.recipe",
     ),
     _without(
         "answers are reused across recipes",
-        "planning/work_facts.py",
+        "planning/other_jobs.py",
         "and (recipe, rerun) == (spec.recipe, spec.rerun)",
         "and rerun == spec.rerun",
     ),
