@@ -27,12 +27,6 @@ SAFEGUARDS: Final = (
         "if it.op not in self.seen_ops and it.attempt == len(self.of_run_key) + 1",
     ),
     _without(
-        "only the newest job can complete a work",
-        "planning/name_facts.py",
-        "return any(it.completes_the_work for it in self.wanted)",
-        "return self.newest is not None and self.newest.completes_the_work",
-    ),
-    _without(
         "a cancel of ours is an attempt",
         "planning/coverage.py",
         "            if unasked:\n                continue\n",
