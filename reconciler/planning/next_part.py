@@ -197,10 +197,11 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
         known = sum(coverage.outcome_known(at) for at in range(len(states)))
         failed_check = "" if known < rules.canary else broken_check(coverage, rules.checks)
         # Requests whose results are not read have outcomes, which are not known yet.
-        room = max(0, rules.canary - known - states.count(State.UNREAD))
+        not_read = states.count(State.UNREAD)
+        room = max(0, rules.canary - known - not_read)
         if known < rules.canary and states.count(State.STOPPED):  # a person stopped the canary
             again, room = array("Q"), 0
-        if known < rules.canary or failed_check:
+        if known < rules.canary or failed_check or not_read:
             held = max(0, len(fresh) - room)
             fresh, kind = fresh[:room], "canary"
             failed_check = "" if again else failed_check

@@ -260,9 +260,9 @@ def test_only_one_module_writes_to_the_streams_and_few_write_annotations() -> No
         "cli/session/signals.py os.write",  # a text of ours, in a signal handler
         "cli/session/signals.py sys.stderr.fileno",
         "ledger/file.py os.write",
-        "rows/query.py sys.stdin.buffer.read",  # a process of its own, whose streams are pipes
-        "rows/query.py sys.stdout.flush",
-        "rows/query.py sys.stdout.write",
+        "rows/database.py sys.stdin.buffer.read",  # a process of its own, whose streams are pipes
+        "rows/database.py sys.stdout.flush",
+        "rows/database.py sys.stdout.write",
     }
     assert {module for module, word, _ in calls() if word == "write_annotations"} == {
         "cli/commands/ci.py",

@@ -211,6 +211,9 @@ PARTS = (
     Next("new ones go on", (person("1", {"a": "", "b": "cancelled"}),), Verdict.SUBMIT, [2, 3]),
     Next("a canary", (), Verdict.SUBMIT, [0, 1], CANARY, kind="canary", held=2),
     Next("a canary is filled up", (ended("1", {"c": ""}),), Verdict.SUBMIT, [0], CANARY, kind="canary", held=2),
+    Next("the rest of a canary beside others that were not read",
+         (ended("1", {"a": "", "c": ""}), known("2", "b", Account.UNREAD)), Verdict.UNREAD, [],
+         rules_of(canary=2, max_attempts=1), kind="canary", held=1),
     Next("a canary that was not read", (known("1", "ab", Account.UNREAD),), Verdict.UNREAD, [],
          rules_of(canary=2, max_attempts=1), kind="canary", held=2),
     Next("a canary and retries", (ended("1", {"c": "missing"}),), Verdict.SUBMIT, [0, 2], CANARY, kind="canary",
@@ -342,4 +345,5 @@ def test_a_canary_never_submits_more_new_requests_than_it_asks_for(
         assert len(fresh) + asked <= max(canary, asked)
     elif fresh:
         assert outcomes >= canary
+        assert not coverage.count()[State.UNREAD], "what was not read may break a check"
     assert part.held + len(fresh) == coverage.count()[State.NEW]
