@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from difflib import ndiff
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
 
-from reconciler import file_access
 from reconciler.context import ApiT, RunContext
-from reconciler.errors import ReconcilerError
-from reconciler.model import Declared, Example, InputFile, JobSpec, KnownRequests, Observed, OwnedJob, Wanted
+from reconciler.model import Declared, InputFile, JobSpec, KnownRequests, Observed, OwnedJob, Wanted
 from reconciler.outputs.inputs import local_inputs, read_asked
 from reconciler.outputs.paths import job_folder
 from reconciler.outputs.place import open_place
@@ -25,19 +20,12 @@ from reconciler.planning import same_requests
 from reconciler.planning.actions import Create
 from reconciler.requests import asked
 from reconciler.requests.keys import digest_of
+from reconciler.runs.examples import examples
 
 MAX_BYTES: Final = 250_000_000
 """Bytes of input files that one plan compares with the jobs before; they take some ten seconds."""
 MAX_REQUESTS: Final = 1_500_000
 """Requests of a job that are compared: they are in memory."""
-EXAMPLES: Final = 3
-MAX_EXAMPLE_BYTES: Final = 1_000_000
-MAX_LOOKED_AT: Final = 10_000
-"""Requests among which examples are looked for."""
-MAX_LINES: Final = 8
-"""Lines of an example."""
-MAX_SHOWN: Final = 160
-"""Characters of a line."""
 
 
 Index: TypeAlias = tuple[dict[str, Any], dict[str, bytes]]
@@ -60,8 +48,8 @@ def with_requests(
             index = _index(run, before) if results and small and not before.is_part else None
             alike = any(same_requests.may_be_same(it, spec) for it in jobs)
             read = _read(run, spec, index, before.tags.recipe) if index or alike else KnownRequests()
-            examples = _examples(run, spec, before) if results else ()
-            known[spec.run_key] = replace(read, job_id=before.job.id, examples=examples)
+            shown = examples(run, spec, before) if results else ()
+            known[spec.run_key] = replace(read, job_id=before.job.id, examples=shown)
     run.requests.update(known)
     return same_requests.recognized(replace(declared, requests=known), observed)
 
@@ -97,50 +85,6 @@ def _index(run: RunContext[ApiT], before: OwnedJob) -> Index | None:
         store = open_place(run.project, run.env.environ, staging=Path(staging))
         return read_asked(store, folder, before)
     return None
-
-
-def _examples(run: RunContext[ApiT], spec: JobSpec, before: OwnedJob) -> tuple[Example, ...]:
-    """Return the first requests of a job beside those of a template with the same ids, if all of them differ."""
-    files = [part for part in spec.inputs if isinstance(part, InputFile) and part.rows]
-    if not (files and spec.show_requests and before.job.input_files):
-        return ()
-    found: list[Example] = []
-    with suppress(ReconcilerError, OSError, ValueError, RecursionError):  # examples decide nothing
-        old = dict(map(_request, _first_lines(run, before.job.input_files[0])))
-        with file_access.open_to_read(run.project.root / files[0].path) as stream:
-            for custom_id, body in map(_request, islice(stream, MAX_LOOKED_AT)):
-                if custom_id in old:
-                    lines = tuple(_differences(old.pop(custom_id), body))
-                    if not lines:
-                        return ()
-                    found.append(Example(custom_id=custom_id, lines=lines))
-                if not old:
-                    break
-    return tuple(found)
-
-
-def _first_lines(run: RunContext[ApiT], file_id: str) -> list[bytes]:
-    """Return the first lines of an upload. Raises `ApiError`."""
-    text = b""
-    with run.api.file_content(file_id) as content:
-        for piece in content.pieces:
-            text += piece
-            if text.count(b"\n") >= EXAMPLES or len(text) > MAX_EXAMPLE_BYTES:
-                break
-    return text.splitlines()[: min(EXAMPLES, text.count(b"\n"))]
-
-
-def _request(line: bytes) -> tuple[str, list[str]]:
-    """Return the id of a request, and its body as lines of JSON. Raises `ValueError`."""
-    request = json.loads(line)
-    return str(request["custom_id"]), json.dumps(
-        request["body"], indent=1, sort_keys=True, ensure_ascii=False
-    ).split("\n")
-
-
-def _differences(before: Sequence[str], now: Sequence[str]) -> Iterator[str]:
-    lines = (line for line in ndiff(before, now) if line[0] in "+-")
-    return (line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}…" for line in islice(lines, MAX_LINES))
 
 
 def _read(run: RunContext[ApiT], spec: JobSpec, index: Index | None, recipe: str = "") -> KnownRequests:

@@ -176,6 +176,17 @@ def test_an_edited_prompt_submits_every_request_and_shows_three(
     assert len(asked(done)[1]) == 10
 
 
+def test_a_column_whose_type_changed_is_named(stage: Stage) -> None:
+    spec = SPEC.replace("data/tickets.csv", "data/tickets.jsonl").replace("{{subject}}: {{text}}", "{{text}}")
+    stage.write("specs/prompts/sort.md", "Sort it.")
+    stage.write("specs/a.yaml", spec.replace("temperature: 0", 'temperature: "{{heat}}"'))
+    stage.write("specs/data/tickets.jsonl", '{"id": "1", "text": "x", "heat": 0.5}\n')
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(60)
+    stage.write("specs/data/tickets.jsonl", '{"id": "1", "text": "x", "heat": "0.5"}\n')
+    assert "the type of the column `heat` changed: a number -> text" in stage.run("plan").out
+
+
 def test_files_are_rows_with_their_contents(stage: Stage) -> None:
     for name in ("one", "two"):
         stage.write(f"specs/scans/{name}.pdf", f"%PDF {name}")
