@@ -61,9 +61,21 @@ def no_request_in_two_open_or_live_jobs_of_a_name(create: Accepted) -> Iterator[
 
 def nothing_answered_is_submitted_again(create: Accepted) -> Iterator[str]:
     """No request with an answer that the runner could read is in a new job."""
-    for view in create.donors():
+    donors = list(create.donors())
+    for view in donors:
         for again in sorted(view.answers & set(create.job.asked)):
-            yield f"{again.custom_id} was answered by {view.job.id[:8]}"
+            if not (_nobody_knew(view) and any(_follows(later, view, again) for later in donors)):
+                yield f"{again.custom_id} was answered by {view.job.id[:8]}"
+
+
+def _nobody_knew(view: View) -> bool:
+    """Return whether the record of a job is deleted, and nothing else says what it was asked."""
+    return not view.listed and not view.knows_asked
+
+
+def _follows(later: View, view: View, asked: Question) -> bool:
+    """Return whether a job was asked a request when nothing showed the deleted one: the new job only retries it."""
+    return later.listed and later.job.at >= view.job.deleted_at and asked in later.job.asked
 
 
 def an_end_settles(create: Accepted) -> Iterator[str]:
