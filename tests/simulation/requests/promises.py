@@ -125,19 +125,25 @@ def an_edit_undoes_no_persons_cancel(create: Accepted) -> Iterator[str]:
 
 
 def the_rest_of_a_canary_waits_for_its_checks(create: Accepted) -> Iterator[str]:
-    """Until enough wanted requests have an outcome, and these pass the checks, no more than the canary is submitted."""
+    """Until enough wanted requests have an outcome, and these pass the checks, no more than the canary is submitted.
+
+    What a person stopped has none.
+    """
     spec = create.by.spec
     if not spec.canary or any(not it.listed for it in create.by.views.values()):
         return  # what the pulled results of a deleted job lack may have been answered
     wanted, asked = set(spec.questions), set(create.job.asked)
     known: dict[Question, bool] = {}
-    for view in create.donors():
+    for view in sorted(create.donors(), key=lambda it: it.job.age):
         if not view.over or not (view.knows_asked or view.job.work == create.job.work):
             continue
+        stopped = view.job.stopped_by == "person" and spec.cap <= view.job.cap
         for it in set(view.job.asked) & wanted:
-            answered = it in view.answers or view.counted_whole
-            if answered or view.job.status != "CANCELLED" or it in view.outcomes:
-                known[it] = known.get(it, False) or answered
+            answered = it in view.answers or view.counted_whole or known.get(it, False)
+            if stopped and not answered:
+                known.pop(it, None)
+            elif answered or view.job.status != "CANCELLED" or it in view.outcomes:
+                known[it] = answered
     fresh = asked - known.keys()
     failed = sum(not answered for answered in known.values())
     if len(known) < spec.canary and len(fresh) > spec.canary - len(known):

@@ -252,7 +252,8 @@ class World:
         self.history.counts["cancels"] += by == "tool"
         self.history.faults["a person cancels"] += by == "person"
         self.trace("api", f"CANCELS {job.id[:8]} for {by}")
-        outcomes = {it: ANSWER for it in job.asked if dice.random() < 0.4}
+        drawn = {it: dice.random() for it in job.asked}
+        outcomes = {it: ANSWER if draw < 0.4 else "http_503" for it, draw in drawn.items() if draw < 0.55}
         delay = dice.choice((0.0, 0.0, 5.0, 30.0))
         ended = partial(self.end, job, "CANCELLED", outcomes, Lags.drawn(dice, self.climate))
         if delay:
