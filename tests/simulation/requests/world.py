@@ -130,6 +130,10 @@ class World:
         """Write into the trace."""
         self.history.trace(self.baton.now, who, what)
 
+    def rows(self, runner: Runner) -> frozenset[str]:
+        """Return what a runner can read of the ledger: a run that was killed may not have published all of its rows."""
+        return frozenset((*runner.disk.rows(), *self.remote.rows)) - {""}
+
     # What runners do.
 
     def run(
@@ -175,7 +179,7 @@ class World:
             run.looked = self.baton.now
 
         def remembers(job: AskedJob) -> bool:
-            return any(job.id in row for row in (*runner.disk.rows(), *self.remote.rows))
+            return any(job.id in row for row in self.rows(runner))
 
         def ancestry(_: frozenset[str]) -> Ancestry:
             run.planned_on = run.looked
