@@ -145,8 +145,7 @@ def test_a_cancel_by_hand_holds_both_and_a_rerun_of_both_is_one_job(stage: Stage
 def canaries(stage: Stage, *, bad: bool = False, suspended: str = "") -> None:
     """Write two specs with the same ten requests and a canary of four."""
     for name in ("one", "two"):
-        of_name = {"canary": {"requests": 4}, "suspend": name == suspended}
-        stage.spec(name, input_files=["data/same.jsonl"], **of_name)
+        stage.spec(name, input_files=["data/same.jsonl"], canary={"requests": 4}, suspend=name == suspended)
         (stage.root / f"specs/data/{name}.jsonl").unlink()
     stage.lines("specs/data/same.jsonl", 10)
     file = stage.root / "specs/data/same.jsonl"
