@@ -44,9 +44,9 @@ class State(IntEnum):
     STOPPED = 5
     """Last asked in a job that a person cancelled."""
     FAILED = 6
-    """Asked in jobs that ended by themselves without answering it."""
+    """Asked in jobs that ended by themselves without answering it, or failed in one that this tool cancelled."""
     NEW = 7
-    """Never asked, or only in jobs that this tool cancelled."""
+    """Never asked, or only in jobs that this tool cancelled, without an outcome."""
 
 
 class Account(IntEnum):
@@ -124,8 +124,10 @@ class Coverage(Struct, frozen=True, kw_only=True):
         return Counter({self.donors[at - 1]: number for at, number in Counter(self.donor).items() if at})
 
     def outcome_known(self, at: int) -> bool:
-        """Return whether a request has ever been answered or has failed by itself."""
-        return self.states[at] == State.ANSWERED or self.attempts[at] > 0
+        """Return whether a request is answered, or has failed and was not stopped by a person since."""
+        return self.states[at] == State.ANSWERED or (
+            self.states[at] != State.STOPPED and self.attempts[at] > 0
+        )
 
 
 _FLAG: Final = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.api.client import Writer
@@ -15,6 +15,7 @@ from reconciler.runs import gather
 from tests.simulation.requests.api import NEVER
 
 if TYPE_CHECKING:
+    from tests.simulation.requests.api import Question
     from tests.simulation.requests.views import View
     from tests.simulation.requests.world import Run
 
@@ -75,10 +76,17 @@ def states_add_up(run: Run) -> Iterator[str]:
             if numbers is None or (int(numbers[1]), int(numbers[2])) != (left, len(wanted)):
                 yield f"{left} of {len(wanted)} are left, and the hold says: {hold.detail}"
         if hold.reason is Reason.CANARY_FAILED and known and here:
-            asked = {it for view in mine for it in view.job.asked if view.job.stopped_by != "tool"}
+            asked = _tried(mine)
             numbers = re.search(r"([\d,]+) not submitted", hold.detail)
             if numbers is None or int(numbers[1]) < len(wanted - asked):
                 yield f"{len(wanted - asked)} were never asked, and the hold says: {hold.detail}"
+
+
+def _tried(views: Iterable[View]) -> set[Question]:
+    """Return what jobs were asked; of one that the tool cancelled only what has an outcome."""
+    return {
+        it for view in views for it in (view.outcomes if view.job.stopped_by == "tool" else view.job.asked)
+    }
 
 
 def a_hold_has_a_cause(run: Run) -> Iterator[str]:
@@ -88,11 +96,7 @@ def a_hold_has_a_cause(run: Run) -> Iterator[str]:
     for hold in run.planned.plan.of(Hold) if run.planned else ():
         match hold.reason:
             case Reason.INCOMPLETE if all(it.listed and it.complete and it.knows_asked for it in views):
-                mine = [
-                    it.job for it in views if it.job.status != "CANCELLED" or it.job.stopped_by == "person"
-                ]
-                failed = {asked for job in mine for asked in job.asked}
-                wrong = bool(set(run.spec.questions) - answered - failed)
+                wrong = bool(set(run.spec.questions) - answered - _tried(views))
             case Reason.ANSWERS_GONE:
                 wrong = all(_is_whole(it) for it in views)
             case Reason.CANCELLED:  # also by this tool, if the run was killed before it recorded that

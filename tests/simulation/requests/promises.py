@@ -61,9 +61,21 @@ def no_request_in_two_open_or_live_jobs_of_a_name(create: Accepted) -> Iterator[
 
 def nothing_answered_is_submitted_again(create: Accepted) -> Iterator[str]:
     """No request with an answer that the runner could read is in a new job."""
-    for view in create.donors():
+    donors = list(create.donors())
+    for view in donors:
         for again in sorted(view.answers & set(create.job.asked)):
-            yield f"{again.custom_id} was answered by {view.job.id[:8]}"
+            if not (_nobody_knew(view) and any(_follows(later, view, again) for later in donors)):
+                yield f"{again.custom_id} was answered by {view.job.id[:8]}"
+
+
+def _nobody_knew(view: View) -> bool:
+    """Return whether the record of a job is deleted, and nothing else says what it was asked."""
+    return not view.listed and not view.knows_asked
+
+
+def _follows(later: View, view: View, asked: Question) -> bool:
+    """Return whether a job was asked a request when nothing showed the deleted one: the new job only retries it."""
+    return later.listed and later.job.at >= view.job.deleted_at and asked in later.job.asked
 
 
 def an_end_settles(create: Accepted) -> Iterator[str]:
@@ -113,19 +125,25 @@ def an_edit_undoes_no_persons_cancel(create: Accepted) -> Iterator[str]:
 
 
 def the_rest_of_a_canary_waits_for_its_checks(create: Accepted) -> Iterator[str]:
-    """Until enough wanted requests have an outcome, and these pass the checks, no more than the canary is submitted."""
+    """Until enough wanted requests have an outcome, and these pass the checks, no more than the canary is submitted.
+
+    What a person stopped has none.
+    """
     spec = create.by.spec
     if not spec.canary or any(not it.listed for it in create.by.views.values()):
         return  # what the pulled results of a deleted job lack may have been answered
     wanted, asked = set(spec.questions), set(create.job.asked)
     known: dict[Question, bool] = {}
-    for view in create.donors():
+    for view in sorted(create.donors(), key=lambda it: it.job.age):
         if not view.over or not (view.knows_asked or view.job.work == create.job.work):
             continue
+        stopped = view.job.stopped_by == "person" and spec.cap <= view.job.cap
         for it in set(view.job.asked) & wanted:
-            answered = it in view.answers or view.counted_whole
-            if answered or view.job.status != "CANCELLED" or it in view.outcomes:
-                known[it] = known.get(it, False) or answered
+            answered = it in view.answers or view.counted_whole or known.get(it, False)
+            if stopped and not answered:
+                known.pop(it, None)
+            elif answered or view.job.status != "CANCELLED" or it in view.outcomes:
+                known[it] = answered
     fresh = asked - known.keys()
     failed = sum(not answered for answered in known.values())
     if len(known) < spec.canary and len(fresh) > spec.canary - len(known):

@@ -130,6 +130,10 @@ class World:
         """Write into the trace."""
         self.history.trace(self.baton.now, who, what)
 
+    def rows(self, runner: Runner) -> frozenset[str]:
+        """Return what a runner can read of the ledger: a run that was killed may not have published all of its rows."""
+        return frozenset((*runner.disk.rows(), *self.remote.rows)) - {""}
+
     # What runners do.
 
     def run(
@@ -175,7 +179,7 @@ class World:
             run.looked = self.baton.now
 
         def remembers(job: AskedJob) -> bool:
-            return any(job.id in row for row in (*runner.disk.rows(), *self.remote.rows))
+            return any(job.id in row for row in self.rows(runner))
 
         def ancestry(_: frozenset[str]) -> Ancestry:
             run.planned_on = run.looked
@@ -252,7 +256,8 @@ class World:
         self.history.counts["cancels"] += by == "tool"
         self.history.faults["a person cancels"] += by == "person"
         self.trace("api", f"CANCELS {job.id[:8]} for {by}")
-        outcomes = {it: ANSWER for it in job.asked if dice.random() < 0.4}
+        drawn = {it: dice.random() for it in job.asked}
+        outcomes = {it: ANSWER if draw < 0.4 else "http_503" for it, draw in drawn.items() if draw < 0.55}
         delay = dice.choice((0.0, 0.0, 5.0, 30.0))
         ended = partial(self.end, job, "CANCELLED", outcomes, Lags.drawn(dice, self.climate))
         if delay:
