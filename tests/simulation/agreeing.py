@@ -14,8 +14,9 @@ from tests.simulation.server import FAILED
 def a_later_round_creates_only_what_was_agreed_to(create: Accepted) -> Iterator[str]:
     """A later round creates only what follows from the agreed plan.
 
-    These are the plan's creates, the creates that it held until there was room, and further attempts at its work that
-    has failed. Of a saved plan they are only its creates, and further attempts at the same work.
+    These are the plan's creates, the creates that it held until there was room, those that wait for a job of other work
+    of the name, and further attempts at its work that has failed. Of a saved plan they are only its creates, those that
+    wait, and further attempts at the same work.
     """
     by, key, spec, agreed = create.by, create.job.key, create.spec, create.by.agreed
     if not by.round or agreed is None or key is None or spec is None:
@@ -23,7 +24,9 @@ def a_later_round_creates_only_what_was_agreed_to(create: Accepted) -> Iterator[
     creates = actions(agreed, CreateDoc)
     if (*key, create.job.attempt) in {(it.work, it.rerun, it.attempt) for it in creates}:
         return
-    if not by.saved and spec.name in _held(agreed):
+    if spec.name in _held(agreed, Reason.WAITING) or (
+        not by.saved and spec.name in _held(agreed, Reason.QUOTA)
+    ):
         return
     named = {it.name for it in agreed.decisions if it.declared_at}
     known = key in {(it.work, it.rerun) for it in creates} if by.saved else spec.name in named
@@ -33,11 +36,11 @@ def a_later_round_creates_only_what_was_agreed_to(create: Accepted) -> Iterator[
         yield f"it is {_reason(create)}, and nothing of it was held up"
 
 
-def _held(agreed: PlanDoc) -> set[str]:
+def _held(agreed: PlanDoc, reason: Reason) -> set[str]:
     return {
         it.name
         for it in agreed.decisions
-        if any(hold.reason == Reason.QUOTA and not hold.attention for hold in it.of(HoldDoc))
+        if any(hold.reason == reason and not hold.attention for hold in it.of(HoldDoc))
     }
 
 

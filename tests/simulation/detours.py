@@ -88,7 +88,8 @@ class Detour:
     def leave(self, away: Away) -> None:
         """Commit a way to ask for something else."""
         spec, git = self.spec, self.stage.git
-        other = structs.replace(spec, inputs=(WORKS[self._dice.choice(tuple(WORKS))],), rerun="9")
+        others = [work for work in WORKS.values() if (work,) != spec.inputs]
+        other = structs.replace(spec, inputs=(self._dice.choice(others),))
         match away:
             case "changed":
                 git.commit(self.with_specs(other))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.model import JobSpec, Position, Retry
+from reconciler.model import JobSpec, Phase, Position, Retry
 from reconciler.settings import Limits
 from tests.simulation.faults import FAULTS, CallKind, Fault, Once
 from tests.simulation.git import WORKS, Commit
@@ -31,7 +31,7 @@ def _spec(name: str, work: str) -> JobSpec:
         endpoint="/v1/chat/completions",
         model="mistral-small-latest",
         inputs=(WORKS[work],),
-        retry=Retry(max_attempts=2),
+        retry=Retry(max_attempts=2, on=frozenset({Phase.FAILED})),
         declared_at=Position(path=f"specs/{name}.yaml", line=1),
     )
 

@@ -135,7 +135,7 @@ def test_a_person_has_stopped_the_work_even_if_a_younger_twin_of_the_job_fails(s
 @pytest.mark.parametrize("back", [it for it in get_args(Back) if it not in ("never", "old commit")])
 @pytest.mark.parametrize("away", ["changed", "removed", "suspended"])
 def test_what_this_tool_stopped_comes_back_with_its_spec(server: Server, away: Away, back: Back) -> None:
-    detour = a_detour(HOST, server)
+    detour = a_detour(HOST, server, on_change="replace")
     stage, key = detour.stage, detour.spec.run_key
     stage.apply(stage.runners[0], 0, Luck())
     detour.leave(away)
