@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from itertools import accumulate
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
+from reconciler.facts import cached_property
 from reconciler.model import digests
 from reconciler.model.completeness import Checks
 from reconciler.model.inputs import Input, InputFile, paths_of, request_count, upload_of

@@ -186,8 +186,8 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
     if not attempt or on_remove is None or not _OP.fullmatch(run.get("op", "")):
         return None
     inputs, requests, parts = _inputs_of(pairs.get(INPUTS, ""))
-    of, reused = (_number(run.get(name, "")) for name in ("of", "reused"))
-    if (of is None) != ("of" not in run) or (of is not None and requests is None):
+    of = _number(run["of"]) if "of" in run else None
+    if "of" in run and (of is None or requests is None):
         return None
     return Tags(
         project=pairs[PROJECT],
@@ -203,7 +203,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         on_remove=on_remove,
         over=frozenset(filter(None, run.get("over", "").split(","))),
         of=of,
-        reused=reused or 0,
+        reused=_number(run.get("reused", "")) or 0,
         request_digest=run.get("all", ""),
         recipe=run.get("recipe", ""),
         source=source_tag.read(pairs.get(SOURCE, "")),

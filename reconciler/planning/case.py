@@ -11,9 +11,9 @@ The facts about the wanted work build on each other, each with its whole conditi
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Final
 
+from reconciler.facts import cached_property
 from reconciler.ledger.memory import Remembered
 from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Reason
@@ -113,8 +113,9 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
         if self.seen is not None and self.counts is not None and not self.running and not self.stopping:
             return by_ledger(self.counts)
         jobs = sorted(self.wanted, key=rank)
-        known = [it.of_work if it.is_part else it.requests for it in jobs]
-        of = known[-1] if known else self.spec.requests if self.spec else None
+        of = self.spec.requests if self.spec else None
+        if jobs:
+            of = jobs[-1].of_work if jobs[-1].is_part else jobs[-1].requests
         unseen = bool(self.remembered_gone) and not jobs
         return None if of is None or unseen else by_counts(of, jobs, self.stopped_by_us)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from msgspec import Struct
 
+from reconciler.facts import cached_property
 from reconciler.ledger.lines import CreateIntended, WorkSeen
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, JobSpec, OwnedJob, Phase, RunKey, Unreadable, WorkCounts

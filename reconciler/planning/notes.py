@@ -42,12 +42,13 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
 
 def raised_cap(case: Case, actions: Sequence[Action]) -> str:
     """Return a note if `retry.max_attempts` is larger than that of the last job of work that is not complete."""
-    last, creates = case.newest, any(isinstance(it, Create) for it in actions)
-    if case.spec is None or creates or last is None or last.adopted:
+    last = case.newest
+    if case.spec is None or last is None or last.adopted:
         return ""
     before, now = last.tags.cap, case.spec.retry.max_attempts
-    raised = before < now and not last.completes_the_work
-    return f"retry.max_attempts was raised from {before} to {now}" if raised else ""
+    if before >= now or last.completes_the_work or any(isinstance(it, Create) for it in actions):
+        return ""
+    return f"retry.max_attempts was raised from {before} to {now}"
 
 
 def _several_models(case: Case) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import cached_property
 
+from reconciler.facts import cached_property
 from reconciler.model import Job, JobSpec, OwnedJob, Phase, RunKey
 from reconciler.planning.name_facts import NameFacts
 from reconciler.planning.overlap import NO_OVERLAP, Overlap

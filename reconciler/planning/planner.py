@@ -114,7 +114,7 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
     standing, actions = rule.standing, rule.decide(case)
     if standing in WANTED_STANDINGS:
         if owner is not None:
-            standing, actions = sharing.shared(case, standing, actions, decide(owner))
+            standing, actions = sharing.shared(standing, actions, decide(owner))
         actions = ledger_word.marked(case, actions)
         actions += other_work.other_work(case)
     return Decision(
@@ -124,7 +124,7 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
         actions=actions,
         raised=standing in WANTED_STANDINGS and bool(raised_cap(case, actions)),
         notes=tuple(notes(case, actions)),
-        states=case.tally if case.spec else None,
+        states=(owner or case).tally if case.spec else None,
     )
 
 

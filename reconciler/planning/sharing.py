@@ -1,8 +1,7 @@
 """Several specs that declare the same work share its job. One of them owns it; the others create and cancel nothing.
 
-The owner is the spec whose name the job has: the job that succeeded, or else the oldest one that runs, or else the
-newest. Without such a job it is the first by name. A suspended spec owns a job only if all of them are suspended. If
-the owner is removed, the next one owns the job.
+The owner is the spec whose name the newest job of the work has in its tags, or else the first by name. A suspended spec
+owns a job only if all of them are suspended.
 """
 
 from __future__ import annotations
@@ -13,15 +12,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from reconciler.model import JobSpec, OwnedJob, Phase, RunKey
+from reconciler.model import JobSpec, OwnedJob, RunKey
 from reconciler.planning.actions import Action, Create, Decision, Hold, Keep, Reason
-from reconciler.planning.case import Case
+from reconciler.planning.name_facts import rank
 from reconciler.planning.standing import Standing
 
 CASE: Final = "the wanted work is also that of another spec, which owns its job"
 OUTCOME: Final = (
-    "the standing and the outcome above, but for that work nothing is created or cancelled: Keep `same_work` instead "
-    "of any other Keep; Hold `same_work` if the owner creates the job, else the Hold of the owner instead of a create"
+    "for that work nothing is created or cancelled: Hold `same_work` if the owner creates a job; otherwise Keep "
+    "`same_work`, with attention by the spec's own `checks`, or the Hold of the owner"
 )
 
 
@@ -55,27 +54,24 @@ def sharers(specs: Sequence[JobSpec], jobs: Iterable[OwnedJob]) -> Mapping[str, 
 
 
 def _owner(specs: Sequence[JobSpec], jobs: Iterable[OwnedJob]) -> str:
-    awake = [spec for spec in specs if not spec.suspend] or specs
-    names = {spec.name for spec in awake}
-    named = [it for it in jobs if it.tags.name in names]
-    done = [it for it in named if it.phase is Phase.SUCCEEDED]
-    live = [it for it in named if it.phase is Phase.ACTIVE]
-    ranked = (*sorted(done, key=lambda it: it.success_key), *live, *reversed(named))
-    return next((it.tags.name for it in ranked), min(names))
+    names = {it.name for it in specs if not it.suspend} or {it.name for it in specs}
+    newest = max(jobs, key=rank, default=None)
+    return newest.tags.name if newest and newest.tags.name in names else min(names)
 
 
 def shared(
-    case: Case, standing: Standing, actions: tuple[Action, ...], owner: Decision
+    standing: Standing, actions: tuple[Action, ...], owner: Decision
 ) -> tuple[Standing, tuple[Action, ...]]:
     """Return the standing of a name that does not own the job of its work, and what is done about that work.
 
     `standing` and `actions` are those of the name as if it owned the job; `owner` decides about the name that does.
+    Results are read for the owner alone, so its words count for everything that is not kept.
     """
     if owner.of(Create):
         detail = f"its job will be that of `{owner.name}`"
         return owner.standing, (Hold(reason=Reason.SAME_WORK, detail=detail),)
-    if case.to_create:  # the owner has another `retry`, or something is in its way
-        return owner.standing, owner.of(Hold)[:1]
+    if not isinstance(actions[0], Keep):
+        standing, actions = owner.standing, owner.actions
     return standing, tuple(_kept(it, owner.name) for it in actions[:1])
 
 

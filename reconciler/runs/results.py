@@ -212,9 +212,17 @@ def puller(
 def _beside(
     specs: Sequence[JobSpec], owned: Sequence[OwnedJob], name_of: Callable[[OwnedJob], str]
 ) -> Mapping[str, Collection[str]]:
-    """Return the other names whose folders may have answers for a name: listed by it, or of jobs with its name."""
+    """Return the other names whose folders may have answers for a name.
+
+    The name lists them, or jobs with its name belong to them, or both have jobs of the same work.
+    """
     moved: dict[str, set[str]] = defaultdict(set)
+    of_work: dict[RunKey, set[str]] = defaultdict(set)
     for it in owned:
         moved[it.tags.name].add(name_of(it))
+        of_work[it.tags.run_key].add(name_of(it))
+    for names in of_work.values():
+        for name in names if len(names) > 1 else ():
+            moved[name] |= names
     found = {spec.name: {*spec.reused_names, *moved[spec.name]} - {spec.name} for spec in specs}
     return {name: sorted(others) for name, others in found.items() if others}

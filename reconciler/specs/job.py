@@ -90,7 +90,7 @@ def jobs_of_document(
         problems += wrong
         found = own or found
         spec = _spec(document, fields, member, tuple(found), rerun)
-        specs.append(replace(spec, large=exceeds_one_job(found, limits)))
+        specs.append(replace(spec, large=True) if exceeds_one_job(found, limits) else spec)
     problems += _adopt(document, fields, specs)
     return DocumentResult(specs=() if _wrong(problems) else tuple(specs), problems=tuple(problems))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cli.stage import Stage
+from tests.helpers.requests_of import asked
 
 NIGHTLY = """\
 name: nightly-{stem}
@@ -139,6 +140,52 @@ def test_a_cancel_by_hand_holds_both_and_a_rerun_of_both_is_one_job(stage: Stage
         stage.run("rerun", name, "--to", "again")
     stage.run("apply", "--yes")
     assert creates(stage) == 2
+
+
+def canaries(stage: Stage, *, bad: bool = False, suspended: str = "") -> None:
+    """Write two specs with the same ten requests and a canary of four."""
+    for name in ("one", "two"):
+        stage.spec(name, input_files=["data/same.jsonl"], canary={"requests": 4}, suspend=name == suspended)
+        (stage.root / f"specs/data/{name}.jsonl").unlink()
+    stage.lines("specs/data/same.jsonl", 10)
+    file = stage.root / "specs/data/same.jsonl"
+    file.write_text(file.read_text().replace('"r1"', '"r1!fail-400"' if bad else '"r1"'))
+
+
+def test_the_rest_of_a_canary_under_the_other_name_answers_both(stage: Stage) -> None:
+    canaries(stage)
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    canaries(stage, suspended="one")
+    assert stage.run("apply", "--yes").code == 0
+    canaries(stage)
+    assert standings(stage) == {"one": ("keep", "same_work"), "two": ("keep", "running")}
+    canaries(stage, suspended="one")
+    assert stage.run("apply", "--yes").writes == []
+    canaries(stage, suspended="two")
+    assert standings(stage) == {"one": ("keep", "running"), "two": ("hold", "suspended")}
+    assert stage.run("apply", "--yes").writes == []
+    canaries(stage)
+    stage.advance(60)
+    assert standings(stage) == {"one": ("keep", "same_work"), "two": ("keep", "succeeded")}
+    first, rest = asked(stage)
+    assert sorted(first + rest) == sorted({*first, *rest}), "no request is submitted twice"
+    assert stage.run("outputs", "pull").code == 0
+    for name in ("one", "two"):
+        rows = map(json.loads, (stage.root / f"outputs/{name}/results.jsonl").read_text().splitlines())
+        assert [row["custom_id"] for row in rows if row["ok"]] == first + rest
+
+
+def test_what_holds_the_owner_holds_the_other_with_the_same_words(stage: Stage) -> None:
+    canaries(stage, bad=True)
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    for _ in range(2):
+        decisions = json.loads(stage.run("plan", "--format", "json").out)["plan"]["decisions"]
+        one, two = ({**it, "name": "", "declared_at": ""} for it in decisions)
+        assert one == two
+        assert one["standing"] == "canary_failed"
+        assert stage.run("apply", "--yes").writes == []
 
 
 def test_a_saved_plan_submits_the_work_once(nights: Stage) -> None:

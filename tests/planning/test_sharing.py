@@ -13,12 +13,14 @@ from msgspec import structs
 
 from reconciler.model import Checks, JobSpec, Phase
 from reconciler.planning.actions import Cancel, Create, Hold, Keep, Reason
+from tests.helpers.donors import ended, work
 from tests.helpers.make import (
     ACTIVE,
     CANCELLED,
     FAILED,
     STOPPING,
     SUCCEEDED,
+    TIMED_OUT,
     adopting,
     broken,
     intended,
@@ -34,6 +36,9 @@ from tests.helpers.worlds import World, after, worlds
 A, B, C = spec("a"), spec("b"), spec("c")
 OLD = spec("b", "w0")
 """What `b` declared before."""
+REUSING = spec("a", reuse=True)
+CANARY = job(A, "j1", SUCCEEDED, part=(2, 10, 0), age=300)
+"""Two of ten requests, answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +78,47 @@ TABLE = {
     ),
     "of two live jobs the older one stays and the other is cancelled once": Row(
         world=World(specs=(A, B), jobs=(job(A, "j1", age=10), job(B, "j2", age=20))),
-        expected={"a": ("keep j2 same_work",), "b": ("keep j2 running", "cancel j1 duplicate")},
+        expected={"a": ("keep j2 running", "cancel j1 duplicate"), "b": ("keep j2 same_work",)},
+    ),
+    "the name of the newest part owns the work": Row(
+        world=World(specs=(A, B), jobs=(CANARY, job(B, "j2", part=(8, 10, 2), age=100))),
+        expected={"a": ("keep j2 same_work",), "b": ("keep j2 running",)},
+    ),
+    "if the spec of the newest part is suspended, its job is that of the first": Row(
+        world=World(
+            specs=(B, C, spec("a", suspend=True)), jobs=(CANARY, job(A, "j2", part=(8, 10, 2), age=100))
+        ),
+        expected={"a": ("hold - suspended",), "b": ("keep j2 running",), "c": ("keep j2 same_work",)},
+    ),
+    "the rest of a canary is the owner's": Row(
+        world=World(
+            specs=(A, B), jobs=(CANARY,), works={"a": work("abcd", ended("j1", {"a": "", "b": ""}), canary=2)}
+        ),
+        expected={"a": ("create part 2 2/4",), "b": ("hold - same_work",)},
+    ),
+    "a canary that fails holds both": Row(
+        world=World(
+            specs=(A, B),
+            jobs=(CANARY,),
+            works={"a": work("abcd", ended("j1", {"a": "", "b": "http_400"}), canary=2)},
+        ),
+        expected={"a": ("hold - canary_failed!",), "b": ("hold - canary_failed!",)},
+    ),
+    "what is left unanswered is the same for both": Row(
+        world=World(
+            specs=(A, B),
+            jobs=(job(A, "j1", TIMED_OUT, succeeded_requests=5),),
+            works={"a": work("ab", ended("j1", {"a": "", "b": "http_400"}))},
+        ),
+        expected={"a": ("hold - incomplete!",), "b": ("hold - incomplete!",)},
+    ),
+    "answers of earlier work complete the work of both": Row(
+        world=World(
+            specs=(REUSING, B),
+            jobs=(job(spec("a", "w0"), "j1", SUCCEEDED),),
+            works={"a": work("ab", ended("j1", {"a": "", "b": "", "c": ""}))},
+        ),
+        expected={"a": ("keep j1 succeeded",), "b": ("keep j1 same_work",)},
     ),
     "if the owner is removed the other one has the job": Row(
         world=World(specs=(B,), jobs=(job(A),)),
@@ -191,6 +236,14 @@ def test_one_of_several_equal_specs_decides_as_a_single_one_does(world: World) -
                 ),
             )
             assert create.spec.run_key in {it.spec.run_key for it in alone.plan().of(Create)}
+
+
+@given(worlds())
+def test_a_job_of_work_that_any_spec_wants_is_cancelled_only_as_a_duplicate(world: World) -> None:
+    wanted = {it.run_key for it in world.specs if not it.suspend}
+    for cancel in world.plan().of(Cancel):
+        if cancel.owned.tags.run_key in wanted:
+            assert cancel.reason is Reason.DUPLICATE
 
 
 @given(worlds())

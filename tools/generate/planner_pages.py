@@ -53,11 +53,12 @@ _SHARED: Final = """\
 ## Several specs with the same work
 
 Two specs declare the same work if endpoint, model, inputs and `rerun` are equal, for example two files of a family
-with equal content. They share one job, and the work is submitted once. One spec owns the job: the spec whose name the
-job has (of several jobs, the one that succeeded, else the oldest that runs, else the newest), or the first by name. A
-suspended spec owns a job only if all of them are suspended. The owner's `retry` applies, and only a command that
-selects the owner submits the work. A running job of other work under another of these names is cancelled or kept once
-the shared job exists. If the owner is removed, the next spec owns the job, and nothing is submitted or cancelled.
+with equal content. They share its jobs and answers. One spec owns the jobs: the spec whose name the newest job has in
+its tags, or the first by name if that spec is suspended or no longer declares the work. A suspended spec owns jobs only
+if all of them are suspended. The owner's `retry` applies, and only a command that selects the owner submits the work. A
+running job of other work under another of these names is cancelled or kept once the shared job exists. If the owner is
+removed, another spec owns the jobs, and nothing is submitted or cancelled. Results are those of the owner; once several
+of the names have jobs of the work, each of them has the results of all jobs.
 """
 
 _QUOTA: Final = """\

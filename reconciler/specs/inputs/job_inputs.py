@@ -62,7 +62,7 @@ class Inputs:
             checked, wrong = self._checked(document, sorted(paths))
             found += checked
             problems += wrong
-        if len(paths) < len(named) and exceeds_one_job(found, self._project.settings.limits):
+        if 0 < len(paths) < len(named) and exceeds_one_job(found, self._project.settings.limits):
             message = "input_files: too much for one job, and an uploaded file cannot be submitted in parts"
             problems.append(document.problem(("input_files",), message, "declare another job for it"))
         return sorted(found, key=lambda part: part.identity), problems

@@ -92,15 +92,15 @@ class Grouped:
     def __post_init__(self) -> None:
         """Raise `ValueError` if a group has no field, or more than one."""
         for group in self.EXACTLY_ONE:
-            if [_field(self, name) is UNSET for name in group].count(False) != 1:
+            values = [_nested(self, name) if "." in name else getattr(self, name) for name in group]
+            if len(values) - values.count(UNSET) != 1:
                 raise ValueError(f"exactly one of {', '.join(group)}")
 
 
-def _field(model: object, name: str) -> object:
-    """Return the value of a field; `matrix.model` is a nested one."""
+def _nested(model: object, name: str) -> object:
+    """Return the value of a field of a field, such as `matrix.model`."""
     outer, _, inner = name.partition(".")
-    value = getattr(model, outer)
-    return getattr(value, inner, UNSET) if inner else value
+    return getattr(getattr(model, outer), inner, UNSET)
 
 
 class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
