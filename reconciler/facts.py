@@ -1,4 +1,4 @@
-"""`cached_property` without the lock that Python 3.11 takes for each value: a plan works out a million of them."""
+"""`cached_property` without the lock that Python 3.11 takes for each value: a plan works out a dozen for each name."""
 
 from __future__ import annotations
 

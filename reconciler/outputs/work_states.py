@@ -162,25 +162,28 @@ class StateReader:
         results = Results.UNREAD
         if there is not None:
             keys, outcomes = there.outcomes(kind_without_line(owned.job.status))
-            whole = outcomes is not None and not lacks_a_file(there.summary, owned)
-            results = Results.LOST if there.answers_gone else Results.READ if whole else Results.UNREAD
-        if there is None:
+        else:
             keys = self._submitted(owned, case.name)
         assumed = not keys and (owned.is_part or not of_work)
         by_us = case.cancelled_by_this_tool(owned)
         stopped = owned.phase is Phase.CANCELLED and not by_us  # then it may have been asked everything
-        if assumed and not of_work and owned.phase.ended and not stopped and there is not None:
-            return None
+        unknown = assumed and not of_work and owned.phase.ended and not stopped
+        known = there if outcomes is not None or unknown else None
+        if there is not None:
+            whole = known is not None and not lacks_a_file(there.summary, owned)
+            results = Results.LOST if there.answers_gone else Results.READ if whole else Results.UNREAD
         keys = keys or wanted.keys
         # What a part reuses has to be in the place of results: before a create, counts are not enough.
         by_counts = not self.exact or results is not Results.UNREAD
-        lines = there.summary if there and outcomes else None
+        lines = known.summary if known else None
         count = Count(
             asked=(owned.requests or 0) if by_counts else 0,
             read=lines.requests.ok if lines else 0,
             failed=lines.requests.failed + lines.trouble.unnamed if lines else 0,
         )
         how = account(owned.job, results, count, now=self.now, late_seconds=self.late_seconds)
+        if unknown and there is not None and how is Account.READ:
+            return None
         blank = how is Account.READ and outcomes is None
         in_upload = there is None and bool(owned.job.input_files)
         if assumed and (how is Account.ANSWERED or (blank and not stopped and (of_work or in_upload))):

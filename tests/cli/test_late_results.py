@@ -25,6 +25,11 @@ def without_files(page: dict[str, Any]) -> dict[str, Any]:
     return page | {"data": [row | none for row in page["data"]]}
 
 
+def without_the_output(page: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of jobs that name no file of answers yet."""
+    return page | {"data": [row | {"output_file": None} for row in page["data"]]}
+
+
 def edit(stage: Stage, *changed: int, name: str = "a") -> None:
     """Change the text of some lines of the input."""
     file = stage.root / f"specs/data/{name}.jsonl"
@@ -85,6 +90,23 @@ def test_nothing_is_submitted_if_it_is_not_known_what_a_job_with_answers_was_ask
     assert "this runner does not know what it was asked" in held.out
     assert "reconciler rerun a" in held.out
     assert len(unknown.jobs()) == 1
+
+
+def test_an_edit_submits_nothing_if_only_the_errors_of_a_job_are_here_and_not_what_it_was_asked(
+    stage: Stage,
+) -> None:
+    inline(stage, "one", "two")
+    rows = stage.root / "specs/a.yaml"
+    rows.write_text(rows.read_text().replace('"r0"', '"r0!fail-400"'))
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    for index in stage.root.glob("outputs/a/jobs/*/asked.idx"):
+        index.unlink()
+    inline(stage, "one", "three")
+    stage.faults.append(Fault("GET", JOBS, 200, alter=without_the_output))
+    assert "0 ok, 1 failed" in stage.run("outputs", "pull").out
+    stage.run("apply", "--yes")
+    assert len(stage.jobs()) == 1
 
 
 def test_an_answer_to_an_earlier_text_is_not_shown_as_the_answer_to_the_new_one(unknown: Stage) -> None:

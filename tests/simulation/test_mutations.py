@@ -27,7 +27,7 @@ def test_a_mutation_that_finds_nothing_to_alter_is_an_error() -> None:
     ["no durable intent", thorough("ids are not remembered")],
 )
 def test_a_safeguard_that_is_taken_out_is_missed_soon(name: str) -> None:
-    assert seen(BY_NAME[name], schedules=50).seed is not None
+    assert seen(BY_NAME[name], schedules=200).seed is not None
 
 
 @pytest.mark.long

@@ -75,6 +75,12 @@ SAFEGUARDS: Final = (
         'kind = "canary"',
     ),
     _without(
+        "what a person stopped counts as an outcome of a canary",
+        "planning/coverage.py",
+        "self.states[at] != State.STOPPED and self.attempts[at] > 0",
+        "self.attempts[at] > 0",
+    ),
+    _without(
         "what a person stopped is new",
         "planning/coverage.py",
         "self._stopped[place] = stopped and not worth",
