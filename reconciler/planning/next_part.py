@@ -237,8 +237,12 @@ def _bounded(places: Sequence[int], rules: Rules, inputs: Wanted | None) -> Sequ
 
 
 def broken_check(coverage: Coverage, checks: Checks) -> str:
-    """Return the first check that the outcomes so far do not pass, in words; "" if they pass all."""
-    known = [at for at in range(len(coverage.states)) if coverage.outcome_known(at)]
+    """Return the first check that the outcomes so far do not pass, in words; "" if they pass all.
+
+    An error counts also if a person has cancelled its job since: it says something about the requests that follow.
+    """
+    states, attempts = coverage.states, coverage.attempts
+    known = [at for at in range(len(states)) if states[at] == State.ANSWERED or attempts[at] > 0]
     answered = [coverage.worth[at] for at in known if coverage.states[at] == State.ANSWERED]
     counts = {
         "failed": (len(known) - len(answered), len(known)),
