@@ -24,6 +24,8 @@ ADDRESSES: Final = 4 << 30
 """Bytes of addresses of the process; DuckDB's own limit does not count everything."""
 AT_A_TIME: Final = 50
 """Rows: a few, because a cell may have megabytes."""
+MAX_LINE: Final = 32_000_000
+"""Bytes of a line of CSV or JSON; DuckDB's own limits are 2 and 16 MB."""
 MAX_TEMPORARY: Final = "20GB"
 TABLE: Final = "files"
 """The name of the table of a query whose files have no names of their own."""
@@ -150,12 +152,16 @@ def _reading(paths: Sequence[Path]) -> str:
     if kind == "parquet":
         return f"select * from read_parquet({_list(paths)}, union_by_name = true)"
     if kind == "jsonl":
-        return f"select * from read_json({_list(paths)}, format = 'newline_delimited', sample_size = -1)"
+        return (
+            f"select * from read_json({_list(paths)}, format = 'newline_delimited', sample_size = -1, "
+            f"maximum_object_size = {MAX_LINE})"
+        )
     with file_access.open_to_read(paths[0]) as stream:
         delimiter = delimiter_of(stream.readline().decode(errors="replace"))
     return (
         f"select * from read_csv({_list(paths)}, header = true, all_varchar = true, nullstr = '\\0', "
-        f"delim = {_text(delimiter)}, quote = '\"', escape = '\"', union_by_name = true)"
+        f"delim = {_text(delimiter)}, quote = '\"', escape = '\"', union_by_name = true, "
+        f"max_line_size = {MAX_LINE})"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,21 @@ def test_a_query_joins_tables_by_the_names_that_the_spec_gives_them(root: Path) 
     views = {"one": ("a.csv",), "two": ("a.parquet",)}
     source = table(root, "a.csv", "a.parquet", kind="sql", sql=sql, views=views)
     assert [row["text"] for row in rows(root, source, "id", "text")] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+@pytest.mark.parametrize("kind", ["sql", "plain"])
+def test_a_cell_may_have_ten_megabytes(tmp_path: Path, name: str, kind: str) -> None:
+    cell = "word, " * 1_700_000
+    (tmp_path / "a.csv").write_text(f'id,text\n1,"{cell}"\n2,x\n')
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "1", "text": cell}) + '\n{"id": "2", "text": "x"}\n')
+    with duckdb.connect() as made:
+        made.execute("create table t as select ?::varchar as id, ?::varchar as text", ["1", cell])
+        made.execute("insert into t values ('2', 'x')")
+        made.execute(f"copy t to '{tmp_path}/a.parquet'")
+    more = {"kind": "sql", "sql": "select id, text from files"} if kind == "sql" else {}
+    found = rows(tmp_path, table(tmp_path, name, **more), "id", "text")
+    assert [row["text"] == (cell, "x")[at] for at, row in enumerate(found)] == [True, True]
 
 
 def test_the_answering_process_has_no_key(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
