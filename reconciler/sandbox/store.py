@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ SCHEMA_VERSION = 3
 
 _WAIT_SECONDS = 60.0
 """How long a statement waits for another writer; storing the largest upload takes a few seconds."""
+_PAUSE_SECONDS = 0.01
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 
@@ -93,8 +95,9 @@ class Store(AbstractContextManager["Store"]):
         connection.row_factory = sqlite3.Row
         connection.create_function("job_status", 2, _job_status, deterministic=True)
         # OFF: a power cut may damage the state, which `sandbox reset` deletes; the end of a process does not.
-        for pragma in ("foreign_keys = ON", "synchronous = OFF", "journal_mode = WAL"):
-            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = OFF")
+        _use_wal(connection)
         with self.write() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version == 0:
@@ -107,6 +110,23 @@ class Store(AbstractContextManager["Store"]):
                     f"this version uses {SCHEMA_VERSION})",
                     hint="delete it with `reconciler sandbox reset`, or pass another --db",
                 )
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. If several processes do so at once, SQLite fails without waiting."""
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if (
+                error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                or time.monotonic() > until
+            ):
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
 
 
 class World(Struct, frozen=True):

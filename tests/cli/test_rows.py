@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -287,14 +287,15 @@ def test_a_saved_plan_is_refused_if_its_table_changed(tickets: Stage) -> None:
     assert not tickets.jobs()
 
 
-def test_duckdb_is_needed_only_for_parquet_and_queries(
-    tickets: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_only_parquet_and_queries_need_a_process_of_duckdb(
+    tickets: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "duckdb", None)
+    monkeypatch.setattr(sys, "executable", str(tickets.root / "no-python"))
     assert tickets.run("plan").code == 0
-    assert tmp_path.exists()
+    to_parquet(tickets)
+    said = tickets.run("plan")
+    assert said.code == 1
+    assert "no-python" in said.err
 
 
 def test_a_work_in_parts_has_one_result_in_the_order_of_the_table(tickets: Stage) -> None:

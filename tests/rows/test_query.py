@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,15 @@ def test_the_answering_process_has_no_key(root: Path, monkeypatch: pytest.Monkey
     assert "PATH" in str(caught.value)
     assert "MISTRAL" not in str(caught.value)
     assert "DUCKDB" not in str(caught.value)
+
+
+def test_a_machine_without_duckdb_is_told_what_to_install(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(RowsError, match="need the package duckdb") as caught:
+        here(root, table(root, "a.parquet"))
+    assert "[tables]" in caught.value.hint
 
 
 def test_an_error_of_duckdb_shows_no_cell(root: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from .support import Api, Clock
 WRITER = """
 import sys, time
 from pathlib import Path
+from typing import Any
 import httpx
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.store import Store
@@ -56,6 +58,30 @@ def test_several_processes_share_one_file_from_its_first_moment(tmp_path: Path) 
             120,
             120,
         )
+
+
+class Busy(sqlite3.Connection):
+    """Another process is switching to the write-ahead log: SQLite then fails at once, whatever the timeout is."""
+
+    left = 0
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:  # noqa: ANN401 - as SQLite's
+        if "journal_mode" in sql and self.left:
+            self.left -= 1
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return super().execute(sql, *values)
+
+
+def test_a_process_waits_while_another_one_switches_to_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Busy, "left", 2)
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *names, **more: connect(*names, factory=Busy, **more))
+    with Store(tmp_path / "state.db") as store, store.read() as db:
+        assert tuple(db.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
 
 
 @pytest.mark.thorough
