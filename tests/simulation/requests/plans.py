@@ -13,7 +13,7 @@ from reconciler.planning.actions import Create, Hold, Plan, Reason
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather
 from tests.simulation.requests.api import NEVER
-from tests.simulation.requests.promises import lends
+from tests.simulation.requests.promises import is_of_work, lends
 
 if TYPE_CHECKING:
     from tests.simulation.requests.api import Question
@@ -112,7 +112,8 @@ def _has_no_cause(run: Run, spec: Spec, holds: Iterable[Hold]) -> Iterator[str]:
             case Reason.INCOMPLETE if all(it.listed and it.complete and it.knows_asked for it in views):
                 wrong = bool(set(spec.questions) - answered - _tried(views))
             case Reason.ANSWERS_GONE:
-                wrong = all(_is_whole(it) for it in views)
+                reused = [int(it.job.tags.get("reused", 0)) for it in views if is_of_work(spec, it.job)]
+                wrong = all(map(_is_whole, views)) and max(reused, default=0) <= len(answered)
             case Reason.CANCELLED:  # also by this tool, if the run was killed before it recorded that
                 wrong = not any(it.job.stopped_by for it in run.views.values())
             case _:
