@@ -94,6 +94,24 @@ def test_a_job_that_another_spec_took_over_ends_before_its_requests_are_submitte
     assert asked(stage)[1:] == [["r3000"]]
 
 
+def test_of_two_new_specs_the_one_that_reuses_answers_waits_for_the_job_of_the_other(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\n")
+    stage.spec("b", requests=0)
+    stage.lines("specs/data/b.jsonl", 3, text="a")
+    stage.spec("a", requests=4, reuse=["b"])
+    assert "= wait    a  for the job of `b` to end" in apply(stage).out
+    done(stage)
+    assert asked(stage) == [["r0", "r1", "r2"], ["r3"]]
+
+
+def test_of_two_new_specs_that_reuse_the_answers_of_each_other_one_waits(stage: Stage) -> None:
+    for name, other, count in (("a", "b", 4), ("b", "a", 3)):
+        stage.spec(name, requests=0, reuse=[other])
+        stage.lines(f"specs/data/{name}.jsonl", count, text="a")
+    done(stage)
+    assert asked(stage) == [["r0", "r1", "r2", "r3"]]
+
+
 def test_the_answers_of_a_split_count_for_each_half(stage: Stage) -> None:
     reusing(stage, 6)
     done(stage)

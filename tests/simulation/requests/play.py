@@ -133,9 +133,9 @@ class Story:
         self.commits.append(specs)
         self.world.trace("git", " ".join(map(str, specs)))
 
-    def change(self, spec: Spec, **changes: object) -> None:
+    def change(self, spec: Spec, now: Spec) -> None:
         """Commit a change of one spec."""
-        self.declare(tuple(replace(it, **changes) if it.name == spec.name else it for it in self.specs))
+        self.declare(tuple(now if it.name == spec.name else it for it in self.specs))
 
     def tell(self) -> None:
         """Let it happen, step by step."""
@@ -307,7 +307,8 @@ class Story:
             left = [it for it in run.planned.plan.decisions if it.name in names]
             if any(it.pending for it in run.planned.plan.decisions):
                 continue
-            if all(self._is_done(self._spec(it.name), it) for it in left):
+            done = [self._is_done(self._spec(it.name), it) for it in left]
+            if all(done):
                 self._see_that_all_is_answered(runner)
                 return
         words = "; ".join(f"{it.name}: {it.actions}" for it in left)
@@ -320,7 +321,7 @@ class Story:
         """Return whether nothing is left to do for a name in peace; otherwise take the exit of its hold."""
         world, holds, keeps = self.world, decision.of(Hold), decision.of(Keep)
         if any(it.reason is Reason.RECORD_GONE for it in keeps):
-            self.change(spec, rerun=f"{spec.rerun}x")
+            self.change(spec, replace(spec, rerun=f"{spec.rerun}x"))
         elif any(it.reason in _DONE for it in keeps) and not holds:
             mine = [job for job in world.api.jobs.values() if job.recipe == spec.recipe]
             answered = {it for job in mine for it in job.given()}
@@ -337,19 +338,19 @@ class Story:
     def _take_the_exit(self, spec: Spec, hold: Hold) -> None:
         match hold.reason:
             case Reason.CANCELLED | Reason.PARTIAL if spec.cap > self.caps_in_peace[spec.name]:
-                self.change(spec, rerun=f"{spec.rerun}x")
+                self.change(spec, replace(spec, rerun=f"{spec.rerun}x"))
             case Reason.INCOMPLETE | Reason.CANCELLED | Reason.FAILED | Reason.PARTIAL:
                 self._retry_everything(spec)
             case Reason.CANARY_FAILED:
-                self.change(spec, failed=1.0)
+                self.change(spec, replace(spec, failed=1.0))
             case Reason.ANSWERS_GONE | Reason.RECORD_GONE | Reason.RESULTS_NEEDED:
-                self.change(spec, rerun=f"{spec.rerun}x")
+                self.change(spec, replace(spec, rerun=f"{spec.rerun}x"))
             case _:
                 pass
 
     def _retry_everything(self, spec: Spec) -> None:
         every = frozenset({"missing", "http_4xx", "http_5xx", "http_429", "error"})
-        self.change(spec, cap=spec.cap + 1, kinds=every, on=_EVERY_END)
+        self.change(spec, replace(spec, cap=spec.cap + 1, kinds=every, on=_EVERY_END))
 
     def _see_that_all_is_answered(self, runner: Runner) -> None:
         world = self.world

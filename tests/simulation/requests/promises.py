@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tests.simulation.requests.api import OUTPUT, AskedJob, Question
+from tests.simulation.requests.api import AskedJob, Question
 
 if TYPE_CHECKING:
     from tests.simulation.requests.specs import Spec
@@ -25,8 +25,11 @@ class Accepted:
     def donors(self) -> Iterator[View]:
         """Yield what the run knew of the jobs whose outcomes count for what it asks now."""
         found = [it for it in self.by.views.values() if it.job is not self.job and self._lends(it.job)]
-        if any(it.listed for it in found):  # otherwise nothing shows that a job existed
-            yield from found
+        listed = {it.job.work for it in found if it.listed}
+        for view in found if listed else ():  # otherwise nothing shows that a job existed
+            # Only the tags of a job show that it did the same work in another order.
+            if view.listed or self.spec.reuse or view.job.work in listed | {self.job.work}:
+                yield view
 
     @property
     def spec(self) -> Spec:
@@ -192,8 +195,7 @@ def a_part_says_what_is_left(create: Accepted) -> Iterator[str]:
     of, reused = int(job.tags.get("of", len(spec.want))), int(job.tags.get("reused", 0))
     if of != len(spec.want):
         yield f"it says {of} of {len(spec.want)}"
-    place = create.by.runner.place
-    there = [it for it in create.world.api.jobs.values() if it is not job and OUTPUT in place.holds(it)]
+    there = [create.world.api.jobs[it] for it in create.by.had_answers]
     answered = {it for other in there if lends(spec, other, create.by.specs) for it in other.answers()}
     if reused > len(answered & set(spec.questions)):
         yield f"it says that {reused} are answered, and the place of results has {len(answered)} answers"

@@ -29,6 +29,7 @@ from tests.simulation.requests import cancels, promises
 from tests.simulation.requests.api import (
     ANSWER,
     NEVER,
+    OUTPUT,
     Api,
     AskedJob,
     Question,
@@ -77,6 +78,8 @@ class Run:
     views: Mapping[str, View] = field(default_factory=dict)
     """Of every job that its list showed."""
     planned: PlannedRun | None = None
+    had_answers: frozenset[str] = frozenset()
+    """The jobs whose answers were in its place of results when it last sent a create."""
     ended: str = ""
     broken: str = ""
 
@@ -204,13 +207,18 @@ class World:
             run.views = {it.job.id: it for it in found}
             return Ancestry()
 
+        def sends() -> None:
+            self.sent.append(self.baton.now)
+            jobs = self.api.jobs.values()
+            run.had_answers = frozenset(it.id for it in jobs if OUTPUT in runner.place.holds(it))
+
         door = Door(
             self.api,
             process,
             trouble,
             dice,
             looked=looked,
-            sends=lambda: self.sent.append(self.baton.now),
+            sends=sends,
             accept=lambda body, lag: self.accept(body, run, lag),
             cancel=lambda job_id: self.cancel(self.api.jobs[job_id], run),
         )
