@@ -1,6 +1,6 @@
 """The prices of models, by day, and what usage costs by them.
 
-A price is a list price without tax, and nobody has compared it with an invoice. Amounts are whole millionths of the
+A price is a list price without tax. It was not compared with an invoice. Amounts are whole millionths of the
 currency's unit; a cost is exact until it is rounded once, at the end.
 """
 
@@ -53,7 +53,7 @@ class Price(Struct, frozen=True, kw_only=True):
     date: str
     """The date of the table that it is from, `YYYY-MM-DD`."""
     source: str
-    """Where the table has it from."""
+    """The sources of the table for it."""
     unsure: str = ""
     """Why it may be wrong, for readers; "" if the sources agree."""
 
