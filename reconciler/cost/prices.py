@@ -125,6 +125,6 @@ def cost_of(price: Price | None, usage: Usage, *, live: bool = False) -> int | N
 
     The price is that of batches, or if `live` that of single requests.
     """
-    rates = price and (price.live if live else price.batch)
-    exact = rates and exact_cost(rates, usage)
+    rates = None if price is None else price.live if live else price.batch
+    exact = None if rates is None else exact_cost(rates, usage)
     return None if exact is None else int(exact.to_integral_value(ROUND_HALF_EVEN))
