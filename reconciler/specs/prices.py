@@ -32,12 +32,18 @@ def path_of(project: Project) -> Path:
 
 
 def problems(project: Project) -> tuple[Problem, ...]:
-    """Return the mistakes in a project's `prices.yaml`. Raises `ReconcilerError` if it cannot be read."""
+    """Return the mistakes in a project's `prices.yaml`, and what the policy says of it.
+
+    Raises `ReconcilerError` if it cannot be read.
+    """
+    if not os.path.lexists(path_of(project)):
+        return ()
+    forbidden = project.policy.price_problems(NAME) if project.policy else ()
     try:
         load(project)
     except SpecError as error:
-        return error.problems
-    return ()
+        return (*forbidden, *error.problems)
+    return tuple(forbidden)
 
 
 def load(project: Project) -> Prices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from reconciler.cost.prices import Prices, Rates
 from reconciler.cost.shipped import shipped
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.specs import prices
+from reconciler.specs.load import load
+from reconciler.specs.project import read_policy
 from tests.specs import make
 
 DAY = "2026-11-28"
@@ -125,6 +128,20 @@ def test_the_file_is_no_spec_if_specs_are_beside_it(tmp_path: Path) -> None:
     (tmp_path / "prices.yaml").write_text(HEAD + ROW)
     (tmp_path / "one.yaml").write_text(make.SPEC.replace("data.jsonl", "specs/data.jsonl"))
     assert make.problems(tmp_path, {}, "specs: .\n") == ()
+
+
+def test_a_policy_may_forbid_the_file(tmp_path: Path) -> None:
+    project = make.project(tmp_path, {"one.yaml": make.SPEC})
+    (tmp_path / "policy.yaml").write_text("message: Ask us.\nmay_set_prices: false\n")
+    project = replace(project, policy=read_policy(tmp_path / "policy.yaml", project))
+    assert prices.problems(project) == ()
+    (tmp_path / "prices.yaml").write_text(f"{HEAD}{ROW}")
+    (found,) = prices.problems(project)
+    assert found.path == "prices.yaml"
+    assert found.message == "the policy does not allow a project to set prices"
+    assert found.hint == "remove it (policy.yaml:2). Ask us."
+    with pytest.raises(SpecError):
+        load(project, now=make.NOW)
 
 
 def test_a_folder_of_that_name_is_an_error_with_a_hint(tmp_path: Path) -> None:

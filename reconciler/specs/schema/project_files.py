@@ -76,6 +76,8 @@ class PolicyFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Keys that the metadata of each job must have, and for each key globs of its values."""
     may_adopt: Annotated[bool | Globs, such_as(["search/*"])] = True
     """Whether specs may adopt jobs; or globs of `project/name` of the specs that may."""
+    may_set_prices: bool = True
+    """Whether a project may have a `prices.yaml`. With lower prices, larger jobs keep within ceilings of costs."""
     max_guards: MaxGuards = MaxGuards()
     """The largest value of each guard, in settings and on the command line. `false` forbids an `allow_…`."""
     max_limits: MaxLimits = MaxLimits()
