@@ -27,7 +27,9 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     completion_squares: float = 0.0
     pages: Count = 0
     """Pages of documents."""
+    pages_squares: float = 0.0
     audio_seconds: float = 0.0
+    audio_squares: float = 0.0
     bytes: Count = 0
     """Bytes of the request lines of these answers."""
     incomplete: Count = 0
