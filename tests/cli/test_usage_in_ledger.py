@@ -1,4 +1,4 @@
-"""What jobs used is written to the ledger by whoever reads their results, once."""
+"""The runner that reads results writes to the ledger what their jobs used, once."""
 
 from __future__ import annotations
 
