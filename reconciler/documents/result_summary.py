@@ -97,6 +97,8 @@ class TokensDoc(_Part, frozen=True, kw_only=True):
     """Sum of the squares of each answer's tokens in."""
     completion_squares: float = 0.0
     """Sum of the squares of each answer's tokens out."""
+    pages_squares: float = 0.0
+    audio_squares: float = 0.0
     bytes: int = 0
     """Bytes of the request lines of these answers; 0 if the inputs were not available."""
 

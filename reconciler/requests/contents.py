@@ -139,6 +139,8 @@ class Usage(Struct):
     """Answers with a usage that lacks a number or has an invalid one, so that the sums are a lower bound."""
     prompt_squares: float = 0.0
     completion_squares: float = 0.0
+    pages_squares: float = 0.0
+    audio_squares: float = 0.0
     bytes: int = 0
     """Bytes of the request lines of the answers that report their usage."""
     models: Counter[str] = msgspec.field(default_factory=Counter)
@@ -160,8 +162,11 @@ class Usage(Struct):
             self.total += usage.prompt_tokens + usage.completion_tokens if total is None else total
             if usage.prompt_tokens_details is not None:
                 self.cached += usage.prompt_tokens_details.cached_tokens
-            self.audio_seconds += usage.prompt_audio_seconds or 0
+            seconds = usage.prompt_audio_seconds or 0
+            self.audio_seconds += seconds
+            self.audio_squares += seconds**2
         if pages is not None:
             self.pages += pages.pages_processed
+            self.pages_squares += pages.pages_processed**2
         if model is not None and (model in self.models or len(self.models) < MAX_MODELS):
             self.models[model] += 1

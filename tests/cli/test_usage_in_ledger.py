@@ -10,9 +10,8 @@ import pytest
 
 from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import UsageSeen, decode_block
-from tests.cli.stage import Stage
 from tests.cli.test_completeness import api
-from tests.cli.test_outputs import UNSTEADY
+from tests.cli.stage import UNSTEADY, Stage
 
 pytestmark = pytest.mark.needs_ledger("the ledger is what is looked at")
 
