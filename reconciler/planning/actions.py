@@ -183,8 +183,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     """None if the name is not declared."""
     standing: Standing
     actions: tuple[Action, ...]
-    raised: bool = False
-    """Whether `retry.max_attempts` is larger than that of the last job of the work."""
+    widened: bool = False
+    """Whether the spec lets the work go on further than its last job says."""
     notes: tuple[str, ...] = ()
     states: Tally | None = None
     """How many requests of the wanted work are in each state; None if that is not known."""
