@@ -167,7 +167,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     """Of a create that is held: how its work differs from the job before."""
     requests: int | None = None
-    """How many requests may follow once it is created, in all; None if that is not known."""
+    """How many requests may follow once there is room, or a job has stopped, in all; None if that is not known."""
 
 
 Action: TypeAlias = Create | Cancel | Keep | Hold

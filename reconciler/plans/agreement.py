@@ -224,7 +224,7 @@ def hold_unagreed(plan: Plan, *agreed: PlanDoc, approved: Collection[NamedWork] 
     """Hold the creates that rest on the ledger alone, unless an agreed plan says so of the same create.
 
     A person agrees at the prompt, or to a saved plan. The plan that they saw says on what each create rests, or that it
-    waits until a job has stopped which that plan cancels; `approved` is such work of earlier rounds of the same run.
+    waits until a job has stopped; `approved` is such work of earlier rounds of the same run.
     """
     decisions = [decision for document in agreed for decision in document.decisions]
     known = {

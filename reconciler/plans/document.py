@@ -135,7 +135,7 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     settings: SettingsDoc | None = None
     """The settings of that work, if it waits for something that passes, or goes on further."""
     requests: int | None = None
-    """How many requests of the work wait for room, in all; None if that is not known."""
+    """How many requests of the work wait for room, or until a job has stopped, in all; None if that is not known."""
     notes: tuple[str, ...] = ()
     states: Tally | None = None
     """How many requests of the wanted work are in each state, over all of its jobs; null if that is not known."""
