@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.model import Example, Job, JobSpec, OwnedJob, RequestChange, SubmittedPart
+from reconciler.model.money import Estimate
 from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Standing
 from reconciler.planning.tally import Tally
@@ -106,6 +107,8 @@ class Create(Struct, frozen=True, kw_only=True):
     """What it submits, if that is only a part of the work."""
     submitted: SubmittedPart | None = None
     """The inputs of that part, once they are cut."""
+    estimate: Estimate | None = None
+    """What it may cost; None until it is worked out."""
 
     @property
     def sent(self) -> JobSpec:

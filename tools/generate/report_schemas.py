@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from reconciler.api import wire
 from reconciler.documents import notification, reports, result_summary
-from reconciler.history import audit, record, timeline
+from reconciler.history import audit, record, stats, timeline
 from reconciler.model import completeness
 from reconciler.plans import document
 from reconciler.plans.document import PlanDoc
@@ -46,6 +46,7 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
         record.Record,
         timeline.TimelineDoc,
         timeline.EntryDoc,
+        stats.StatsDoc,
     ),
     "verify": (audit.VerifyDoc,),
     "status": (reports.StatusDoc,),
@@ -99,6 +100,7 @@ _MODULES: Final = (
     wire.__file__,
     __file__,
     record.__file__,
+    stats.__file__,
     timeline.__file__,
     audit.__file__,
 )
