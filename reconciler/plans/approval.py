@@ -116,7 +116,7 @@ def _held(plan: Plan) -> set[str]:
 
 
 def replaced_work(decision: DecisionDoc) -> NamedWork | None:
-    """Return the work of a decision that waits until a job has stopped that it cancels, or that is stopping."""
+    """Return the work of a decision that waits until a job has stopped: one that it cancels, or that is stopping."""
     stops = bool(decision.of(CancelDoc)) or decision.requests is not None
     waits = decision.standing == Standing.WAITING and stops
     return NamedWork(decision.name, decision.run_key) if waits else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ PUSHED = {
 }
 
 
-def failed_canary(stage: Stage, **pushed: object) -> None:
+def failed_canary(stage: Stage, **pushed: Any) -> None:  # noqa: ANN401 - any fields of a spec
     """Write the spec of a canary, one of whose four requests fails; `pushed` are its fields since."""
     canary(stage, bad=1, **(FIELDS | pushed))
 
