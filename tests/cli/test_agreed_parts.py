@@ -70,7 +70,7 @@ def test_what_was_pushed_after_the_canary_was_agreed_to_is_held(
     assert why in held.err + held.out
 
 
-FIELDS = {
+FIELDS: dict[str, Any] = {
     "canary": {"requests": 4},
     "retry": {"max_attempts": 2, "on": ["missing"]},
     "checks": {"failed": 0.1},
