@@ -15,8 +15,11 @@ from hashlib import sha256
 from typing import Final, Literal
 from urllib.parse import quote
 
+import msgspec
+
 from reconciler.model import (
     TAG_PREFIX,
+    Checks,
     Job,
     JobSpec,
     OwnedJob,
@@ -24,6 +27,7 @@ from reconciler.model import (
     Source,
     SubmittedPart,
     Tags,
+    Terms,
     Unreadable,
     digests,
     source_tag,
@@ -82,7 +86,7 @@ def tags_of(
         input_prefixes=frozenset(digest_prefix(each.identity) for each in inputs),
         settings=spec.settings,
         attempt=attempt,
-        cap=spec.retry.max_attempts,
+        terms=spec.terms,
         op=op,
         on_remove=spec.on_remove,
         over=frozenset(over),
@@ -106,7 +110,7 @@ def write(tags: Tags) -> dict[str, str]:
     run = {
         "v": str(VERSION),
         "attempt": str(tags.attempt),
-        "cap": str(tags.cap) if tags.cap > 1 else "",
+        **_written(tags.terms),
         "op": tags.op,
         "rerun": tags.run_key.rerun,
         "recipe": tags.recipe,
@@ -187,7 +191,7 @@ def read(job: Job) -> OwnedJob | Unreadable:
 
 
 def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_key: RunKey) -> Tags | None:
-    attempt, cap = (_number(run.get(word, "")) for word in ("attempt", "cap"))
+    attempt = _number(run.get("attempt", ""))
     on_remove = _ON_REMOVE.get(run.get("on_remove", ""))
     if not attempt or on_remove is None or not _OP.fullmatch(run.get("op", "")):
         return None
@@ -205,7 +209,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         input_prefixes=parts,
         settings=pairs.get(SETTINGS, ""),
         attempt=attempt,
-        cap=cap or 1,
+        terms=_terms(*(run.get(word, "") for word in ("cap", "on", "canary", "checks"))),
         op=run["op"],
         on_remove=on_remove,
         over=frozenset(filter(None, run.get("over", "").split(","))),
@@ -216,6 +220,33 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         most=int(most[1]) if most else None,
         currency=most[2] if most else DOLLAR,
         source=source_tag.read(pairs.get(SOURCE, "")),
+    )
+
+
+def _written(terms: Terms) -> dict[str, str]:
+    """Return the words for terms, without those of the default. Checks count only if there is a canary."""
+    checks = (str(getattr(terms.checks, name)) for name in Checks.__struct_fields__)
+    return {
+        "cap": str(terms.max_attempts) if terms.max_attempts > 1 else "",
+        "on": ",".join(terms.on) if terms.on != Terms().on else "",
+        "canary": str(terms.canary or ""),
+        "checks": ",".join(checks) if terms.canary and terms.checks != Checks() else "",
+    }
+
+
+@lru_cache(maxsize=1_000)  # most jobs have the same
+def _terms(cap: str, on: str, canary: str, checks: str) -> Terms:
+    """Read what `_written` returns. Damaged words are read as the default."""
+    try:
+        shares = dict(zip(Checks.__struct_fields__, checks.split(","), strict=False))
+        limits = msgspec.convert(shares, Checks, strict=False)
+    except msgspec.ValidationError:
+        limits = Checks()
+    return Terms(
+        max_attempts=_number(cap) or 1,
+        on=tuple(on.split(",")) if on else Terms().on,
+        canary=_number(canary) or 0,
+        checks=limits,
     )
 
 

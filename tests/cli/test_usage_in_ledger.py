@@ -10,8 +10,8 @@ import pytest
 
 from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import UsageSeen, decode_block
-from tests.cli.test_completeness import api
 from tests.cli.stage import UNSTEADY, Stage
+from tests.cli.test_completeness import api
 
 pytestmark = pytest.mark.needs_ledger("the ledger is what is looked at")
 
