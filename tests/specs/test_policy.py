@@ -189,7 +189,7 @@ def test_what_a_policy_forbids_is_a_problem_with_its_place_and_the_policys_sente
 
 
 def test_each_field_of_a_policy_has_a_row_of_both_kinds() -> None:
-    names = {field.name for field in fields(PolicyFile)} - {"message", "may_set_prices"}  # test_prices.py has that
+    names = {field.name for field in fields(PolicyFile)} - {"message", "may_set_prices"}
     for rows in (ALLOWED, REFUSED):
         assert names == {name for row in rows for name in names if name in row[0]}
     assert names == {*RULES, "max_guards", "max_limits", "required_apply"}
