@@ -76,7 +76,7 @@ def differences() -> Iterator[tuple[str, str]]:
     """Yield each name, and day, with another price in their table; zero and no price are the same."""
     for name, day, batch in itertools.product(by_name(), days(), (False, True)):
         price, there = shipped().of(name, day), theirs(name, day, batch=batch)
-        rates = price and (price.batch if batch else price.live)
+        rates = None if price is None else price.batch if batch else price.live
         if rates is None or there is None:
             continue
         if {**dict.fromkeys(UNITS, 0), **there} != {**dict.fromkeys(UNITS, 0), **ours(rates)}:
