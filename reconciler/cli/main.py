@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, str]] = {
     "report": "Write a page that shows jobs and requests over time.",
     "outputs": "Fetch the results of ended jobs.",
     "jobs": "List, inspect and cancel jobs.",
+    "prices": "Show the prices of models.",
     "doctor": "Check key, host, clock, git and ledger.",
     "ledger": "Show the ledger, or fetch the shared one.",
     "ci": "Run in GitHub Actions.",

@@ -26,6 +26,7 @@ MODELS: Final[Mapping[str, tuple[type[Struct], str]]] = {
     "defaults": (job_fields.defaults_model(), "Defaults for the specs of a folder"),
     "reconciler": (project_files.SettingsFile, "Settings of reconciler"),
     "policy": (project_files.PolicyFile, "A policy for specs and settings of reconciler"),
+    "prices": (project_files.PricesFile, "Prices of models that a project pays"),
 }
 """The model and the title of each schema."""
 _MODULES: Final = (
