@@ -72,7 +72,7 @@ class Chart(Struct, frozen=True, kw_only=True):
 
     @property
     def left(self) -> float:
-        """Where the bars begin, right of the values."""
+        """The left edge of the bars, right of the values."""
         return round(max(len(it.text) for it in self.ticks) * _CHARACTER + _CHARACTER, 1)
 
     @property

@@ -22,7 +22,7 @@ _WEEKS: Final = 200
 
 
 def charts(records: Sequence[Record], keys: Sequence[str]) -> Sequence[Chart]:
-    """Return the charts of some jobs: what was asked and answered, and the tokens by model and keys of the metadata."""
+    """Return the charts of some jobs: requests and answers, and the tokens by model and keys of the metadata."""
     known = [it for it in records if it.created_at is not None]
     if not known:
         return []

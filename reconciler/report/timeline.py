@@ -34,7 +34,7 @@ class Bar(Struct, frozen=True, kw_only=True):
 
     x: float
     started: float
-    """Where it begins to run: before that it was queued."""
+    """When it began to run: before that it was queued."""
     end: float
     row: int
     look: str
