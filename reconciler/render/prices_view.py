@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import asdict
 
-from reconciler.cost.prices import Price, Prices, Rates
+from reconciler.cost.prices import Prices, Rates
 from reconciler.documents.costs import PriceDoc, PriceListDoc
 from reconciler.render.tables import table_text
 from reconciler.text.sanitize import clean
@@ -22,7 +22,6 @@ _LABELS: Final = {
     "annotated": "annotated",
     "minutes": "minute",
 }
-"""Of units, in the order of the columns."""
 _UNITS: Final = "in, cached, out: a million tokens; pages, annotated: 1,000 pages; minute: of audio"
 
 
@@ -36,11 +35,9 @@ def price_list(prices: Prices, retired: Mapping[str, str | None], *, day: str) -
         currency=prices.currency,
         prices=tuple(
             PriceDoc(
+                **asdict(it),
                 aliases=tuple(aliases[name]),
                 current=prices.of(name, day) is it and (retired.get(name) or "9999") > day,
-                batch=_amounts(it.batch),
-                live=None if it.live is None else _amounts(it.live),
-                **{field: getattr(it, field) for field in _SAME},
             )
             for name, rows in sorted(prices.rows.items())
             for it in rows
@@ -48,12 +45,8 @@ def price_list(prices: Prices, retired: Mapping[str, str | None], *, day: str) -
     )
 
 
-_SAME: Final = tuple(sorted({*Price.__struct_fields__} & {*PriceDoc.__struct_fields__} - {"batch", "live"}))
-
-
 def _amounts(rates: Rates) -> dict[str, float]:
-    found = asdict(rates)
-    return {unit: float(found[unit]) for unit in _LABELS if found[unit] is not None}
+    return {unit: it for unit, it in asdict(rates).items() if it is not None}
 
 
 def prices_text(shown: PriceListDoc, rows: Sequence[PriceDoc]) -> str:
@@ -79,9 +72,10 @@ def prices_text(shown: PriceListDoc, rows: Sequence[PriceDoc]) -> str:
     return table_text(head, cells) + "".join(f"{clean(line)}\n" for line in below)
 
 
-def _shown(amounts: Mapping[str, float] | None) -> str:
-    if amounts is None:
+def _shown(rates: Rates | None) -> str:
+    if rates is None:
         return "?"
+    amounts = _amounts(rates)
     if not any(amounts.values()):
         return "free"
     return " · ".join(f"{_plain(amount)} {_LABELS[unit]}" for unit, amount in amounts.items())
@@ -105,8 +99,8 @@ def prices_yaml(shown: PriceListDoc, rows: Sequence[PriceDoc]) -> str:
         lines.append(f"  - model: {it.model}")
         lines += [f"    since: {it.since}"] if it.since else []
         lines += [
-            f"    {name}: {{{', '.join(f'{unit}: {_plain(amount)}' for unit, amount in amounts.items())}}}"
-            for name, amounts in (("batch", it.batch), ("live", it.live))
-            if amounts is not None
+            f"    {name}: {{{', '.join(f'{unit}: {_plain(amount)}' for unit, amount in _amounts(rates).items())}}}"
+            for name, rates in (("batch", it.batch), ("live", it.live))
+            if rates is not None
         ]
     return "".join(f"{line}\n" for line in lines)

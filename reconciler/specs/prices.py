@@ -6,18 +6,16 @@ import datetime as dt
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from msgspec import UNSET
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from reconciler.cost.prices import Price, Prices, Rates
 from reconciler.cost.shipped import shipped
 from reconciler.errors import Problem, SpecError
 from reconciler.specs.project import Project, only_document, source_of
-from reconciler.specs.schema.project_files import PricesFile, RatesFields
+from reconciler.specs.schema.project_files import PricesFile
 from reconciler.specs.yaml.tree import Document
 from reconciler.specs.yaml.tree import Path as Where
 
@@ -62,8 +60,8 @@ def load(project: Project) -> Prices:
     for at, row in enumerate(file.models):
         price = Price(
             model=row.model,
-            batch=_rates(row.batch),
-            live=None if row.live is UNSET else _rates(row.live),
+            batch=row.batch,
+            live=row.live,
             currency=file.currency,
             since=row.since or "",
             date=file.date,
@@ -81,11 +79,6 @@ def _replaced(others: tuple[Price, ...], own: list[Price]) -> tuple[Price, ...]:
     return (*(it for it in others if it.since < own[0].since), *own)
 
 
-def _rates(fields: RatesFields) -> Rates:
-    amounts = {name: Decimal(str(it)) for name, it in asdict(fields).items() if it is not UNSET}
-    return Rates(**amounts)
-
-
 def _mistakes(file: PricesFile, document: Document) -> Iterator[Problem]:
     days: dict[Where, str] = {("date",): file.date}
     seen: dict[tuple[str, str], int] = {}
@@ -99,11 +92,11 @@ def _mistakes(file: PricesFile, document: Document) -> Iterator[Problem]:
             hint = f"remove one of them, or give one a `since`: the other is in line {line}"
             yield document.problem((*where, "model"), f"model: a second price of `{row.model}`", hint)
         for name, rates in (("batch", row.batch), ("live", row.live)):
-            if rates is not UNSET and (rates.input is UNSET) != (rates.output is UNSET):
+            if rates is not None and (rates.input is None) != (rates.output is None):
                 hint = "write both; a model that writes nothing, such as one for embeddings, has `output: 0`"
                 message = f"{name}: `input` and `output` belong together"
                 yield document.problem((*where, name), message, hint)
-            elif rates is not UNSET and set(asdict(rates).values()) == {UNSET}:
+            elif rates == Rates():
                 hint = "write `{input: 0, output: 0}` if the model is free"
                 yield document.problem((*where, name), f"{name}: no price", hint)
     for path, day in days.items():

@@ -57,7 +57,7 @@ def theirs(name: str, day: str, *, batch: bool) -> dict[str, Decimal] | None:
 
 
 def ours(rates: Rates) -> dict[str, Decimal]:
-    return {unit: it for unit, it in asdict(rates).items() if it is not None}
+    return {unit: Decimal(str(it)) for unit, it in asdict(rates).items() if it is not None}
 
 
 def days() -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ def test_a_row_replaces_the_price_of_its_model_and_of_its_aliases_and_no_other(t
     found = read(tmp_path, f"date: 2026-11-10\nmodels:\n{ROW}")
     own = found.of("mistral-small-latest", DAY)
     assert own is not None
-    assert own.batch == Rates(input=Decimal("0.06"), output=Decimal("0.25"))
+    assert own.batch == Rates(input=0.06, output=0.25)
     assert (own.live, own.date, own.source, own.sure) == (None, "2026-11-10", "prices.yaml:3", True)
     assert found.date == "2026-11-10"
     others = shipped().rows.keys() - {"mistral-small-2603"}
@@ -73,7 +72,7 @@ def test_no_digit_of_a_price_is_lost(tmp_path: Path) -> None:
     found = read(tmp_path, "date: 2026-11-10\nmodels:\n  - {model: m, batch: {minutes: 0.0000123}}\n")
     own = found.of("m", DAY)
     assert own is not None
-    assert own.batch.minutes == Decimal("0.0000123")
+    assert own.batch.minutes == 0.0000123
 
 
 HEAD = "date: 2026-11-10\nmodels:\n"

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reconciler.api import wire
+from reconciler.cost import prices
 from reconciler.documents import costs, notification, reports, result_summary
 from reconciler.history import audit, record, stats, timeline
 from reconciler.model import completeness
@@ -95,6 +96,7 @@ def _text(name: str) -> str:
 _MODULES: Final = (
     completeness.__file__,
     costs.__file__,
+    prices.__file__,
     document.__file__,
     result_summary.__file__,
     notification.__file__,

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler import settings
+from reconciler.cost import prices
 from reconciler.model import completeness
 from reconciler.specs.schema import job_fields, project_files, types
 from reconciler.specs.schema.json_schema import Schema
@@ -31,6 +32,7 @@ MODELS: Final[Mapping[str, tuple[type[Struct], str]]] = {
 """The model and the title of each schema."""
 _MODULES: Final = (
     completeness.__file__,
+    prices.__file__,
     settings.__file__,
     types.__file__,
     job_fields.__file__,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.constraints import NAME_PATTERN, NAME_RULE, matching, such_as
+from reconciler.cost.prices import Rates
 from reconciler.settings import ApplyFrom, Guards, Limits, ProjectName, Settings
 from reconciler.specs.schema.job_fields import JobFields, fields_of
 from reconciler.specs.schema.types import Day, Grouped, MetadataKey, ModelName, optional_fields
@@ -89,34 +90,14 @@ class PolicyFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     from. A rule forbids its `allow_…`, unless `max_guards` allows that."""
 
 
-_Amount = Annotated[float, Meta(ge=0, le=1_000_000)]
-
-
-class RatesFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What each unit costs; one that is missing is not paid for."""
-
-    input: _Amount | UnsetType = UNSET
-    """A million tokens in."""
-    cached: _Amount | UnsetType = UNSET
-    """A million tokens in that the provider had cached; if it is missing, as much as others."""
-    output: _Amount | UnsetType = UNSET
-    """A million tokens out."""
-    pages: _Amount | UnsetType = UNSET
-    """1,000 pages of documents."""
-    annotated: _Amount | UnsetType = UNSET
-    """1,000 pages of documents with annotations."""
-    minutes: _Amount | UnsetType = UNSET
-    """A minute of audio."""
-
-
 class PriceFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The price of a model."""
 
     model: Annotated[ModelName, such_as("mistral-small-2603")]
     """Its id, or an alias."""
-    batch: Annotated[RatesFields, such_as({"input": 0.075, "output": 0.3})]
+    batch: Annotated[Rates, such_as({"input": 0.075, "output": 0.3})]
     """What batches cost."""
-    live: RatesFields | UnsetType = UNSET
+    live: Rates | None = None
     """What single requests cost, which `reconciler try` sends."""
     since: Day | UnsetType = UNSET
     """The first day of the price. Before it, the price above it holds, or that of the package."""
@@ -131,7 +112,5 @@ class PricesFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, matching(r"^[A-Z]{3}", "not a currency", "its code in ISO 4217, such as `USD` or `EUR`")
     ] = "USD"
     """If it is not USD, no price of the package is used: amounts of two currencies are never added."""
-    models: Annotated[
-        list[PriceFields], such_as([{"model": "mistral-small-2603", "batch": {"input": 0.075}}])
-    ]
+    models: Annotated[list[PriceFields], such_as([{"model": "mistral-ocr-4-1", "batch": {"pages": 2}}])]
     """Prices that replace those of the package."""
