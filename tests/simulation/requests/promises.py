@@ -196,7 +196,8 @@ def a_part_says_what_is_left(create: Accepted) -> Iterator[str]:
     if of != len(spec.want):
         yield f"it says {of} of {len(spec.want)}"
     there = [create.world.api.jobs[it] for it in create.by.had_answers]
-    answered = {it for other in there if lends(spec, other, create.by.specs) for it in other.answers()}
+    lending = (it for it in there if lends(spec, it, create.by.specs) or _asked_the_same(spec, it))
+    answered = {it for other in lending for it in other.answers()}
     if reused > len(answered & set(spec.questions)):
         yield f"it says that {reused} are answered, and the place of results has {len(answered)} answers"
 
@@ -209,6 +210,11 @@ def a_part_fits_into_one_job(create: Accepted) -> Iterator[str]:
     for content in (world.api.uploads[it][1] for it in job.body.input_files):
         if len(content) > world.limits.file_bytes and content.count(b"custom_id") > 1:
             yield f"a file of it has {len(content)} bytes"
+
+
+def _asked_the_same(spec: Spec, other: AskedJob) -> bool:
+    """Return whether a job is of work with the same requests; under another name it may count."""
+    return other.recipe == spec.recipe and set(other.spec.questions) == set(spec.questions)
 
 
 OF_A_CREATE: Final[tuple[Promise, ...]] = (
