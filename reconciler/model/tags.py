@@ -181,7 +181,7 @@ def read(job: Job) -> OwnedJob | Unreadable:
 
 
 def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_key: RunKey) -> Tags | None:
-    attempt, cap = (_number(run.get(word, "")) for word in ("attempt", "cap"))
+    attempt = _number(run.get("attempt", ""))
     on_remove = _ON_REMOVE.get(run.get("on_remove", ""))
     if not attempt or on_remove is None or not _OP.fullmatch(run.get("op", "")):
         return None
@@ -198,10 +198,10 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         input_prefixes=parts,
         settings=pairs.get(SETTINGS, ""),
         attempt=attempt,
-        cap=cap or 1,
+        cap=_number(run.get("cap", "")) or 1,
         op=run["op"],
         on_remove=on_remove,
-        over=frozenset(filter(None, run.get("over", "").split(","))),
+        over=frozenset(filter(None, run["over"].split(","))) if "over" in run else frozenset(),
         of=of,
         reused=_number(run.get("reused", "")) or 0,
         request_digest=run.get("all", ""),
