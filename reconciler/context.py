@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
+from reconciler.cost.prices import Prices
 from reconciler.environment import Environment
+from reconciler.facts import cached_property
 from reconciler.model import Ancestry, Checkout, InputFile, JobSpec, KnownRequests, RunKey, Source, Target
 from reconciler.settings import ApplyFrom, Guards, Limits
 from reconciler.specs.project import Project
@@ -57,6 +59,13 @@ class RunContext(Generic[ApiT_co]):
     """The rules that hold for the checkout; none in the sandbox and for the plan of a pull request."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)
     """The ops of the intents that an apply has recorded, by the run key to create."""
+
+    @cached_property
+    def prices(self) -> Prices:
+        """Prices of models: those of `prices.yaml`, and those that ship with the package. Raises what `load` raises."""
+        from reconciler.specs.prices import load  # noqa: PLC0415 - a run that creates nothing needs none
+
+        return load(self.project)
 
     def with_rows(self, spec: JobSpec) -> JobSpec:
         """Return a spec with the requests of its rows in their place, if the run has rendered them."""

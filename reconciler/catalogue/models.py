@@ -29,6 +29,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Those that answer batches with it, sorted. Only fine-tuned models have the endpoints of classifications."""
     aliases: tuple[str, ...] = ()
     """Other names, at the date of the table. The API moves `-latest` to newer models."""
+    context: int | None = None
+    """The most tokens of a request and its answer, by the largest of the sources; None if that is not known."""
     retired: str | None = None
     """The date, past or announced, from which the API no longer serves it, `YYYY-MM-DD`."""
     replacement: str | None = None
@@ -53,10 +55,15 @@ class Doubt(Struct, frozen=True):
     """What to do."""
 
 
+def document() -> bytes:
+    """Return the file that comes with the package: models, and their prices, which `cost.shipped` reads."""
+    return Path(__file__).with_name("models.json").read_bytes()
+
+
 @cache
 def table() -> Table:
     """Return the table that comes with the package."""
-    return msgspec.json.decode(Path(__file__).with_name("models.json").read_bytes(), type=Table)
+    return msgspec.json.decode(document(), type=Table)
 
 
 @cache

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.model import Example, Job, JobSpec, OwnedJob, RequestChange, SubmittedPart
+from reconciler.model.money import Estimate
 from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Standing
 from reconciler.planning.tally import Tally
@@ -106,6 +107,8 @@ class Create(Struct, frozen=True, kw_only=True):
     """What it submits, if that is only a part of the work."""
     submitted: SubmittedPart | None = None
     """The inputs of that part, once they are cut."""
+    estimate: Estimate | None = None
+    """What it may cost; None until it is worked out."""
 
     @property
     def sent(self) -> JobSpec:
@@ -167,7 +170,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     """Of a create that is held: how its work differs from the job before."""
     requests: int | None = None
-    """How many requests may follow once it is created, in all; None if that is not known."""
+    """How many requests may follow once there is room, or a job has stopped, in all; None if that is not known."""
 
 
 Action: TypeAlias = Create | Cancel | Keep | Hold
@@ -183,8 +186,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     """None if the name is not declared."""
     standing: Standing
     actions: tuple[Action, ...]
-    raised: bool = False
-    """Whether `retry.max_attempts` is larger than that of the last job of the work."""
+    widened: bool = False
+    """Whether the spec lets the work go on further than its last job says."""
     notes: tuple[str, ...] = ()
     states: Tally | None = None
     """How many requests of the wanted work are in each state; None if that is not known."""

@@ -11,6 +11,7 @@ import msgspec
 from reconciler.documents.reports import pretty
 from reconciler.history.audit import VerifyDoc
 from reconciler.history.record import HistoryDoc, Record
+from reconciler.history.stats import StatsDoc, StatsRow
 from reconciler.history.timeline import EntryDoc, TimelineDoc
 from reconciler.render.tables import fitting, table_csv, table_markdown, table_text
 from reconciler.text.plural import age, pluralize
@@ -28,6 +29,7 @@ HEAD: Final = (
     "APPROVER", "RESULTS",
 )  # fmt: skip
 """The most important first: a narrow table leaves out the last ones."""
+STATS_HEAD: Final = ("JOBS", "REQUESTS", "ANSWERED", "FAILED", "TOKENS")
 STORY_HEAD: Final = ("AT", "WHAT", "JOB", "COMMIT", "WHO", "DETAIL", "KNOWN BY", "RUN URL")
 _TEXTS: Final = ("run_url", "branch", "repository", "pull", "plan", "event", "approver", "results")
 """The fields that are the last columns of the table."""
@@ -64,6 +66,36 @@ def story(document: TimelineDoc, form: str) -> str | bytes:
     rows, least = partial(_story_rows, document.entries), STORY_HEAD.index("DETAIL") + 1
     before = f"{title}\n\n"
     return _written(document, form, STORY_HEAD, rows, least=least, before=before)
+
+
+def sums(document: StatsDoc, form: str) -> str | bytes:
+    """Return sums over jobs in a format: a table for each thing that they are counted by, and the total."""
+    if form == "json":
+        return pretty(document)
+    tables = {title.upper(): [(row.key, *_sums(row)) for row in rows] for title, rows in document.by.items()}
+    total = [("all jobs", *_sums(document.total))]
+    table = table_markdown if form == "markdown" else table_text
+    lower = [row for rows in document.by.values() for row in rows if "≥" in "".join(_sums(row))]
+    note = (
+        "\n≥ some jobs' numbers are not known: tokens are those of pulled results (reconciler outputs pull)\n"
+    )
+    shown = [table((title, *STATS_HEAD), rows) for title, rows in tables.items() if rows]
+    return "\n".join([*shown, table(("", *STATS_HEAD), total)]) + (note if lower else "")
+
+
+def _sums(row: StatsRow) -> TextRow:
+    """Return the cells of sums; one that is a lower bound says so, and one of unknown numbers alone is unknown."""
+
+    def cell(number: int, unknown: int) -> str:
+        return UNKNOWN if unknown and not number else ("≥ " if unknown else "") + f"{number:,}"
+
+    return (
+        f"{row.jobs:,}",
+        cell(row.requests, row.requests_unknown),
+        cell(row.answered, row.answered_unknown),
+        cell(row.failed, row.answered_unknown),
+        cell(row.tokens, row.tokens_unknown),
+    )
 
 
 def _written(

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -583,3 +584,45 @@ def test_all_projects_of_the_workspace_are_shown_together(stage: Stage) -> None:
     assert [it["project"] for it in records(stage.run("history", "--format", "json"))] == ["lab"]
     refused = stage.run("history", "--all-projects", "--offline")
     assert (refused.code, "needs the list of jobs" in refused.err) == (64, True)
+
+
+def test_stats_sums_jobs_by_month_name_model_and_a_key_of_the_metadata(stage: Stage) -> None:
+    """The sums are counted from the list of jobs, in which every number is known, but for tokens."""
+    stage.spec("one", requests=2, metadata={"team": "a"})
+    stage.spec("two", requests=3, metadata={"team": "b"})
+    stage.spec("three", retry={"max_attempts": 1})
+    stage.write("specs/data/three.jsonl", UNSTEADY)
+    stage.run("apply", "--yes", "--wait")
+    (first,) = [job for job in stage.jobs() if job["name"] == "one"]
+    summarise(stage, first, tokens=70)
+    document = conforming(
+        "history", stage.run("history", "--stats", "--metadata", "team", "--format", "json").out
+    )
+    listed = records(stage.run("history", "--format", "json"))
+    assert {title: [row["key"] for row in rows] for title, rows in document["by"].items()} == {
+        "month": [time.strftime("%Y-%m", time.gmtime(stage.jobs()[0]["created_at"]))],
+        "name": ["one", "three", "two"],
+        "model": ["mistral-small-latest"],
+        "team": ["-", "a", "b"],
+    }
+    for field, column in (
+        ("requests", "total_requests"),
+        ("answered", "succeeded_requests"),
+        ("failed", "failed_requests"),
+        ("tokens", "total_tokens"),
+    ):
+        wanted = sum(record[column] or 0 for record in listed)
+        assert document["total"][field] == wanted
+        assert all(sum(row[field] for row in rows) == wanted for rows in document["by"].values())
+    assert document["total"]["tokens"] >= 70
+    assert document["total"]["tokens_unknown"] == sum(record["total_tokens"] is None for record in listed) > 0
+    shown = stage.run("history", "--stats").out
+    assert f"≥ {document['total']['tokens']}" in shown
+    assert "outputs pull" in shown
+
+
+def test_stats_has_no_formats_of_jobs_and_no_name(stage: Stage) -> None:
+    for extra in (("one",), ("--format", "csv"), ("--format", "jsonl")):
+        result = stage.run("history", "--stats", *extra)
+        assert result.code == 64, result
+        assert "--stats cannot be combined" in result.err

@@ -14,7 +14,7 @@ from reconciler.cli.session.read_history import declared_at
 from reconciler.cli.session.target import local_ledger, shared_ledger
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
-from reconciler.history import timeline
+from reconciler.history import stats, timeline
 from reconciler.history.merge import Sources
 from reconciler.history.record import HistoryDoc, filter_records
 from reconciler.render import history_view
@@ -23,6 +23,7 @@ from reconciler.specs.project import Project
 from reconciler.text.suggest import nearest
 
 _FORMATS = ("table", "wide", "json", "jsonl", "csv", "markdown")
+_WITHOUT_SUMS = ("wide", "jsonl", "csv")
 
 
 class Default(click.Group):
@@ -76,7 +77,10 @@ offline = options.flag("--offline", "Use only the ledger and pulled results: no 
     "keys",
     multiple=True,
     metavar="KEY",
-    help="Add a column with this key of the specs' metadata to the table; may be repeated.",
+    help="Add a column with this key of the specs' metadata to the table, or sums by it; may be repeated.",
+)
+@options.flag(
+    "--stats", "Sums by month, name and model instead of jobs, and by the keys of --metadata.", "sums"
 )
 @options.flag("--all-projects", "Include the jobs of other projects, as the list of jobs shows them.")
 @offline
@@ -88,6 +92,7 @@ def show(
     name: str | None,
     filters: dict[str, Any],
     keys: tuple[str, ...],
+    sums: bool,
     all_projects: bool,
     offline: bool,
     form: str,
@@ -105,6 +110,11 @@ def show(
             "NAME shows one spec's timeline and cannot be combined with filters",
             hint=f'for a table of its jobs: reconciler history --name "{name}"',
         )
+    if sums and (name is not None or form in _WITHOUT_SUMS):
+        raise UsageError(
+            f"--stats cannot be combined with {'NAME' if name is not None else f'--format {form}'}",
+            hint="select jobs with --name, and use --format table, json or markdown",
+        )
     if all_projects and (offline or name is not None):
         raise UsageError(
             "--all-projects needs the list of jobs, and cannot be combined with --offline or NAME",
@@ -113,7 +123,13 @@ def show(
     project, found = read_history.read(common, env, offline=offline, all_projects=all_projects)
     if name is not None:
         return write_timeline(env, project, found, name, form=form)
-    document = HistoryDoc(**found.head, records=filter_records(found.records, **wanted))
+    records = filter_records(found.records, **wanted)
+    if sums:
+        by = {title: stats.rows_by(records, key) for title, key in stats.groupings(keys).items()}
+        report = stats.StatsDoc(**found.head, total=stats.summed(records), by=by)
+        write_stdout(history_view.sums(report, form))
+        return ExitCode.OK
+    document = HistoryDoc(**found.head, records=records)
     known = len(found.records)
     write_stdout(history_view.history(document, form, known=known, keys=keys, projects=all_projects))
     return ExitCode.OK

@@ -1,0 +1,74 @@
+"""Money, and what it is paid for. Amounts are whole millionths of a currency's unit ("micros"): $0.42 is 420,000."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.model.jobs import Count
+
+DOLLAR: Final = "USD"
+"""The currency of the prices that ship with the package."""
+
+
+class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the answers of a job used, summed over those that report it."""
+
+    answers: Count = 0
+    """Answers that report their usage."""
+    prompt: Count = 0
+    """Tokens in, with those that the provider had cached."""
+    cached: Count = 0
+    completion: Count = 0
+    """Tokens out."""
+    prompt_squares: float = 0.0
+    """Sum of the squares of each answer's tokens in: with the sum, how much they vary."""
+    completion_squares: float = 0.0
+    pages: Count = 0
+    """Pages of documents."""
+    pages_squares: float = 0.0
+    audio_seconds: float = 0.0
+    audio_squares: float = 0.0
+    bytes: Count = 0
+    """Bytes of the request lines of these answers."""
+    incomplete: Count = 0
+    """Answers whose usage is missing or invalid, or which could not be read: the sums are a lower bound."""
+
+
+class Workload(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the requests of an input may use, as far as their lines tell it."""
+
+    requests: Count = 0
+    bytes: Count = 0
+    """Of all lines."""
+    longest: Count = 0
+    """Bytes of the longest line."""
+    output: Count = 0
+    """Sum of `max_tokens`, times `n`, of the requests that have it."""
+    largest_output: Count = 0
+    """The largest of these."""
+    without_maximum: Count = 0
+    """Requests that may answer with more than one token and have no `max_tokens`."""
+    linked: Count = 0
+    """Requests that name a document, an image or a recording elsewhere, or tools: their bytes do not bound them."""
+
+
+class Estimate(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a create will probably cost, and the most that it can cost. Amounts are micros; None is not known."""
+
+    currency: str = DOLLAR
+    low: int | None = None
+    expected: int | None = None
+    high: int | None = None
+    """Nine of ten actual costs are between `low` and `high`."""
+    at_most: int | None = None
+    """The actual cost is never larger."""
+    in_all: int | None = None
+    """The most that it and all parts that may follow can cost, each request once."""
+    prices: str = ""
+    """The date of the price, `YYYY-MM-DD`; "" if there is none."""
+    basis: tuple[str, ...] = ()
+    """What it rests on, for readers: `output from 980 answers`."""
+    gaps: tuple[str, ...] = ()
+    """What is not known, and how to make it known, for readers: `no max_tokens: set it to bound the output`."""
