@@ -88,7 +88,7 @@ class _Tree:
         self.problems: list[Problem] = []
         """The problems of the current document."""
 
-    def read(self, get_event: Callable[[], Any]) -> None:  # noqa: C901, PLR0912 - see below
+    def read(self, get_event: Callable[[], Any]) -> None:  # noqa: C901, PLR0912, PLR0915 - see below
         """Read the documents.
 
         One loop with calls only in rare cases: a call for every event would take as long as the parser.
