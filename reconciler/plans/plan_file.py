@@ -75,7 +75,7 @@ def plan_document(
 
 def _summary(plan: Plan, *, again: int) -> SummaryDoc:
     creates, cancels = plan.of(Create), plan.of(Cancel)
-    replaced = [it for it in plan.decisions if it.of(Create) and it.of(Cancel)]
+    replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
     unchanged = [it for it in plan.decisions if not it.pending]
     requests = [create.requests for create in creates]
     whole = [create for create in creates if create.part is None]

@@ -38,7 +38,7 @@ from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import SHARED_FIELDS, Document, Fields, Items, Node, children, place_of
 
 RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is intended"
-FASTEST: Final = yaml.cyaml.CParser if yaml.__with_libyaml__ else messages.PureParser
+FASTEST: Final = getattr(yaml.cyaml, "CParser") if yaml.__with_libyaml__ else messages.PureParser  # noqa: B009 - untyped
 
 
 def read(
