@@ -40,6 +40,7 @@ COMMANDS: Final[dict[str, str]] = {
     "history": "Show the history of this project's jobs.",
     "outputs": "Fetch the results of ended jobs.",
     "jobs": "List, inspect and cancel jobs.",
+    "prices": "Show the prices of models.",
     "doctor": "Check key, host, clock, git and ledger.",
     "ledger": "Show the ledger, or fetch the shared one.",
     "ci": "Run in GitHub Actions.",

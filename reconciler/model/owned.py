@@ -10,6 +10,7 @@ from reconciler.model import completeness
 from reconciler.model.completeness import Checked
 from reconciler.model.declared import RunKey
 from reconciler.model.jobs import Job, Phase
+from reconciler.model.money import DOLLAR
 from reconciler.model.terms import Terms
 
 TAG_PREFIX: Final = "reconciler."
@@ -69,6 +70,9 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     """Digest of the sorted keys of the requests, so that their order and form do not matter; "" if unknown."""
     recipe: str = ""
     """Digest of endpoint and declared model or agent; the API may show another name for a model."""
+    most: int | None = None
+    """The most that the job can cost, in micros of `currency`; None if that was not known."""
+    currency: str = DOLLAR
     source: Source = Source()
 
 

@@ -32,6 +32,7 @@ from reconciler.model import (
     digests,
     source_tag,
 )
+from reconciler.model.money import DOLLAR, Estimate
 from reconciler.model.source_tag import MAX_VALUE, join, split
 
 VERSION: Final = 1
@@ -50,6 +51,7 @@ SOURCE: Final = TAG_PREFIX + "source"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _DIGEST: Final = re.compile(r"v[1-9][0-9]{0,3}:[0-9a-f]{64}")
+_MOST: Final = re.compile(r"([0-9]{1,16})([A-Z]{3})")
 _OP: Final = re.compile(r"[0-9a-z]{8,64}")
 _ON_REMOVE: Final[Mapping[str, Literal["cancel", "keep"]]] = {"cancel": "cancel", "keep": "keep"}
 
@@ -64,12 +66,13 @@ def tags_of(
     over: Iterable[str] = (),
     part: SubmittedPart | None = None,
     request_digest: str = "",
+    estimate: Estimate | None = None,
 ) -> Tags:
     """Return the tags of a job created for `spec`, which comes from `source`.
 
     `attempt` is its number among the jobs of its run key, `op` identifies its create, and `over` has the ids of the
     jobs that it replaces. `part` is what it is asked, if that is only a part of the work; the digest is that of the
-    requests of the whole work, "" if it is unknown.
+    requests of the whole work, "" if it is unknown. `estimate` has the most that the job can cost.
     """
     inputs = spec.inputs if part is None else part.inputs
     return Tags(
@@ -89,6 +92,8 @@ def tags_of(
         over=frozenset(over),
         request_digest=request_digest,
         recipe=spec.recipe,
+        most=estimate.at_most if estimate else None,
+        currency=estimate.currency if estimate else DOLLAR,
         source=source,
     )
 
@@ -113,6 +118,7 @@ def write(tags: Tags) -> dict[str, str]:
         "on_remove": tags.on_remove,
         "of": "" if tags.of is None else str(tags.of),
         "reused": str(tags.reused or ""),
+        "most": "" if tags.most is None else f"{tags.most}{tags.currency}",
     }
     run["over"] = _over(tags.over, room=MAX_VALUE - len(join(run)))
     pairs = {
@@ -191,6 +197,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         return None
     inputs, requests, parts = _inputs_of(pairs.get(INPUTS, ""))
     of = _number(run["of"]) if "of" in run else None
+    most = _MOST.fullmatch(run.get("most", ""))
     if "of" in run and (of is None or requests is None):
         return None
     return Tags(
@@ -210,6 +217,8 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         reused=_number(run.get("reused", "")) or 0,
         request_digest=run.get("all", ""),
         recipe=run.get("recipe", ""),
+        most=int(most[1]) if most else None,
+        currency=most[2] if most else DOLLAR,
         source=source_tag.read(pairs.get(SOURCE, "")),
     )
 
