@@ -100,7 +100,7 @@ def test_a_history_says_how_much_of_the_work_is_answered(stage: Stage, form: str
         ]
 
 
-def works(stage: Stage, *options: str) -> dict[str, object]:
+def works(stage: Stage, *options: str) -> dict[str, Any]:
     """The states of the newest work of each name, as the history counts them."""
     found = json.loads(stage.run("history", *options, "--format", "json").out)["works"]
     return {it["name"]: it["states"] for it in found}
