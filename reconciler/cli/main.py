@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, str]] = {
     "retry": "Allow one more attempt at what has no answer.",
     "wait": "Wait until no declared work runs.",
     "history": "Show the history of this project's jobs.",
+    "report": "Write one page that shows jobs over time.",
     "outputs": "Fetch the results of ended jobs.",
     "jobs": "List, inspect and cancel jobs.",
     "prices": "Show the prices of models.",
