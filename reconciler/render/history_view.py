@@ -13,8 +13,9 @@ from reconciler.history.audit import VerifyDoc
 from reconciler.history.record import HistoryDoc, Record, WorkRow
 from reconciler.history.stats import StatsDoc, StatsRow
 from reconciler.history.timeline import EntryDoc, TimelineDoc
+from reconciler.render.paint import NO_SCREEN, Screen, coloured
 from reconciler.render.plan_view import others
-from reconciler.render.tables import fitting, table_csv, table_markdown, table_text
+from reconciler.render.tables import USUAL_WIDTH, fitting, table_csv, table_markdown, table_text
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
@@ -39,7 +40,13 @@ _TIMES: Final = frozenset({"at", "created_at", "started_at", "completed_at", "ca
 
 
 def history(
-    document: HistoryDoc, form: str, *, known: int, keys: Sequence[str] = (), projects: bool = False
+    document: HistoryDoc,
+    form: str,
+    *,
+    known: int,
+    keys: Sequence[str] = (),
+    projects: bool = False,
+    screen: Screen = NO_SCREEN,
 ) -> str | bytes:
     """Return records in a format; a table has a column for each of the metadata's `keys`.
 
@@ -59,10 +66,12 @@ def history(
     head = (*HEAD[:2], *(("PROJECT",) if projects else ()), *map(str.upper, keys), *HEAD[2:])
     rows = partial(_rows, records, more)
     least = head.index("FAILED") + 1
+    shown = _written(document, form, head, rows, least=least, after=_footer(records), width=screen.width)
+    if not isinstance(shown, str) or form not in ("table", "wide"):
+        return shown
     several = [_work(it) for it in document.works if it.jobs > 1]
-    works = f"\n{table_text(WORKS_HEAD, several)}" if several and form in ("table", "wide") else ""
-    text = _written(document, form, head, rows, least=least, after=_footer(records))
-    return text + works if isinstance(text, str) else text
+    works = f"\n{table_text(WORKS_HEAD, several)}" if several else ""
+    return coloured(shown, "STATUS", colour=screen.colour) + works
 
 
 def _work(row: WorkRow) -> TextRow:
@@ -120,6 +129,7 @@ def _written(
     least: int,
     before: str = "",
     after: str = "",
+    width: int | None = None,
 ) -> str | bytes:
     """Return a document as JSON; or its parts as lines of JSON, as CSV or as a table with text around it.
 
@@ -142,7 +152,9 @@ def _written(
         case "wide":
             return before + table_text(head, rows()) + after
         case _:
-            shown, more = fitting(head, rows(), least=least, empty=frozenset({UNKNOWN, "-", ""}))
+            shown, more = fitting(
+                head, rows(), least=least, empty=frozenset({UNKNOWN, "-", ""}), most=width or USUAL_WIDTH
+            )
             rest = f"{pluralize(more, 'more column')}: --format wide\n" if more else ""
             return before + shown + after + rest
 
