@@ -1,4 +1,4 @@
-"""Whoever joins results records in the ledger what they show, so that hosts without the results know it."""
+"""A run that joins results records in the ledger what they show, so that hosts without the results know it."""
 
 from __future__ import annotations
 
