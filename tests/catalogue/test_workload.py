@@ -119,7 +119,7 @@ def test_annotations_are_counted() -> None:
 
 @pytest.mark.parametrize("form", [{}, {"separators": (",", ":")}])
 def test_a_file_tells_its_workload(tmp_path: Path, form: dict[str, Any]) -> None:
-    bodies = [TEXT | {"max_tokens": 10}, IMAGE, TEXT | {"max_tokens": 30, "n": 2}] * 50
+    bodies: list[dict[str, Any]] = [TEXT | {"max_tokens": 10}, IMAGE, TEXT | {"max_tokens": 30, "n": 2}] * 50
     found = scanned(tmp_path, *bodies, **form)
     lines = (tmp_path / "a.jsonl").read_bytes().splitlines()
     assert found == Workload(
