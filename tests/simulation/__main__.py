@@ -64,6 +64,7 @@ def _played(seeds: range, workers: int, family: str, *, until_one_fails: bool) -
             for seed, broken in part.violations:
                 sys.stderr.write(f"\rseed {seed}: {broken.invariant}: {broken.what}\n")
             sys.stderr.write(f"\r{whole.schedules:,} schedules, {len(whole.violations)} violations")
+            sys.stderr.flush()
             if until_one_fails and whole.violations:
                 break
     sys.stderr.write("\n")
