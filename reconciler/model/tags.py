@@ -60,12 +60,13 @@ def tags_of(
     over: Iterable[str] = (),
     part: SubmittedPart | None = None,
     request_digest: str = "",
+    resolved: str = "",
 ) -> Tags:
     """Return the tags of a job created for `spec`, which comes from `source`.
 
     `attempt` is its number among the jobs of its run key, `op` identifies its create, and `over` has the ids of the
     jobs that it replaces. `part` is what it is asked, if that is only a part of the work; the digest is that of the
-    requests of the whole work, "" if it is unknown.
+    requests of the whole work, "" if it is unknown. `resolved` is the id of the model that an alias means.
     """
     inputs = spec.inputs if part is None else part.inputs
     return Tags(
@@ -85,6 +86,7 @@ def tags_of(
         over=frozenset(over),
         request_digest=request_digest,
         recipe=spec.recipe,
+        resolved=resolved,
         source=source,
     )
 
@@ -110,6 +112,8 @@ def write(tags: Tags) -> dict[str, str]:
         "of": "" if tags.of is None else str(tags.of),
         "reused": str(tags.reused or ""),
     }
+    if len(join(run | {"model": tags.resolved})) <= MAX_VALUE:
+        run["model"] = tags.resolved
     run["over"] = _over(tags.over, room=MAX_VALUE - len(join(run)))
     pairs = {
         PROJECT: tags.project,
@@ -206,6 +210,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         reused=_number(run.get("reused", "")) or 0,
         request_digest=run.get("all", ""),
         recipe=run.get("recipe", ""),
+        resolved=run.get("model", ""),
         source=source_tag.read(pairs.get(SOURCE, "")),
     )
 
