@@ -63,6 +63,7 @@ class Reader(Exchange):
     def list_models(self) -> Mapping[str, Model]:
         """Return the models that the key may use, by each of their names. It is asked once, and not for long."""
         call = Call(method="GET", path=values.MODELS, most_seconds=MODELS_SECONDS, most_bytes=MODELS_BYTES)
+        self._retry.before_write()  # waits if the API has asked for fewer requests
         return self._send_once(call, wire.read_models)
 
     def file_content(self, file_id: str, *, start: int = 0) -> AbstractContextManager[Content]:

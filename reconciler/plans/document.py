@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -170,14 +170,11 @@ class PolicyDoc(_Part, frozen=True, kw_only=True):
     sha256: str
 
 
-ModelRemark: TypeAlias = Literal["unknown", "retired", "unfit", "too_long", "retires", "alias", "moved"]
-
-
 class ModelDoc(_Part, frozen=True, kw_only=True):
     """What a reader should know about a model that a create or an earlier job names."""
 
-    kind: ModelRemark
-    """The last three are notes, the others warnings."""
+    kind: str
+    """`unknown`, `retired`, `unfit` or `too_long`: a warning. `retires`, `alias` or `moved`: a note."""
     model: str
     """As the spec names it."""
     message: str

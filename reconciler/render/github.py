@@ -59,7 +59,7 @@ def plan_github(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool 
         annotation(
             "warning" if it.warning else "notice",
             plan_summary.model_line(it) + (f": {it.hint}" if it.hint else ""),
-            **_place(places.get(it.names[0], "")),
+            **_place(places.get(it.names[0], "") if it.names else ""),
         )
         for it in plan.models
     ]

@@ -15,7 +15,7 @@ from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
 from reconciler.planning.actions import Create
-from reconciler.plans.document import ModelDoc, ModelRemark
+from reconciler.plans.document import ModelDoc
 from reconciler.plans.planned_run import Proposal
 from reconciler.text.suggest import some
 from reconciler.text.timestamps import rfc3339
@@ -25,7 +25,7 @@ MAX_JOBS: Final = 3
 
 
 class _Remark(NamedTuple):
-    kind: ModelRemark
+    kind: str
     model: str
     message: str
     hint: str = ""
@@ -82,7 +82,7 @@ def _about(
         yield _Remark(doubt.kind, name, doubt.message, doubt.hint)
         return
     if model and model.id != name:
-        yield _Remark("alias", name, f"moves to newer models; today it is `{model.id}`")
+        yield _Remark("alias", name, f"is an alias that moves; today it is `{model.id}`")
     if model and model.retired:
         instead = f"; then use `{model.replacement}`" if model.replacement else ""
         yield _Remark("retires", name, f"is retired on {model.retired}{instead}")
