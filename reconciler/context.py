@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
 from reconciler.catalogue.models import Model
+from reconciler.cost.prices import Prices
 from reconciler.environment import Environment
+from reconciler.facts import cached_property
 from reconciler.model import Ancestry, Checkout, InputFile, JobSpec, KnownRequests, RunKey, Source, Target
 from reconciler.settings import ApplyFrom, Guards, Limits
 from reconciler.specs.project import Project
@@ -65,6 +67,13 @@ class RunContext(Generic[ApiT_co]):
         """Return the id of the model that an alias means now, "" if it is none or the API has not told."""
         found = self.models[0].get(model or "") if self.models else None
         return found.id if found and found.id != model else ""
+
+    @cached_property
+    def prices(self) -> Prices:
+        """Prices of models: those of `prices.yaml`, and those that ship with the package. Raises what `load` raises."""
+        from reconciler.specs.prices import load  # noqa: PLC0415 - a run that creates nothing needs none
+
+        return load(self.project)
 
     def with_rows(self, spec: JobSpec) -> JobSpec:
         """Return a spec with the requests of its rows in their place, if the run has rendered them."""

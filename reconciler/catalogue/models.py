@@ -69,10 +69,15 @@ class Doubt(Struct, frozen=True):
     """What to do."""
 
 
+def document() -> bytes:
+    """Return the file that comes with the package: models, and their prices, which `cost.shipped` reads."""
+    return Path(__file__).with_name("models.json").read_bytes()
+
+
 @cache
 def table() -> Table:
     """Return the table that comes with the package."""
-    return msgspec.json.decode(Path(__file__).with_name("models.json").read_bytes(), type=Table)
+    return msgspec.json.decode(document(), type=Table)
 
 
 @cache

@@ -42,6 +42,7 @@ def prepare(
         request_digest=known.digest if known else "",
         part=create.submitted,
         resolved=run.resolved(spec.model),
+        estimate=create.estimate,
     )
     if any(isinstance(it, TableRows) for it in create.sent.inputs):
         raise AssertionError("rows are rendered before a create")

@@ -7,6 +7,7 @@ shows is recorded if the ledger does not know it yet.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -21,6 +22,7 @@ from reconciler.ledger.lines import (
     WorkSeen,
     job_facts,
 )
+from reconciler.model.money import Estimate
 from reconciler.planning.actions import Create, Plan
 from reconciler.planning.bound import rules_digest
 from reconciler.plans.outcomes import Failed, Outcome, Skipped
@@ -44,6 +46,7 @@ def create_intent(run: RunContext[Writer], create: Create, op: str, *, lease: fl
         rerun=create.spec.run_key.rerun,
         attempt=create.attempt,
         reason=create.reason,
+        **_reserved(create.estimate),
         lease=lease,
         commit=run.source.commit,
         actor=run.source.actor,
@@ -53,6 +56,10 @@ def create_intent(run: RunContext[Writer], create: Create, op: str, *, lease: fl
         event=run.source.event,
         approver=run.source.approver,
     )
+
+
+def _reserved(estimate: Estimate | None) -> dict[str, Any]:
+    return {"most": estimate.at_most, "currency": estimate.currency} if estimate else {}
 
 
 def withdraw(run: RunContext[Writer], outcomes: Sequence[Outcome]) -> None:

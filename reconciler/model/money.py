@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from reconciler.model.jobs import Count
+
+DOLLAR: Final = "USD"
+"""The currency of the prices that ship with the package."""
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -28,7 +33,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     bytes: Count = 0
     """Bytes of the request lines of these answers."""
     incomplete: Count = 0
-    """Answers whose usage lacks a number or has an invalid one: the sums are a lower bound."""
+    """Answers whose usage is missing or invalid, or which could not be read: the sums are a lower bound."""
 
 
 class Workload(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -52,7 +57,7 @@ class Workload(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 class Estimate(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a create will probably cost, and the most that it can cost. Amounts are micros; None is not known."""
 
-    currency: str = "USD"
+    currency: str = DOLLAR
     low: int | None = None
     expected: int | None = None
     high: int | None = None

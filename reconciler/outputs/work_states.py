@@ -201,7 +201,7 @@ class StateReader:
             outcomes=outcomes if how is Account.READ else None,
             cancelled=owned.phase is Phase.CANCELLED,
             by_us=by_us,
-            cap=owned.tags.cap,
+            cap=owned.tags.terms.max_attempts,
         )
 
     def _submitted(self, owned: OwnedJob, name: str) -> bytes:

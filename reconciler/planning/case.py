@@ -146,7 +146,7 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
     def _raised_since(self, owned: OwnedJob) -> bool:
         """Whether the spec allows more attempts than it did when a job was created: `reconciler retry`."""
         allowed = self.spec.retry.max_attempts if self.spec else 0
-        return not owned.adopted and allowed > owned.tags.cap
+        return not owned.adopted and allowed > owned.tags.terms.max_attempts
 
     def _repeated_by(self, later: OwnedJob, owned: OwnedJob) -> bool:
         """Whether an attempt was created after the end of a job that the ledger does not know."""

@@ -21,7 +21,7 @@ from reconciler.planning.actions import Decision, Plan
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import NO_WORKS, group_by_name
 from reconciler.planning.next_part import Work
-from reconciler.planning.notes import notes, raised_cap
+from reconciler.planning.notes import notes, widened
 from reconciler.planning.rules import blocked, by_request, create, existing, held, other_work, unwanted
 from reconciler.planning.rules.rule import Rule
 
@@ -122,7 +122,7 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
         spec=case.spec,
         standing=standing,
         actions=actions,
-        raised=standing in WANTED_STANDINGS and bool(raised_cap(case, actions)),
+        widened=standing in WANTED_STANDINGS and bool(widened(case, actions)),
         notes=tuple(notes(case, actions)),
         states=(owner or case).tally if case.spec else None,
     )

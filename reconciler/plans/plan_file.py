@@ -101,8 +101,8 @@ def _summary(plan: Plan, *, again: int) -> SummaryDoc:
 def _decision(decision: Decision) -> DecisionDoc:
     at = decision.spec.declared_at if decision.spec else None
     spec, holds = decision.spec, decision.of(Hold)
-    waiting = spec.run_key if spec and (holds or decision.raised) else RunKey("", "")
-    follows = decision.raised or decision.standing in WAITS
+    waiting = spec.run_key if spec and (holds or decision.widened) else RunKey("", "")
+    follows = decision.widened or decision.standing in WAITS
     return DecisionDoc(
         name=decision.name,
         declared_at=f"{at.path}:{at.line}" if at else "",
@@ -111,7 +111,7 @@ def _decision(decision: Decision) -> DecisionDoc:
         actions=tuple(_action(action) for action in decision.actions),
         work=waiting.work,
         rerun=waiting.rerun,
-        max_attempts=spec.retry.max_attempts if spec and follows else 1,
+        settings=SettingsDoc.of(spec) if spec and follows else None,
         requests=holds[0].requests if holds else None,
         notes=decision.notes,
         states=decision.states,

@@ -16,7 +16,7 @@ from reconciler.catalogue import models
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
 from reconciler.errors import Problem
 from reconciler.model import Adopt, Checks, Input, JobSpec, NotYetStarted, Position, Retry, digests
-from reconciler.model.declared import RETRY_STATUSES
+from reconciler.model.terms import RETRY_STATUSES
 from reconciler.settings import Limits
 from reconciler.specs import families, period
 from reconciler.specs.families import ExpandedJob

@@ -18,11 +18,11 @@ DAY = "2026-11-28"
 
 def test_the_table_has_a_date_and_dated_sources() -> None:
     whole = json.loads(Path(models.__file__).with_name("models.json").read_bytes())
-    assert whole.keys() == {"date", "sources", "models"}
+    assert whole.keys() == {"date", "sources", "models", "moves", "prices"}
     assert whole["sources"]
     day = dt.date.fromisoformat(table().date)
     for source in whole["sources"]:
-        assert source.keys() == {"what", "url", "date"}
+        assert source.keys() == {"mark", "what", "url", "date"}
         assert dt.date.fromisoformat(source["date"]) <= day
         assert source["url"].startswith("https://")
 

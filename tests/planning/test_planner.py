@@ -21,6 +21,7 @@ from reconciler.model import (
     JobSpec,
     Observed,
     RunKey,
+    Terms,
     digests,
     tags,
 )
@@ -104,12 +105,15 @@ class Row:
             roots=self.roots,
         )
 
+    def terms(self, key: RunKey) -> Terms:
+        """Return what the tags of a job say about going on."""
+        of = next((spec.terms for spec in self.specs if key in spec.run_keys), Terms())
+        return replace(of, max_attempts=of.max_attempts - self.raised)
+
     def seen(self) -> Observed:
         observed = seen(self.specs, *self.jobs, gone=self.gone, odd=self.odd)
-        allowed = {key: spec.retry.max_attempts for spec in self.specs for key in spec.run_keys}
         owned = (
-            replace(it, tags=replace(it.tags, cap=allowed.get(it.tags.run_key, 1) - self.raised))
-            for it in observed.owned
+            replace(it, tags=replace(it.tags, terms=self.terms(it.tags.run_key))) for it in observed.owned
         )
         return replace(
             observed, owned=tuple(replace(it, checked=self.checked.get(it.job.id)) for it in owned)

@@ -76,7 +76,7 @@ def pull(
     from msgspec import structs
 
     from reconciler.api.client import Reader, Writer
-    from reconciler.cli.session.pulling import chosen, delete_files, own_and_adopted
+    from reconciler.cli.session.pulling import chosen, delete_files, note_usage, own_and_adopted
     from reconciler.cli.session.session import open_run
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
@@ -105,6 +105,8 @@ def pull(
         asked = frozenset(it.tags.run_key for it in over) if names else work
         pulling = puller(run, store, specs, owned, asked, incomplete=incomplete)
         pulled = pulling.preview(over) if dry_run else pulling.pull(over)
+        if not dry_run:
+            note_usage(run, pulling, over, pulled)
         joined = () if dry_run else pulling.join(pulled, named)
         files, kept, unable = delete_files(run, store, loaded, over)
         for signalled in sorted(interrupted.codes):

@@ -13,15 +13,18 @@ from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.time_types import duration
 from reconciler.cli.session.session import locked
 from reconciler.context import RunContext
-from reconciler.documents.reports import DeletedFile
-from reconciler.errors import ReconcilerError, UsageError
+from reconciler.documents.reports import DeletedFile, PulledJob
+from reconciler.errors import LedgerError, ReconcilerError, UsageError
 from reconciler.ledger.file import LockHeldError
+from reconciler.ledger.memory import Memory
 from reconciler.model import JobSpec, OwnedJob, RunKey, UploadedFile
 from reconciler.outputs.place import local_folder
+from reconciler.outputs.pull import Puller
 from reconciler.outputs.retention import KeptError, Retention
 from reconciler.outputs.store import ResultStore
 from reconciler.planning import adoption, sharing
 from reconciler.runs.apply import publish
+from reconciler.runs.usage import record_usage
 from reconciler.specs.load import Loaded
 from reconciler.text.sanitize import clean
 from reconciler.text.suggest import nearest, some
@@ -82,6 +85,19 @@ def _parts_needed(
     settled |= {key for key, line in seen.items() if not line.counts.left}
     wanted = {key for spec in specs for key in spec.run_keys}
     return frozenset({it.tags.run_key for it in over if it.is_part} & wanted - settled)
+
+
+def note_usage(
+    run: RunContext[Reader], pulling: Puller, jobs: Sequence[OwnedJob], pulled: Sequence[PulledJob]
+) -> None:
+    """As `record_usage`, outside of an apply: read the ledger, and let other runners see it."""
+    try:
+        memory = recall(run).memory if jobs else Memory()
+    except LedgerError as error:  # the next pull records it
+        run.env.log("ledger.degraded", error=str(error))
+        return
+    record_usage(run, memory, pulling, jobs, pulled)
+    publish(run)
 
 
 def own_and_adopted(run: RunContext[Reader], specs: Sequence[JobSpec]) -> Sequence[OwnedJob]:
