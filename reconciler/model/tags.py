@@ -73,8 +73,8 @@ def tags_of(
 
     `attempt` is its number among the jobs of its run key, `op` identifies its create, and `over` has the ids of the
     jobs that it replaces. `part` is what it is asked, if that is only a part of the work; the digest is that of the
-    requests of the whole work, "" if it is unknown. `resolved` is the id of the model that an alias means, and `estimate`
-    has the most that the job can cost.
+    requests of the whole work, "" if it is unknown. `resolved` is the id of the model that an alias means;
+    `estimate` has the most that the job can cost.
     """
     inputs = spec.inputs if part is None else part.inputs
     return Tags(
@@ -123,9 +123,9 @@ def write(tags: Tags) -> dict[str, str]:
         "reused": str(tags.reused or ""),
         "most": "" if tags.most is None else f"{tags.most}{tags.currency}",
     }
+    run["over"] = _over(tags.over, room=MAX_VALUE - len(join(run)))
     if len(join(run | {"model": tags.resolved})) <= MAX_VALUE:
         run["model"] = tags.resolved
-    run["over"] = _over(tags.over, room=MAX_VALUE - len(join(run)))
     pairs = {
         PROJECT: tags.project,
         NAME: tags.name,

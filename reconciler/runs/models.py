@@ -17,9 +17,12 @@ from reconciler.model import JobSpec, OwnedJob
 from reconciler.planning.actions import Create
 from reconciler.plans.document import ModelDoc
 from reconciler.plans.planned_run import Proposal
+from reconciler.text.plural import DAY
 from reconciler.text.suggest import some
 from reconciler.text.timestamps import rfc3339
 
+SOON_SECONDS: Final = 90 * DAY
+"""A model without a replacement that is retired later than this has no note."""
 MAX_JOBS: Final = 3
 """Jobs that a remark names."""
 
@@ -83,7 +86,8 @@ def _about(
         return
     if model and model.id != name:
         yield _Remark("alias", name, f"is an alias that moves; today it is `{model.id}`")
-    if model and model.retired:
+    soon = rfc3339(now + SOON_SECONDS)[:10]
+    if model and model.retired and (model.replacement or model.retired <= soon):
         instead = f"; then use `{model.replacement}`" if model.replacement else ""
         yield _Remark("retires", name, f"is retired on {model.retired}{instead}")
 
