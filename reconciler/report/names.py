@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
+from reconciler.history.links import links
 from reconciler.history.record import Record
 from reconciler.history.stats import summed
 from reconciler.report.numbers import at_least, minute
@@ -31,8 +31,6 @@ _HEAD: Final = (
     "Commit",
     "By",
 )
-_REPOSITORY: Final = re.compile(r"github\.com/[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
-_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 
 
 class Link(Struct, frozen=True):
@@ -86,7 +84,10 @@ def of_name(name: str, records: Sequence[Record]) -> OfName:
         name=clean(name),
         summary=summary + when,
         facts=facts,
-        commits=[_link(it) for it in list(commits.values())[:MAX_OF_NAME]],
+        commits=[
+            Link(clean((it.commit or "")[:7]), links(it).commit or "")
+            for it in list(commits.values())[:MAX_OF_NAME]
+        ],
         rows=[_cells(it) for it in reversed(records[-MAX_OF_NAME:])],
         more=max(0, len(records) - MAX_OF_NAME),
     )
@@ -112,7 +113,4 @@ def _cells(it: Record) -> Sequence[str]:
 
 
 def _link(record: Record) -> Link:
-    """Return a commit, with its page on GitHub if its repository is there."""
-    commit, repository = record.commit or "", record.repository or ""
-    known = _REPOSITORY.fullmatch(repository) and _COMMIT.fullmatch(commit)
-    return Link(clean(commit[:7]), f"https://{repository}/commit/{commit}" if known else "")
+    return Link(clean((record.commit or "")[:7]), links(record).commit or "")

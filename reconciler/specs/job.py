@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import UNSET, Struct
@@ -133,6 +134,8 @@ def _no_folders(document: Document, members: Sequence[ExpandedJob]) -> Iterator[
 
 def _periods_as_text(document: Document) -> Iterator[Problem]:
     """Yield a problem for each `rerun` that is a word such as `daily`: as text, it never changes."""
+    if document.value.keys().isdisjoint(("rerun", "matrix")):
+        return
     varied = document.at(("matrix", "rerun"))
     given: dict[Path, object] = {("rerun",): document.at(("rerun",))}
     given |= {
@@ -180,10 +183,15 @@ def _adopt(document: Document, fields: JobFields, specs: Sequence[JobSpec]) -> I
 
 def _models_doubted(document: Document, fields: JobFields, now: float) -> Iterator[Problem]:
     """Yield a warning for each model of a spec without errors that is unknown, retired, or not for the endpoint."""
-    day, until = rfc3339(now)[:10], rfc3339(now + fields.timeout_hours * 3600)[:10]
+    day, until = _day(now), _day(now + fields.timeout_hours * 3600)
     for path, name in named(document, "model"):
         if doubt := models.doubt_by_table(name, document.value.get("endpoint"), day, until):
             yield document.problem(path, f"model: `{name}` {doubt.message}", doubt.hint, warning=True)
+
+
+@lru_cache(maxsize=10)  # many specs of a load ask for the same
+def _day(when: float) -> str:
+    return rfc3339(when)[:10]
 
 
 def _endpoint_unknown(document: Document) -> list[Problem]:
