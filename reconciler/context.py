@@ -64,7 +64,7 @@ class RunContext(Generic[ApiT_co]):
     """The ops of the intents that an apply has recorded, by the run key to create."""
 
     def resolved(self, model: str | None) -> str:
-        """Return the id of the model that an alias means now, "" if it is none or the API has not told."""
+        """Return the id of the model that an alias means now, "" if it is none or that is not known."""
         found = self.models[0].get(model or "") if self.models else None
         return found.id if found and found.id != model else ""
 

@@ -16,8 +16,8 @@ decides. Fine-tuned models (`ft:…`) and agents are not checked.
 answers and another price, while nothing changes in git: the plan reports no change, and jobs that are already done are
 not submitted again. `mistral-medium-latest` cost 3.75 times as much from one day to the next (2026-06-16). With an id,
 moving to a new model is a commit that a plan shows. A plan notes what an alias means today, and which jobs were created
-when it meant another model. In a spec whose work is done, an alias and its id are different work: a change of one to the
-other submits everything again.
+when it meant another model. An alias and its id are different work: a change of one to the other in a spec submits its
+work again.
 
 **Bodies.** The same commands warn about plain mistakes in request bodies, such as `messages` that is text, an unknown
 role, a `temperature` of 300, or `temprature`: each kind once, with its first line and the number of lines. The first
