@@ -52,7 +52,9 @@ def by_ledger(seen: WorkCounts) -> Tally:
     """Return the numbers that a run found that joined all results."""
     left = max(0, seen.of - seen.answered)
     failed = min(left, sum(number for kind, number in seen.kinds.items() if kind not in OF_ANSWERS))
-    return Tally(of=seen.of, answered=seen.of - left, failed=failed, new=left - failed, read=True)
+    stopped = min(left - failed, seen.stopped)
+    new = left - failed - stopped
+    return Tally(of=seen.of, answered=seen.of - left, stopped=stopped, failed=failed, new=new, read=True)
 
 
 def by_counts(of: int, jobs: Iterable[OwnedJob], stopped_by_us: Callable[[OwnedJob], bool]) -> Tally:
