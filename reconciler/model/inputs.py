@@ -64,6 +64,8 @@ class TableFile(Struct, frozen=True, kw_only=True, gc=False):
     sha256: str
     size: int
     """Bytes."""
+    pointer: bool = False
+    """True if this clone has only a Git LFS pointer to the content."""
 
 
 class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
@@ -83,6 +85,11 @@ class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
     custom_id: str
     body: bytes
     """The template of the body as canonical JSON, with the contents of included files."""
+
+    @property
+    def absent(self) -> str | None:
+        """The first of its files of which this clone has only a Git LFS pointer."""
+        return next((file.path for file in self.files if file.pointer), None)
 
     @cached_property
     def identity(self) -> str:

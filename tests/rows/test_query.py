@@ -152,7 +152,7 @@ def test_a_cell_may_have_ten_megabytes(tmp_path: Path, name: str, kind: str) -> 
 def test_the_answering_process_has_no_key(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MISTRAL_API_KEY", "a-real-key-of-a-person")
     monkeypatch.setenv("DUCKDB_SECRET", "a-real-key-of-a-person")
-    code = "import json, os\nprint(json.dumps({'message': ' '.join(os.environ), 'hint': 'x', 'column': ''}))"
+    code = "import json, os\nprint(json.dumps({'error': [' '.join(os.environ), 'x']}))"
     monkeypatch.setattr(query, "_CHILD", code)
     with pytest.raises(RowsError) as caught:
         rows(root, table(root, "a.parquet"), "id")

@@ -227,7 +227,7 @@ class _Reader:
             with file_access.open_to_read(self._inputs.root / path, buffering=0) as stream:
                 pointed = pointer_in(stream, os.fstat(stream.fileno()).st_size)
                 if pointed:
-                    return TableFile(path=path, sha256=pointed[0], size=pointed[1])
+                    return TableFile(path=path, sha256=pointed[0], size=pointed[1], pointer=True)
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # has readinto
                 return TableFile(path=path, sha256=digest, size=stream.tell())
         except OSError as error:
