@@ -16,7 +16,7 @@ import msgspec
 
 from reconciler import file_access
 from reconciler.model import TableRows
-from reconciler.rows.read import MAX_LINE, csv_of
+from reconciler.rows.csv_file import MAX_LINE, csv_of
 from reconciler.rows.row import KINDS, RowsError, require
 from reconciler.rows.select import checked, quoted_name
 from reconciler.rows.template import compiled
@@ -173,12 +173,12 @@ def _explained(root: Path, path: str) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         whole = str(error).replace(f"{root}{os.sep}", "")
+        path = (re.findall(r"^  file = (.*)$", whole, re.MULTILINE) or [path])[-1]
         first, hint, line = whole.partition("\n")[0][:300], "correct the query, or the files of the table", 0
         if found := re.search(r'(.*) in file "(.*?)".* in line (\d+)', first):
             first, path, line = found[1], found[2], int(found[3])
         elif found := re.search(r"(.*): CSV Error on Line: (\d+)", first):
             first, line = ": ".join((found[1], *_CSV_REASON.findall(whole)[:1])), int(found[2])
-            path = re.findall(r"^  file = (.*)$", whole, re.MULTILINE)[-1]
         elif "The CSV Parser state machine" in first:
             first, hint = "a table of CSV is not regular", "end all its lines in the same way"
         elif first.startswith(("Conversion", "Invalid", "Out of Range")):
