@@ -84,7 +84,10 @@ class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
     """The paths of the files that the template includes. For readers: their contents are in `body`."""
     custom_id: str
     body: bytes
-    """The template of the body as canonical JSON, with the contents of included files."""
+    """The template of the body as JSON, with the contents of included files.
+
+    Its keys are in the order of the spec: models answer in the order of a schema's properties.
+    """
 
     @property
     def absent(self) -> str | None:
@@ -106,7 +109,8 @@ class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
                 },
             }
         read |= {"kind": self.kind, "columns": self.columns, "custom_id": self.custom_id}
-        return f"rows:{digests.sha256(digests.canonical(read | {'body': digests.sha256(self.body)}))}"
+        body = digests.sha256(digests.canonical(msgspec.json.decode(self.body)))
+        return f"rows:{digests.sha256(digests.canonical(read | {'body': body}))}"
 
 
 class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
