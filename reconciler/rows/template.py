@@ -130,6 +130,26 @@ def _of_text(text: str, steps: Steps, *, whole: bool) -> Iterator[Piece]:
     yield b'"'
 
 
+def cells_in(text: str, made: str) -> dict[str, str]:
+    """Return the cells by column, escaped as in JSON, in what a text of a template made; {} if another text made it.
+
+    A cell ends where the text after its placeholder is first found.
+    """
+    pieces, line = _joined(_of_text(text, (), whole=False)), _encode(made)
+    cells, at, column = dict[str, str](), 0, ""
+    for number, piece in enumerate(pieces, start=1):
+        if isinstance(piece, Slot):
+            column = "" if column else piece.column
+            continue
+        end = len(line) - len(piece) if number == len(pieces) else line.find(piece, at)
+        if end < at or not line.startswith(piece, end) or (end > at and not column):
+            return {}
+        if column:
+            cells[column] = line[at:end].decode()
+        at, column = end + len(piece), ""
+    return cells
+
+
 def _inside(text: str) -> bytes:
     """Return a text as the inside of a JSON text."""
     return _encode(text)[1:-1]
