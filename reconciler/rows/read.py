@@ -7,6 +7,7 @@ have types of their own. A row has its place, for messages: the file, and the li
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -74,13 +75,14 @@ def header_of(source: TableRows, root: Path) -> tuple[str, ...]:
 
 
 def _head(source: TableRows, root: Path) -> Mapping[str, Any]:
+    """Return the columns with their first values; with a list if two columns have the name."""
     if source.kind not in ("csv", "jsonl") or not source.files or source.absent:
         return dict.fromkeys(FILE_COLUMNS if source.kind == "files" else ())
     path = source.files[0].path
     with file_access.open_to_read(root / path) as stream:
         if source.kind == "csv":
             found = csv_of(stream, path)
-            return dict.fromkeys(found.header)
+            return {name: [] if many > 1 else "" for name, many in Counter(found.header).items()}
         return next((row for _, row in _objects(stream, path)), {})
 
 
@@ -93,7 +95,7 @@ def columns_of(source: TableRows, root: Path) -> tuple[str, ...]:
 
     _require_content(source)
     found = _head(source, root) or dict.fromkeys(plain_columns(source, root))
-    hidden = {"data_url"} if source.kind == "files" else set()
+    hidden = ("", "data_url" if source.kind == "files" else "")
     return tuple(name for name, it in found.items() if name not in hidden and not isinstance(it, list | dict))
 
 

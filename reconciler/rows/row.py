@@ -44,6 +44,12 @@ class RowsError(Exception):
         self.line = line
         self.column = column
 
+    @property
+    def placed(self) -> str:
+        """The message, after its place if it has one."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self}" if self.file else str(self)
+
 
 def require(columns: Sequence[str], known: Sequence[str], file: str, line: int = 1) -> None:
     """Raise `RowsError` for the first column that a table lacks."""
