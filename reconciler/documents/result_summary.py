@@ -93,6 +93,14 @@ class TokensDoc(_Part, frozen=True, kw_only=True):
     """The number of answers that report their usage."""
     incomplete: int = 0
     """Answers whose usage lacks a number or has an invalid one: the sums are a lower bound."""
+    prompt_squares: float = 0.0
+    """Sum of the squares of each answer's tokens in."""
+    completion_squares: float = 0.0
+    """Sum of the squares of each answer's tokens out."""
+    pages_squares: float = 0.0
+    audio_squares: float = 0.0
+    bytes: int = 0
+    """Bytes of the request lines of these answers; 0 if the inputs were not available."""
 
 
 class TroubleDoc(_Part, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ shows is recorded if the ledger does not know it yet.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -21,6 +22,7 @@ from reconciler.ledger.lines import (
     WorkSeen,
     job_facts,
 )
+from reconciler.model.money import Estimate
 from reconciler.planning.actions import Create, Plan
 from reconciler.planning.bound import rules_digest
 from reconciler.plans.outcomes import Failed, Outcome, Skipped
@@ -44,6 +46,7 @@ def create_intent(run: RunContext[Writer], create: Create, op: str, *, lease: fl
         rerun=create.spec.run_key.rerun,
         attempt=create.attempt,
         reason=create.reason,
+        **_reserved(create.estimate),
         lease=lease,
         commit=run.source.commit,
         actor=run.source.actor,
@@ -53,6 +56,10 @@ def create_intent(run: RunContext[Writer], create: Create, op: str, *, lease: fl
         event=run.source.event,
         approver=run.source.approver,
     )
+
+
+def _reserved(estimate: Estimate | None) -> dict[str, Any]:
+    return {"most": estimate.at_most, "currency": estimate.currency} if estimate else {}
 
 
 def withdraw(run: RunContext[Writer], outcomes: Sequence[Outcome]) -> None:
@@ -93,10 +100,10 @@ def record_observations(run: RunContext[ApiT], seen: Proposal) -> None:
             new.append(CreateConfirmed(at=at, run_id=run_id, op=facts.op, recovered=True, **about))
         if owned.phase.ended and (job.id not in known or known[job.id].phase is not owned.phase):
             new.append(Ended(at=at, run_id=run_id, **about))
-    run.env.ledger.append(*new, *_joined(run, seen))
+    run.env.ledger.append(*new, *works_seen(run, seen))
 
 
-def _joined(run: RunContext[ApiT], found: Proposal) -> Iterator[WorkSeen]:
+def works_seen(run: RunContext[ApiT], found: Proposal) -> Iterator[WorkSeen]:
     """Yield what results show of each work whose jobs have all ended and can all be read, if the ledger differs."""
     for spec in found.declared.specs:
         work, own = found.works.get(spec.name), set[str]()

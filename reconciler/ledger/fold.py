@@ -20,6 +20,7 @@ from reconciler.ledger.lines import (
     Line,
     NewerLine,
     NotificationLine,
+    UsageSeen,
     WorkSeen,
     encode,
 )
@@ -39,7 +40,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
     jobs: dict[str, Remembered] = {}
     works: dict[str, set[RunKey]] = defaultdict(set)
     names: dict[str, str] = {}
-    others: list[CancelIntended | CancelEnded | FileDelete | WorkSeen] = []
+    others: list[CancelIntended | CancelEnded | FileDelete | WorkSeen | UsageSeen] = []
     for line in lines:
         match line:
             case CreateIntended():
@@ -51,7 +52,7 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
                 if known and known.run_key != key:
                     works[line.job_id] |= {known.run_key, key}
                 jobs[line.job_id] = _joined(known, line, name)
-            case CancelIntended() | CancelEnded() | FileDelete() | WorkSeen():
+            case CancelIntended() | CancelEnded() | FileDelete() | WorkSeen() | UsageSeen():
                 others.append(line)
             case CreateUnknown():
                 given_up[line.op] = max(given_up.get(line.op, -1.0), line.at)
@@ -80,7 +81,10 @@ def remember(lines: Iterable[Line], *, settle_seconds: float) -> Memory:
         cancelled_by={job_id: f"{it.actor or 'unknown'}, run {it.run_id}" for job_id, it in accepted.items()},
         open_cancels=frozenset(line.job_id for line in cancels) - accepted.keys(),
         deleted_files=dict(sorted((it.file_id, it.gone) for it in others if isinstance(it, FileDelete))),
-        seen={RunKey(it.work, it.rerun): it for it in _in_order(others) if isinstance(it, WorkSeen)},
+        seen={
+            RunKey(it.work, it.rerun): it for it in _in_order(it for it in others if isinstance(it, WorkSeen))
+        },
+        usage=_usage(it for it in others if isinstance(it, UsageSeen)),
         settle_seconds=settle_seconds,
     )
 
@@ -115,10 +119,20 @@ def _accepted(lines: Iterable[CancelIntended | CancelEnded]) -> dict[str, Cancel
     return {job_id: reasons[job_id, run] for job_id, run in runs.items() if (job_id, run) in reasons}
 
 
+def _usage(lines: Iterable[UsageSeen]) -> dict[str, UsageSeen]:
+    """Return the line with the most answers of each job: results only grow."""
+    found: dict[str, UsageSeen] = {}
+    for line in lines:
+        other = found.setdefault(line.job_id, line)
+        if other is not line:
+            found[line.job_id] = max(other, line, key=lambda it: (it.usage.answers, it.at, encode(it)))
+    return found
+
+
 def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) -> Remembered:
     """Add a line to the facts about its job. The last end counts; before one, the first confirmation.
 
-    A success, answers and the highest attempt stay, whatever another line says.
+    A success, answers, the highest attempt and the highest cost stay, whatever another line says.
     """
     ended = isinstance(line, Ended)
     key = RunKey(line.work, line.rerun)
@@ -132,10 +146,13 @@ def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) 
         op="" if isinstance(line, Ended) else line.op,
         phase=line.job.phase if ended else None,
         has_answers=ended and line.job.has_answers,
+        most=line.most,
+        currency=line.currency,
     )
     if known is None:
         return new
     facts = max(known, new, key=_weight)
+    dearer = max(known, new, key=lambda it: (-1 if it.most is None else it.most, it.currency))
     return replace(
         facts,
         at=min(known.at, new.at),
@@ -143,6 +160,8 @@ def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) 
         attempt=max(known.attempt, new.attempt),
         phase=Phase.SUCCEEDED if Phase.SUCCEEDED in (known.phase, new.phase) else facts.phase,
         has_answers=known.has_answers or new.has_answers,
+        most=dearer.most,
+        currency=dearer.currency,
     )
 
 

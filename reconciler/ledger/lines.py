@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from reconciler.model import Job, OwnedJob, WorkCounts
 from reconciler.model.jobs import END_OF_TIME, Count, Id
+from reconciler.model.money import DOLLAR, Usage
 
 VERSION: Final = 1
 """The version of the line format. A larger one was written by a newer tool.
@@ -58,6 +59,9 @@ class _JobLine(_WorkLine, frozen=True, kw_only=True):
     job: Job
     requests: Count | None = None
     """How many were submitted; None also if an input is an uploaded file."""
+    most: Count | None = None
+    """The most that the job can cost, in micros of `currency`; None if that is not known."""
+    currency: str = DOLLAR
 
     @property
     def job_id(self) -> str:
@@ -70,6 +74,9 @@ class CreateIntended(_WorkLine, frozen=True, kw_only=True):
 
     op: str
     reason: str
+    most: Count | None = None
+    """The most that the job can cost, in micros of `currency`: reserved until the outcome of the create is known."""
+    currency: str = DOLLAR
     lease: Seconds = 0.0
     """Seconds after `at` within which the create may still be sent, if it is recorded ahead of the run's creates."""
     commit: str = ""
@@ -175,6 +182,20 @@ class WorkSeen(_Line, frozen=True, kw_only=True):
     """The jobs of the work, and the others whose answers count."""
 
 
+class UsageSeen(_Line, frozen=True, kw_only=True):
+    """A run read the results of an ended job. Of several lines about a job, the one with the most answers counts."""
+
+    job_id: Id
+    name: str
+    model: str = ""
+    """The model that was asked; "" for an agent."""
+    recipe: str = ""
+    """Digest of endpoint and declared model or agent."""
+    requests: Count | None = None
+    """How many were submitted."""
+    usage: Usage
+
+
 class NewerLine(_Line, frozen=True, kw_only=True):
     """A line that a newer version of this tool wrote: its meaning is not known, only what it may be about."""
 
@@ -198,6 +219,7 @@ _ReadLine: TypeAlias = (
     | NotificationDelivered
     | FileDelete
     | WorkSeen
+    | UsageSeen
 )
 Line: TypeAlias = _ReadLine | NewerLine
 
@@ -208,6 +230,8 @@ def job_facts(owned: OwnedJob) -> dict[str, Any]:
     return {
         "job": replace(owned.job, metadata={}),
         "requests": tags.requests,
+        "most": tags.most,
+        "currency": tags.currency,
         "name": tags.name,
         "work": tags.run_key.work,
         "rerun": tags.run_key.rerun,

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.ledger.lines import CreateIntended, WorkSeen
+from reconciler.ledger.lines import CreateIntended, UsageSeen, WorkSeen
 from reconciler.model import Phase, RunKey
+from reconciler.model.money import DOLLAR
 
 
 class Remembered(Struct, frozen=True, kw_only=True, gc=False):
@@ -33,6 +34,9 @@ class Remembered(Struct, frozen=True, kw_only=True, gc=False):
     """How it ended, None if that is not known."""
     has_answers: bool = False
     """Whether it had answers when it had ended."""
+    most: int | None = None
+    """The most that it can cost, in micros of `currency`; None if that was not known."""
+    currency: str = DOLLAR
 
 
 class Doubt(NamedTuple):
@@ -67,6 +71,8 @@ class Memory:
     """The files at the provider that a run was about to delete, by id: whether they are known to be gone."""
     seen: Mapping[RunKey, WorkSeen] = field(default_factory=dict)
     """The last join of the results of each work."""
+    usage: Mapping[str, UsageSeen] = field(default_factory=dict)
+    """What the results of jobs say that they used: by job id."""
     settle_seconds: float = 60.0
     """How long after its intent a create may still take effect."""
 

@@ -17,7 +17,6 @@ from reconciler.model.declared import (
     Names,
     NotYetStarted,
     Position,
-    Retry,
     RunKey,
     SubmittedPart,
 )
@@ -34,6 +33,7 @@ from reconciler.model.jobs import Job, Phase
 from reconciler.model.observed import Observed, OtherProjectJob, Pending, Target
 from reconciler.model.owned import TAG_PREFIX, OwnedJob, Source, Tags, Unreadable
 from reconciler.model.requests import Example, KnownRequests, RequestChange, Wanted, WorkCounts
+from reconciler.model.terms import Retry, Terms
 
 __all__ = [
     "EVERY_JOB",
@@ -68,6 +68,7 @@ __all__ = [
     "TableRows",
     "Tags",
     "Target",
+    "Terms",
     "Unreadable",
     "UploadedFile",
     "Wanted",

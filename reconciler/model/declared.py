@@ -12,8 +12,8 @@ from reconciler.facts import cached_property
 from reconciler.model import digests
 from reconciler.model.completeness import Checks
 from reconciler.model.inputs import Input, InputFile, paths_of, request_count, upload_of
-from reconciler.model.jobs import Phase
 from reconciler.model.requests import KnownRequests
+from reconciler.model.terms import Retry, Terms
 
 
 class RunKey(NamedTuple):
@@ -35,28 +35,6 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
-
-
-RETRY_STATUSES: Final = {"FAILED": Phase.FAILED, "TIMEOUT_EXCEEDED": Phase.TIMED_OUT}
-"""The statuses that a spec may list in `retry.on`, as the API names them."""
-RETRY_KINDS: Final = ("missing", "http_429", "http_5xx")
-"""Kinds of failures of single requests that are retried unless a spec names others."""
-
-
-class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """How often failed work is submitted again automatically."""
-
-    max_attempts: int = 2
-    """How often one request may be submitted."""
-    on: frozenset[Phase] = frozenset({Phase.TIMED_OUT})
-    """Ends of a job after which what it did not answer is submitted again."""
-    kinds: frozenset[str] = frozenset(RETRY_KINDS)
-    """Kinds of failures of single requests after which they are: `missing`, `error`, `http_429`, `http_5xx`."""
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """All of `on` in the words of the spec, sorted."""
-        return (*(it for it, phase in RETRY_STATUSES.items() if phase in self.on), *sorted(self.kinds))
 
 
 class Adopt(Struct, frozen=True, kw_only=True, gc=False):
@@ -134,6 +112,12 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     def run_key(self) -> RunKey:
         """The run key that a new job gets."""
         return self.run_keys[-1]
+
+    @cached_property
+    def terms(self) -> Terms:
+        """The settings with which its work goes on once it was submitted."""
+        retry = self.retry
+        return Terms(max_attempts=retry.max_attempts, on=retry.words, canary=self.canary, checks=self.checks)
 
     @cached_property
     def settings(self) -> str:
@@ -240,7 +224,7 @@ class Ancestry(Struct, frozen=True, kw_only=True):
     """Those that contain HEAD, without HEAD itself: this checkout is older than they are."""
 
 
-class Declared(Struct, frozen=True, kw_only=True):
+class Declared(Struct, frozen=True, kw_only=True, dict=True):
     """The specs of the project, and their checkout."""
 
     specs: tuple[JobSpec, ...] = ()
@@ -259,3 +243,8 @@ class Declared(Struct, frozen=True, kw_only=True):
     """Whether the command only shows what it reads, and goes on without what has mistakes."""
     requests: Mapping[RunKey, KnownRequests] = {}
     """What is known about the requests of changed work."""
+
+    @cached_property
+    def run_keys(self) -> frozenset[RunKey]:
+        """The run keys that specs want, under every digest version."""
+        return frozenset([key for spec in self.specs for key in spec.run_keys])

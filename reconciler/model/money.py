@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from reconciler.model.jobs import Count
+
+DOLLAR: Final = "USD"
+"""The currency of the prices that ship with the package."""
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -28,31 +33,35 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     bytes: Count = 0
     """Bytes of the request lines of these answers."""
     incomplete: Count = 0
-    """Answers whose usage lacks a number or has an invalid one: the sums are a lower bound."""
+    """Answers whose usage is missing or invalid, or which could not be read: the sums are a lower bound."""
 
 
 class Workload(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What the requests of an input may use, as far as their lines tell it."""
+    """What the requests of an input may use, as far as their lines tell it, whatever their endpoint."""
 
     requests: Count = 0
     bytes: Count = 0
-    """Of all lines."""
+    """Of all lines, without their line feeds."""
     longest: Count = 0
     """Bytes of the longest line."""
     output: Count = 0
-    """Sum of `max_tokens`, times `n`, of the requests that have it."""
+    """Sum of `max_tokens`, times `n`, of the requests that have it; of those with a `document`, the pages they name."""
     largest_output: Count = 0
     """The largest of these."""
     without_maximum: Count = 0
-    """Requests that may answer with more than one token and have no `max_tokens`."""
+    """Answers that these do not bound: `n` for each request without `max_tokens`, or without `pages`."""
+    largest_n: Count = 1
+    """The most answers of one request."""
     linked: Count = 0
-    """Requests that name a document, an image or a recording elsewhere, or tools: their bytes do not bound them."""
+    """Requests whose bytes do not bound their tokens: those with images, documents, recordings, tools or others."""
+    annotated: Count = 0
+    """Requests for annotations of documents, whose pages cost more."""
 
 
 class Estimate(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a create will probably cost, and the most that it can cost. Amounts are micros; None is not known."""
 
-    currency: str = "USD"
+    currency: str = DOLLAR
     low: int | None = None
     expected: int | None = None
     high: int | None = None

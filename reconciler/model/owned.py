@@ -10,6 +10,8 @@ from reconciler.model import completeness
 from reconciler.model.completeness import Checked
 from reconciler.model.declared import RunKey
 from reconciler.model.jobs import Job, Phase
+from reconciler.model.money import DOLLAR
+from reconciler.model.terms import Terms
 
 TAG_PREFIX: Final = "reconciler."
 """The prefix of our metadata keys; user metadata must not use it."""
@@ -53,8 +55,8 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     settings: str
     attempt: int
     """1 for the first job of a run key; failed jobs before it are counted."""
-    cap: int = 1
-    """The spec's `retry.max_attempts` when the job was created."""
+    terms: Terms = Terms()
+    """The spec's settings for going on when the job was created."""
     op: str
     """Identifies the create of this job, so that the job is found if the response was lost."""
     on_remove: Literal["cancel", "keep"]
@@ -68,6 +70,9 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     """Digest of the sorted keys of the requests, so that their order and form do not matter; "" if unknown."""
     recipe: str = ""
     """Digest of endpoint and declared model or agent; the API may show another name for a model."""
+    most: int | None = None
+    """The most that the job can cost, in micros of `currency`; None if that was not known."""
+    currency: str = DOLLAR
     source: Source = Source()
 
 

@@ -15,8 +15,11 @@ from hashlib import sha256
 from typing import Final, Literal
 from urllib.parse import quote
 
+import msgspec
+
 from reconciler.model import (
     TAG_PREFIX,
+    Checks,
     Job,
     JobSpec,
     OwnedJob,
@@ -24,10 +27,12 @@ from reconciler.model import (
     Source,
     SubmittedPart,
     Tags,
+    Terms,
     Unreadable,
     digests,
     source_tag,
 )
+from reconciler.model.money import DOLLAR, Estimate
 from reconciler.model.source_tag import MAX_VALUE, join, split
 
 VERSION: Final = 1
@@ -46,6 +51,7 @@ SOURCE: Final = TAG_PREFIX + "source"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _DIGEST: Final = re.compile(r"v[1-9][0-9]{0,3}:[0-9a-f]{64}")
+_MOST: Final = re.compile(r"([0-9]{1,16})([A-Z]{3})")
 _OP: Final = re.compile(r"[0-9a-z]{8,64}")
 _ON_REMOVE: Final[Mapping[str, Literal["cancel", "keep"]]] = {"cancel": "cancel", "keep": "keep"}
 
@@ -60,12 +66,13 @@ def tags_of(
     over: Iterable[str] = (),
     part: SubmittedPart | None = None,
     request_digest: str = "",
+    estimate: Estimate | None = None,
 ) -> Tags:
     """Return the tags of a job created for `spec`, which comes from `source`.
 
     `attempt` is its number among the jobs of its run key, `op` identifies its create, and `over` has the ids of the
     jobs that it replaces. `part` is what it is asked, if that is only a part of the work; the digest is that of the
-    requests of the whole work, "" if it is unknown.
+    requests of the whole work, "" if it is unknown. `estimate` has the most that the job can cost.
     """
     inputs = spec.inputs if part is None else part.inputs
     return Tags(
@@ -79,12 +86,14 @@ def tags_of(
         input_prefixes=frozenset(digest_prefix(each.identity) for each in inputs),
         settings=spec.settings,
         attempt=attempt,
-        cap=spec.retry.max_attempts,
+        terms=spec.terms,
         op=op,
         on_remove=spec.on_remove,
         over=frozenset(over),
         request_digest=request_digest,
         recipe=spec.recipe,
+        most=estimate.at_most if estimate else None,
+        currency=estimate.currency if estimate else DOLLAR,
         source=source,
     )
 
@@ -101,7 +110,7 @@ def write(tags: Tags) -> dict[str, str]:
     run = {
         "v": str(VERSION),
         "attempt": str(tags.attempt),
-        "cap": str(tags.cap) if tags.cap > 1 else "",
+        **_written(tags.terms),
         "op": tags.op,
         "rerun": tags.run_key.rerun,
         "recipe": tags.recipe,
@@ -109,6 +118,7 @@ def write(tags: Tags) -> dict[str, str]:
         "on_remove": tags.on_remove,
         "of": "" if tags.of is None else str(tags.of),
         "reused": str(tags.reused or ""),
+        "most": "" if tags.most is None else f"{tags.most}{tags.currency}",
     }
     run["over"] = _over(tags.over, room=MAX_VALUE - len(join(run)))
     pairs = {
@@ -181,12 +191,13 @@ def read(job: Job) -> OwnedJob | Unreadable:
 
 
 def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_key: RunKey) -> Tags | None:
-    attempt, cap = (_number(run.get(word, "")) for word in ("attempt", "cap"))
+    attempt = _number(run.get("attempt", ""))
     on_remove = _ON_REMOVE.get(run.get("on_remove", ""))
     if not attempt or on_remove is None or not _OP.fullmatch(run.get("op", "")):
         return None
     inputs, requests, parts = _inputs_of(pairs.get(INPUTS, ""))
     of = _number(run["of"]) if "of" in run else None
+    most = _MOST.fullmatch(run.get("most", ""))
     if "of" in run and (of is None or requests is None):
         return None
     return Tags(
@@ -198,15 +209,44 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         input_prefixes=parts,
         settings=pairs.get(SETTINGS, ""),
         attempt=attempt,
-        cap=cap or 1,
+        terms=_terms(*(run.get(word, "") for word in ("cap", "on", "canary", "checks"))),
         op=run["op"],
         on_remove=on_remove,
-        over=frozenset(filter(None, run.get("over", "").split(","))),
+        over=frozenset(filter(None, run["over"].split(","))) if "over" in run else frozenset(),
         of=of,
         reused=_number(run.get("reused", "")) or 0,
         request_digest=run.get("all", ""),
         recipe=run.get("recipe", ""),
+        most=int(most[1]) if most else None,
+        currency=most[2] if most else DOLLAR,
         source=source_tag.read(pairs.get(SOURCE, "")),
+    )
+
+
+def _written(terms: Terms) -> dict[str, str]:
+    """Return the words for terms, without those of the default. Checks count only if there is a canary."""
+    checks = (str(getattr(terms.checks, name)) for name in Checks.__struct_fields__)
+    return {
+        "cap": str(terms.max_attempts) if terms.max_attempts > 1 else "",
+        "on": ",".join(terms.on) if terms.on != Terms().on else "",
+        "canary": str(terms.canary or ""),
+        "checks": ",".join(checks) if terms.canary and terms.checks != Checks() else "",
+    }
+
+
+@lru_cache(maxsize=1_000)  # most jobs have the same
+def _terms(cap: str, on: str, canary: str, checks: str) -> Terms:
+    """Read what `_written` returns. Damaged words are read as the default."""
+    try:
+        shares = dict(zip(Checks.__struct_fields__, checks.split(","), strict=False))
+        limits = msgspec.convert(shares, Checks, strict=False)
+    except msgspec.ValidationError:
+        limits = Checks()
+    return Terms(
+        max_attempts=_number(cap) or 1,
+        on=tuple(on.split(",")) if on else Terms().on,
+        canary=_number(canary) or 0,
+        checks=limits,
     )
 
 

@@ -133,12 +133,13 @@ class Puller(Struct, frozen=True, kw_only=True):
 
     def _is_incomplete(self, owned: OwnedJob) -> bool:
         """Return whether a result file has appeared since, or results of the `asked` work have numbers that differ."""
-        summary = self._present(owned)
+        summary = self.present(owned)
         if summary is None:
             return False
         return lacks_a_file(summary, owned) or bool(owned.tags.run_key in self.asked and summary.difference)
 
-    def _present(self, owned: OwnedJob) -> ResultSummary | None:
+    def present(self, owned: OwnedJob) -> ResultSummary | None:
+        """Return the summary of a job's results at their place, None if there is none. Raises `OSError`."""
         data = self.leases.store.read(f"{self._folder_of(owned)}/{result_summary.NAME}")
         return decode(data, ResultSummary)
 
@@ -156,7 +157,7 @@ class Puller(Struct, frozen=True, kw_only=True):
                     summary = self.downloader.download(owned, claim, again=again)
                 return replace(self._end(owned, "pulled"), summary=summary)
             except NotFoundError:  # only of results that are fetched again: those that are present stay
-                return replace(self._end(owned, "present"), summary=self._present(owned))
+                return replace(self._end(owned, "present"), summary=self.present(owned))
 
         def ended(state: str, message: str, hint: str) -> PulledJob:
             if state != "stopped":

@@ -8,6 +8,7 @@ from itertools import compress, islice
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec import structs
 
 from reconciler import __version__
 from reconciler.documents.result_summary import (
@@ -21,13 +22,13 @@ from reconciler.documents.result_summary import (
 )
 from reconciler.model import OwnedJob, completeness
 from reconciler.model.completeness import Received
+from reconciler.model.money import Usage
 from reconciler.outputs.digest import Fetched
 from reconciler.outputs.paths import ERRORS, OUTPUT
-from reconciler.requests import answers
+from reconciler.requests import answers, contents
 from reconciler.requests.answered import Answered
 from reconciler.requests.asked import Asked
 from reconciler.requests.checks import INVALID, KINDS
-from reconciler.requests.contents import Usage
 from reconciler.requests.join import MAX_LISTED
 from reconciler.text.plural import pluralize
 
@@ -92,6 +93,19 @@ def summary(
     return msgspec.convert(facts, ResultSummary)
 
 
+def usage(found: ResultSummary, owned: OwnedJob) -> Usage:
+    """Return what a job used, as its results say. Answers that do not, or that are not there, are `incomplete`."""
+    tokens, answered = found.tokens, max(found.requests.ok, owned.job.succeeded_requests)
+    facts = structs.asdict(tokens) if tokens else {}
+    silent = max(0, answered - facts.get("answers", 0))
+    return Usage(
+        **{name: facts[name] for name in Usage.__struct_fields__ if name in facts and name != "incomplete"},
+        pages=found.pages,
+        audio_seconds=found.audio_seconds,
+        incomplete=facts.get("incomplete", 0) + silent,
+    )
+
+
 def first(names: Iterable[str], chosen: Iterable[bool]) -> tuple[str, ...]:
     """Return the first names of those that are chosen, at most `MAX_LISTED`."""
     return tuple(islice(compress(names, chosen), MAX_LISTED))
@@ -103,7 +117,7 @@ def checks(verdicts: Mapping[int, int], first_invalid: tuple[str, ...]) -> Check
     return ChecksDoc(**named, first_invalid=first_invalid)
 
 
-def _used(usage: Usage) -> dict[str, Any]:
+def _used(usage: contents.Usage) -> dict[str, Any]:
     tokens = None
     if usage.answers or usage.incomplete:
         names = TokensDoc.__struct_fields__

@@ -170,7 +170,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     """Of a create that is held: how its work differs from the job before."""
     requests: int | None = None
-    """How many requests may follow once it is created, in all; None if that is not known."""
+    """How many requests may follow once there is room, or a job has stopped, in all; None if that is not known."""
 
 
 Action: TypeAlias = Create | Cancel | Keep | Hold
@@ -186,8 +186,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     """None if the name is not declared."""
     standing: Standing
     actions: tuple[Action, ...]
-    raised: bool = False
-    """Whether `retry.max_attempts` is larger than that of the last job of the work."""
+    widened: bool = False
+    """Whether the spec lets the work go on further than its last job says."""
     notes: tuple[str, ...] = ()
     states: Tally | None = None
     """How many requests of the wanted work are in each state; None if that is not known."""
@@ -199,7 +199,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     @property
     def pending(self) -> bool:
         """Whether something is to be written."""
-        return bool(self.of(Create) or self.of(Cancel))
+        return bool([it for it in self.actions if isinstance(it, Create | Cancel)])
 
     @property
     def attention(self) -> bool:

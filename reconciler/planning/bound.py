@@ -17,8 +17,7 @@ RULES_LENGTH: Final = 8
 
 def rules_digest(spec: JobSpec) -> str:
     """Return a digest of the settings that decide how many requests of a work may be submitted."""
-    rules = (spec.retry.words, spec.retry.max_attempts, spec.canary, spec.checks)
-    return digests.sha256(msgspec.json.encode(rules))[:RULES_LENGTH]
+    return digests.sha256(msgspec.json.encode(spec.terms))[:RULES_LENGTH]
 
 
 def bound(case: Case, *, most: int) -> Work | None:

@@ -32,7 +32,7 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     for action in actions:
         if isinstance(action, Create):
             found += _notes_on_create(case, action)
-    found += filter(None, [raised_cap(case, actions), _several_models(case)])
+    found += filter(None, ["; ".join(widened(case, actions)), _several_models(case)])
     kept = {action.job.id for action in actions if isinstance(action, Keep) and action.job}
     for owned in case.wanted:
         if owned.job.id in kept:
@@ -40,15 +40,13 @@ def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     return found
 
 
-def raised_cap(case: Case, actions: Sequence[Action]) -> str:
-    """Return a note if `retry.max_attempts` is larger than that of the last job of work that is not complete."""
+def widened(case: Case, actions: Sequence[Action]) -> list[str]:
+    """Return in words what the spec allows and the last job of the work did not, while that is not complete."""
     last = case.newest
-    if case.spec is None or last is None or last.adopted:
-        return ""
-    before, now = last.tags.cap, case.spec.retry.max_attempts
-    if before >= now or last.completes_the_work or any(isinstance(it, Create) for it in actions):
-        return ""
-    return f"retry.max_attempts was raised from {before} to {now}"
+    if case.spec is None or last is None or last.adopted or last.completes_the_work:
+        return []
+    created = any(isinstance(it, Create) for it in actions)
+    return [] if created else case.spec.terms.widened(last.tags.terms)
 
 
 def _several_models(case: Case) -> str:

@@ -12,8 +12,8 @@ go on. Without another review, a run may also
     create what an agreed plan held until there is room          or until another job has ended
     cancel a duplicate                                           it loses nothing
 
-with no larger `retry.max_attempts`, and no more requests in all, than the job or plan that it continues. Everything
-else is held, and needs a reviewed plan.
+if the job or plan that it continues allows it: with no larger `retry.max_attempts` or other `retry.on`, no smaller
+canary, no looser checks of one, and no more requests in all. Everything else is held, and needs a reviewed plan.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.model import JobSpec, Observed, OwnedJob, RunKey
+from reconciler.model import JobSpec, Observed, OwnedJob, RunKey, Terms
 from reconciler.planning.actions import Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.guard_input import Refusal
 from reconciler.planning.hold_back import hold_create
@@ -58,16 +58,15 @@ class AgreedPlan(Struct, frozen=True):
 class Bound(NamedTuple):
     """How far an agreement to a create goes."""
 
-    cap: int
-    """The largest `retry.max_attempts`."""
+    terms: Terms
+    """The settings with which the work may go on."""
     requests: int | None
     """The most requests that may follow in all; None for those of the work."""
 
     def refuse(self, create: Create) -> str:
         """Return why a create goes further, "" if it does not."""
-        wanted = create.spec.retry.max_attempts
-        if self.cap < wanted:
-            return f"retry.max_attempts was raised from {self.cap} to {wanted}"
+        if widened := create.spec.terms.widened(self.terms):
+            return ", ".join(widened)
         if staleness.exceeds(create.in_all, self.requests):
             return f"{create.in_all or 0:,} requests would follow, and {self.requests:,} were agreed to"
         return ""
@@ -89,8 +88,8 @@ class _Agreements(Struct, frozen=True, kw_only=True):
     """What agreed plans contain and still holds."""
     waiting: Mapping[NamedWork, Bound]
     """What they held until there is room, or until another job has ended."""
-    raised: Mapping[NamedWork, int]
-    """The `retry.max_attempts` that they show for work which has a job with a smaller one."""
+    widened: Mapping[NamedWork, Terms]
+    """The settings that they show for submitted work which goes on further than its newest job says."""
     submitted: Mapping[NamedWork, OwnedJob]
     """The newest job of each work, in order of their age."""
 
@@ -98,14 +97,15 @@ class _Agreements(Struct, frozen=True, kw_only=True):
         work = NamedWork(create.spec.name, create.spec.run_key)
         promised = self.promised.get(staleness.action_key(decision.name, create))
         if isinstance(promised, CreateDoc) and staleness.is_of(promised, create, decision):
-            yield Bound(promised.settings.retry.max_attempts, promised.in_all)
+            yield Bound(promised.settings.terms, promised.in_all)
         if work in self.waiting:
             yield self.waiting[work]
         if decision.standing in CONTINUES and work in self.submitted:
             job, again = self.submitted[work], (create.in_all or 0) - (create.never_asked or 0)
-            yield Bound(max(job.tags.cap, self.raised.get(work, 0)), again + job.not_asked)
+            terms = (job.tags.terms, *filter(None, [self.widened.get(work)]))
+            yield from (Bound(it, again + job.not_asked) for it in terms)
         elif earlier := _earlier_period(create.spec, self.submitted):
-            yield Bound(earlier.tags.cap, None)
+            yield Bound(earlier.tags.terms, None)
 
     def refuse(self, decision: Decision, create: Create) -> str | None:
         """Return why no agreement reaches as far as a create, "" if there is none to it; None if one does."""
@@ -156,15 +156,15 @@ def restrict_to_agreed(plans: Sequence[AgreedPlan], fresh: Plan, observed: Obser
         else:
             allowed |= promised
             waiting |= {
-                NamedWork(it.name, it.run_key): Bound(it.max_attempts, it.requests)
+                NamedWork(it.name, it.run_key): Bound(it.settings.terms, it.requests)
                 for it in own
-                if it.standing in WAITS
+                if it.settings and it.standing in WAITS
             }
     last = {it.name: it for plan in plans for it in plan.document.decisions}
     agreements = _Agreements(
         promised=allowed,
         waiting=waiting,
-        raised={NamedWork(name, it.run_key): it.max_attempts for name, it in last.items()},
+        widened={NamedWork(name, it.run_key): it.settings.terms for name, it in last.items() if it.settings},
         submitted=submitted,
     )
     refused = {
@@ -224,7 +224,7 @@ def hold_unagreed(plan: Plan, *agreed: PlanDoc, approved: Collection[NamedWork] 
     """Hold the creates that rest on the ledger alone, unless an agreed plan says so of the same create.
 
     A person agrees at the prompt, or to a saved plan. The plan that they saw says on what each create rests, or that it
-    waits until a job has stopped which that plan cancels; `approved` is such work of earlier rounds of the same run.
+    waits until a job has stopped; `approved` is such work of earlier rounds of the same run.
     """
     decisions = [decision for document in agreed for decision in document.decisions]
     known = {

@@ -22,7 +22,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.model import RunKey
-from reconciler.planning.actions import Cancel, Create, Decision, Plan
+from reconciler.planning.actions import Cancel, Create, Decision, Hold, Plan
 from reconciler.planning.standing import CONTINUES, Standing
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, PlanDoc
 from reconciler.plans.staleness import exceeds
@@ -50,7 +50,7 @@ class Approval(Struct, frozen=True, kw_only=True):
     held: frozenset[NamedWork] = frozenset()
     """Work that may be created once there is room, or another job has ended."""
     replaced: frozenset[NamedWork] = frozenset()
-    """Of these the work that waits until a job has stopped which the approved plan cancels."""
+    """Of these the work that waits until a job has stopped, with the approved plan's number of requests."""
     tried: frozenset[Attempt] = field(default_factory=frozenset)
     """Creates that this run has sent, or has tried to send."""
 
@@ -116,10 +116,12 @@ def _held(plan: Plan) -> set[str]:
 
 
 def replaced_work(decision: DecisionDoc) -> NamedWork | None:
-    """Return the work of a decision if it waits until a job has stopped which the same decision cancels."""
-    waits = decision.standing == Standing.WAITING and bool(decision.of(CancelDoc))
+    """Return the work of a decision that waits until a job has stopped: one that it cancels, or that is stopping."""
+    stops = bool(decision.of(CancelDoc)) or decision.requests is not None
+    waits = decision.standing == Standing.WAITING and stops
     return NamedWork(decision.name, decision.run_key) if waits else None
 
 
 def _replaces(decision: Decision) -> bool:
-    return decision.standing is Standing.WAITING and bool(decision.of(Cancel))
+    stops = decision.of(Cancel) or any(it.requests is not None for it in decision.of(Hold))
+    return decision.standing is Standing.WAITING and bool(stops)

@@ -130,12 +130,12 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
     """The standing of the name: `docs/planner.md` lists them."""
     actions: tuple[ActionDoc, ...]
     work: str = ""
-    """The work that waits for something, or whose `max_attempts` was raised; "" if there is none."""
+    """The work that waits for something, or that goes on further than its last job says; "" if there is none."""
     rerun: str = ""
-    max_attempts: int = 1
-    """`retry.max_attempts` of the spec, if the work waits for something that passes, or its job had a smaller one."""
+    settings: SettingsDoc | None = None
+    """The settings of that work, if it waits for something that passes, or goes on further."""
     requests: int | None = None
-    """How many requests of the work wait for room, in all; None if that is not known."""
+    """How many requests of the work wait for room, or until a job has stopped, in all; None if that is not known."""
     notes: tuple[str, ...] = ()
     states: Tally | None = None
     """How many requests of the wanted work are in each state, over all of its jobs; null if that is not known."""

@@ -76,6 +76,7 @@ def plan_document(
 def _summary(plan: Plan, *, again: int) -> SummaryDoc:
     creates, cancels = plan.of(Create), plan.of(Cancel)
     replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
+    unchanged = [it for it in plan.decisions if not it.pending]
     requests = [create.requests for create in creates]
     whole = [create for create in creates if create.part is None]
     files = {file.sha256: file.size for create in whole for file in create.spec.uploads}
@@ -83,8 +84,8 @@ def _summary(plan: Plan, *, again: int) -> SummaryDoc:
         create=len(creates) - len(replaced),
         replace=len(replaced),
         cancel=len(cancels) - sum(len(decision.of(Cancel)) for decision in replaced),
-        hold=sum(not decision.pending and bool(decision.of(Hold)) for decision in plan.decisions),
-        unchanged=sum(not it.pending and not it.of(Hold) and it.spec is not None for it in plan.decisions),
+        hold=sum(bool(it.of(Hold)) for it in unchanged),
+        unchanged=sum(it.spec is not None and not it.of(Hold) for it in unchanged),
         attention=sum(decision.attention for decision in plan.decisions),
         again=again,
         requests=sum(count for count in requests if count is not None),
@@ -98,8 +99,8 @@ def _summary(plan: Plan, *, again: int) -> SummaryDoc:
 def _decision(decision: Decision) -> DecisionDoc:
     at = decision.spec.declared_at if decision.spec else None
     spec, holds = decision.spec, decision.of(Hold)
-    waiting = spec.run_key if spec and (holds or decision.raised) else RunKey("", "")
-    follows = decision.raised or decision.standing in WAITS
+    waiting = spec.run_key if spec and (holds or decision.widened) else RunKey("", "")
+    follows = decision.widened or decision.standing in WAITS
     return DecisionDoc(
         name=decision.name,
         declared_at=f"{at.path}:{at.line}" if at else "",
@@ -108,7 +109,7 @@ def _decision(decision: Decision) -> DecisionDoc:
         actions=tuple(_action(action) for action in decision.actions),
         work=waiting.work,
         rerun=waiting.rerun,
-        max_attempts=spec.retry.max_attempts if spec and follows else 1,
+        settings=SettingsDoc.of(spec) if spec and follows else None,
         requests=holds[0].requests if holds else None,
         notes=decision.notes,
         states=decision.states,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from reconciler.model import Checks, JobSpec, Retry
+from reconciler.model import Checks, JobSpec, Retry, Terms
 from reconciler.planning.actions import Change
 
 
@@ -34,6 +34,12 @@ class SettingsDoc(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, spec: JobSpec) -> SettingsDoc:
         """Return the settings of a spec."""
         return msgspec.convert(spec, cls, from_attributes=True)
+
+    @property
+    def terms(self) -> Terms:
+        """Those with which the work goes on once it was submitted."""
+        retry = self.retry
+        return Terms(max_attempts=retry.max_attempts, on=retry.words, canary=self.canary, checks=self.checks)
 
     def differences(self, before: SettingsDoc) -> list[Change]:
         """Return the fields that differ from other settings, nested ones by path (`retry.max_attempts`)."""

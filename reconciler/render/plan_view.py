@@ -130,11 +130,9 @@ def row(decision: DecisionDoc) -> Row | None:
         why.append(f"run again {decision.again}")
     settings = (
         clean(f"{it.field}={it.after}")
-        for create in creates
-        for it in create.settings.differences(SettingsDoc())
+        for settings in (*(it.settings for it in creates), decision.settings)
+        for it in (settings.differences(SettingsDoc()) if settings else ())
     )
-    raised = decision.max_attempts > SettingsDoc().retry.max_attempts
-    cap = [f"retry.max_attempts={decision.max_attempts}"] if raised else []
     verb: Verb = (
         "replace" if creates and cancels
         else "create" if creates
@@ -154,7 +152,7 @@ def row(decision: DecisionDoc) -> Row | None:
         uploads=clean(_uploads(creates)),
         now=clean(", ".join(now)),
         cancel_before_create=any(cancel.cancel_before_create for cancel in cancels),
-        settings=tuple(dict.fromkeys((*settings, *cap))),
+        settings=tuple(dict.fromkeys(settings)),
         changes=tuple(
             clean(words)
             for changes in (*(it.changes for it in creates), *(it.changes for it in holds))

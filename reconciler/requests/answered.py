@@ -138,7 +138,7 @@ class _Reader:
                 return
         verdict, why, start, length = VALID, "", at, len(line)
         if outcome.kind == answers.OK:
-            contents = self._used(outcome, known=place is not None)
+            contents = self._used(outcome, place)
             if place is None:
                 return
             form = self._asked.forms[place] if place < len(self._asked.forms) else 0
@@ -156,12 +156,14 @@ class _Reader:
         found.start[place], found.length[place] = start, length
         found.why[place] = self._reason(why) if why else 0
 
-    def _used(self, outcome: answers.Outcome, *, known: bool) -> Contents:
+    def _used(self, outcome: answers.Outcome, place: int | None) -> Contents:
         """Add what an answer used, unless it is the second one for a request that was not asked."""
         contents, invalid = read_contents(outcome.data)
-        if known or not self.found.unknown[outcome.custom_id]:
-            self.found.usage.add(contents, invalid=invalid)
-        if not known:
+        sizes = self._asked.sizes
+        if place is not None or not self.found.unknown[outcome.custom_id]:
+            size = sizes[place] if place is not None and place < len(sizes) else 0
+            self.found.usage.add(contents, invalid=invalid, size=size)
+        if place is None:
             self.found.unknown[outcome.custom_id] = True
         return contents
 

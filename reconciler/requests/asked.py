@@ -48,6 +48,8 @@ class Asked(Struct):
     """`KEY_BYTES` of the SHA-256 of each line: equal bytes are the same request and need not be parsed."""
     forms: array[int] = msgspec.field(default_factory=lambda: array("I"))
     """The form of each answer: `TEXT`, `JSON`, `UNKNOWN`, or `FIRST_SCHEMA` plus a position in `schemas`."""
+    sizes: array[int] = msgspec.field(default_factory=lambda: array("I"))
+    """The bytes of each line."""
     schemas: list[bytes] = msgspec.field(default_factory=list)
 
     def write(self, path: Path, head: Mapping[str, Any]) -> None:
@@ -55,7 +57,8 @@ class Asked(Struct):
         schemas = [msgspec.Raw(schema) for schema in self.schemas]
         facts = {"index": "asked", **head, "requests": len(self.places), "schemas": schemas}
         ids = _encoder.encode_lines(self.places)
-        write_index(path, facts, {"keys": self.keys, "lines": self.lines, "forms": self.forms, "ids": ids})
+        columns = {name: getattr(self, name) for name in ("keys", "lines", "forms", "sizes")}
+        write_index(path, facts, columns | {"ids": ids})
 
 
 def head_of(job_id: str, inputs: str, origin: str) -> dict[str, Any]:
@@ -71,7 +74,7 @@ def read_inputs(
     `longest` is the maximum of bytes of a line. Raises `OSError` if a file cannot be read.
     """
     asked = Asked()
-    places, keys, digests, forms = asked.places, asked.keys, asked.lines, asked.forms
+    places, keys, digests, forms, sizes = asked.places, asked.keys, asked.lines, asked.forms, asked.sizes
     known: dict[bytes, int] = {}
     for line, custom_id, key, body in _requests(inputs, model, longest, heartbeat):
         if custom_id in places:
@@ -80,6 +83,7 @@ def read_inputs(
         places[custom_id] = len(places)
         keys += key
         digests += sha256(line).digest()[:KEY_BYTES]
+        sizes.append(len(line))
         forms.append(form)
     return asked
 
@@ -237,5 +241,6 @@ def reopen(head: Mapping[str, Any], columns: Mapping[str, bytes]) -> tuple[Asked
     """Return what a job was asked, and the origin of its inputs, from its index."""
     places = {custom_id: at for at, custom_id in enumerate(_decode_ids(columns["ids"]))}
     schemas = [_encoder.encode(schema) for schema in head["schemas"]]
-    keys, lines, forms = bytearray(columns["keys"]), bytearray(columns["lines"]), array("I", columns["forms"])
-    return Asked(places, keys, lines, forms, schemas), head["origin"]
+    keys, lines = bytearray(columns["keys"]), bytearray(columns["lines"])
+    forms, sizes = array("I", columns["forms"]), array("I", columns.get("sizes", b""))
+    return Asked(places, keys, lines, forms, sizes, schemas), head["origin"]

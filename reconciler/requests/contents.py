@@ -137,23 +137,36 @@ class Usage(Struct):
     """Answers that report their usage."""
     incomplete: int = 0
     """Answers with a usage that lacks a number or has an invalid one, so that the sums are a lower bound."""
+    prompt_squares: float = 0.0
+    completion_squares: float = 0.0
+    pages_squares: float = 0.0
+    audio_squares: float = 0.0
+    bytes: int = 0
+    """Bytes of the request lines of the answers that report their usage."""
     models: Counter[str] = msgspec.field(default_factory=Counter)
     """Answers by the model that their bodies name; at most `MAX_MODELS` of them."""
 
-    def add(self, contents: Contents, *, invalid: bool) -> None:
-        """Add what an answer used."""
+    def add(self, contents: Contents, *, invalid: bool, size: int = 0) -> None:
+        """Add what an answer used; `size` is the number of bytes of its request line."""
         usage, pages, model = contents.usage, contents.usage_info, contents.model
         self.incomplete += invalid
-        self.answers += usage is not None or pages is not None
+        reports = usage is not None or pages is not None
+        self.answers += reports
+        self.bytes += size if reports else 0
         if usage is not None:
             self.prompt += usage.prompt_tokens
             self.completion += usage.completion_tokens
+            self.prompt_squares += usage.prompt_tokens**2
+            self.completion_squares += usage.completion_tokens**2
             total = usage.total_tokens
             self.total += usage.prompt_tokens + usage.completion_tokens if total is None else total
             if usage.prompt_tokens_details is not None:
                 self.cached += usage.prompt_tokens_details.cached_tokens
-            self.audio_seconds += usage.prompt_audio_seconds or 0
+            seconds = usage.prompt_audio_seconds or 0
+            self.audio_seconds += seconds
+            self.audio_squares += seconds**2
         if pages is not None:
             self.pages += pages.pages_processed
+            self.pages_squares += pages.pages_processed**2
         if model is not None and (model in self.models or len(self.models) < MAX_MODELS):
             self.models[model] += 1

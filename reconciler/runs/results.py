@@ -37,6 +37,7 @@ from reconciler.requests.answered import FILES
 from reconciler.requests.asked import AskedIndex
 from reconciler.runs.known_requests import wanted_of
 from reconciler.runs.rendering import rendered
+from reconciler.runs.usage import record_usage
 
 
 def states_of(
@@ -160,7 +161,8 @@ def bring_answers(
             pulled = find(store, there.get(safe_name(it.job.id)))
             if pulled and not lacks_a_file(pulled.summary, it):
                 pulled.forget_damaged()
-        puller(run, store, specs, owned, frozenset()).pull(needed)
+        pulling = puller(run, store, specs, owned, frozenset())
+        record_usage(run, cases[0].memory, pulling, needed, pulling.pull(needed))
     except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
         for it in needed:
             run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))

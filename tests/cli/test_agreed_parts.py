@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.cli.stage import Result, Stage
 from tests.cli.test_requests import apply, canary
 from tests.helpers.requests_of import asked
-
-REVIEWED = "retry: {max_attempts: 2}\n"
 
 
 def creates(result: Result) -> int:
@@ -71,6 +70,72 @@ def test_what_was_pushed_after_the_canary_was_agreed_to_is_held(
     assert why in held.err + held.out
 
 
+FIELDS: dict[str, Any] = {
+    "canary": {"requests": 4},
+    "retry": {"max_attempts": 2, "on": ["missing"]},
+    "checks": {"failed": 0.1},
+}
+PUSHED = {
+    "a failure is retried that was not": (
+        {"retry": {"max_attempts": 2, "on": ["missing", "http_4xx"]}},
+        "http_4xx was added to retry.on",
+    ),
+    "the canary is removed": ({"canary": None}, "canary.requests was lowered from 4 to 0"),
+    "the canary is smaller": (
+        {"canary": {"requests": 1}, "checks": {"failed": 0.3, "invalid": 0.2}},
+        (
+            "checks.failed was raised from 0.1 to 0.3, checks.invalid was raised from 0 to 0.2, "
+            "canary.requests was lowered from 4 to 1"
+        ),
+    ),
+    "more may fail": ({"checks": {"failed": 1}}, "checks.failed was raised from 0.1 to 1"),
+}
+
+
+def failed_canary(stage: Stage, **pushed: Any) -> None:  # noqa: ANN401 - any fields of a spec
+    """Write the spec of a canary, one of whose four requests fails; `pushed` are its fields since."""
+    canary(stage, bad=1, **(FIELDS | pushed))
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+@pytest.mark.parametrize(("pushed", "why"), PUSHED.values(), ids=PUSHED)
+def test_settings_that_let_a_failed_canary_go_on_need_an_agreement(
+    stage: Stage, pushed: dict[str, object], why: str, agreed: bool
+) -> None:
+    failed_canary(stage)
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    assert creates(stage.run("apply", "--only-agreed")) == 0
+    failed_canary(stage, **pushed)
+    assert stage.run("plan", "-o", "plan.json").code == 0
+    done = stage.run("apply", "--only-agreed", *(["plan.json"] if agreed else []))
+    assert (done.code, creates(done)) == ((0, 1) if agreed else (3, 0))
+    assert agreed or f"a: {why}" in done.err
+
+
+def test_stricter_settings_let_the_rest_of_a_canary_go_on(stage: Stage) -> None:
+    failed_canary(stage, checks={"failed": 0.5})
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    failed_canary(stage, checks={"failed": 0.4}, retry={"max_attempts": 1, "on": ["missing", "http_4xx"]})
+    assert stage.run("apply", "--only-agreed").code == 0
+    assert [len(part) for part in asked(stage)] == [4, 8]
+
+
+@pytest.mark.parametrize("reviewed", [True, False])
+def test_a_canary_that_a_reviewed_plan_removed_while_it_ran_does_not_hold_the_rest(
+    stage: Stage, *, reviewed: bool
+) -> None:
+    failed_canary(stage)
+    stage.run("apply", "--yes")
+    failed_canary(stage, canary=None)
+    shown = stage.run("plan", "-o", "plan.json")
+    assert "note: canary.requests was lowered from 4 to 0" in shown.out
+    stage.advance(60)
+    done = stage.run("apply", "--only-agreed", *(["plan.json"] if reviewed else []))
+    assert creates(done) == reviewed
+
+
 @pytest.mark.parametrize("budget", ["max_new_requests", "max_requests_per_day"])
 def test_a_budget_is_asked_once_about_a_canary_and_its_rest(stage: Stage, budget: str) -> None:
     canary(stage)
@@ -104,7 +169,7 @@ def test_a_reviewed_raise_of_the_attempts_of_a_running_job_is_an_agreement(stage
     shown = stage.run("plan", "-o", "plan.json")
     assert "note: a: retry.max_attempts was raised from 1 to 2" in shown.out
     (decision,) = json.loads((stage.root / "plan.json").read_text())["plan"]["decisions"]
-    assert decision["max_attempts"] == 2
+    assert decision["settings"]["retry"]["max_attempts"] == 2
     stage.advance(60)
     assert stage.run("apply", "--only-agreed").code == 3
     assert stage.run("apply", "--only-agreed", "plan.json").code == 0

@@ -178,3 +178,19 @@ def test_what_a_person_stopped_is_not_submitted_after_an_edit_and_new_requests_a
     assert "cancelled by hand" in held.out
     assert "reconciler retry a" in held.out
     assert counts(stage) == [COUNT, 50]
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_plans_that_cancel_a_job_or_wait_until_it_has_stopped_agree_to_what_a_later_unattended_run_submits(
+    stage: Stage, *, edited: bool
+) -> None:
+    replaced(stage)
+    stage.run("plan", "-o", "1.json")
+    cancelled = stage.run("apply", "--only-agreed", "1.json")
+    assert [sent.path.rpartition("/")[2] for sent in cancelled.writes] == ["cancel"]
+    if edited:
+        edit(stage, lambda rows: rows[:-1])
+    stage.run("plan", "-o", "2.json")
+    stage.advance(60)
+    assert stage.run("apply", "--only-agreed", "1.json", "2.json").code == 0
+    assert counts(stage) == [COUNT, COUNT + 50 - edited - len(kept(stage, COUNT))]

@@ -381,9 +381,9 @@ def test_parts_of_earlier_and_larger_work_are_reused_without_a_hold(stage: Stage
 # A canary.
 
 
-def canary(stage: Stage, *, bad: int = 0, count: int = 12, requests: int = 4) -> None:
+def canary(stage: Stage, *, bad: int = 0, count: int = 12, requests: int = 4, **fields: Any) -> None:  # noqa: ANN401 - any fields of a spec
     """Write a spec with a canary; the first `bad` requests fail with a status that is not retried."""
-    stage.spec("a", requests=count, canary={"requests": requests})
+    stage.spec("a", requests=count, **{"canary": {"requests": requests}} | fields)
     file = stage.root / "specs/data/a.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     for row in rows[:bad]:

@@ -22,7 +22,7 @@ from reconciler.errors import LedgerError
 from reconciler.execution.create import CreateResult, create_job_once
 from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateUnknown
-from reconciler.model import InlineRequests, Job, JobSpec, OwnedJob, Source, Tags, tags
+from reconciler.model import InlineRequests, Job, JobSpec, OwnedJob, Source, Tags, Terms, tags
 from reconciler.planning.actions import Create, Reason
 from reconciler.plans.outcomes import Created, Failed, Unknown
 from tests.helpers.fakes import (
@@ -114,7 +114,7 @@ def test_what_is_sent_is_what_the_spec_says() -> None:
         input_prefixes=read.tags.input_prefixes,
         settings=A.settings,
         attempt=1,
-        cap=2,
+        terms=Terms(max_attempts=2),
         op=read.tags.op,
         on_remove="cancel",
         recipe=A.recipe,

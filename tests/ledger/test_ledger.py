@@ -38,6 +38,7 @@ from reconciler.ledger.lines import (
     NotificationClaimed,
     NotificationDelivered,
     NotificationsEnabled,
+    UsageSeen,
     WorkSeen,
     decode,
     decode_block,
@@ -45,6 +46,7 @@ from reconciler.ledger.lines import (
 )
 from reconciler.ledger.memory import Memory, Remembered
 from reconciler.model import Job, Phase, RunKey, WorkCounts
+from reconciler.model.money import Usage
 from tests.helpers.make import (
     FAILED,
     NOW,
@@ -131,12 +133,23 @@ EACH: Final[dict[str, Line]] = {
         rules="00",
         jobs=("j1",),
     ),
+    '{"v":1,"kind":"usage_seen","at":12,"run_id":"r1","job_id":"j1","name":"a","model":"m","requests":2,'
+    '"usage":{"answers":2,"prompt":30,"completion":9}}': UsageSeen(
+        at=12,
+        run_id="r1",
+        job_id="j1",
+        name="a",
+        model="m",
+        requests=2,
+        usage=Usage(answers=2, prompt=30, completion=9),
+    ),
 }
 
 ats: Final = st.integers(0, 3) | st.sampled_from((0.5, 1.5))
 ids: Final = st.sampled_from(("x1", "x2"))
 words: Final = st.sampled_from(("a", "b"))
 attempts: Final = st.integers(1, 2)
+mosts: Final = st.none() | st.integers(0, 2)
 phases: Final = st.sampled_from((Phase.SUCCEEDED, Phase.FAILED, Phase.UNKNOWN))
 reasons: Final = st.sampled_from(("removed", "duplicate", "by_hand"))
 
@@ -148,13 +161,13 @@ def lines(text: st.SearchStrategy[str] = words) -> st.SearchStrategy[Line]:
     source = {"commit": text, "actor": text, "run_url": text}
     jobs = st.builds(Job, id=ids, phase=phases, status=text, endpoint=text, created_at=attempts)
     return st.one_of(
-        st.builds(CreateIntended, **said, **about, **source, op=ids, reason=text, lease=ats),
-        st.builds(CreateConfirmed, **said, **about, op=ids, job=jobs, recovered=st.booleans()),
+        st.builds(CreateIntended, **said, **about, **source, op=ids, reason=text, lease=ats, most=mosts),
+        st.builds(CreateConfirmed, **said, **about, op=ids, job=jobs, recovered=st.booleans(), most=mosts),
         st.builds(CreateRefused, **said, op=ids, error=text),
         st.builds(CreateUnknown, **said, op=ids, error=text),
         st.builds(CancelIntended, **said, **source, job_id=ids, name=text, reason=reasons),
         st.builds(CancelEnded, **said, job_id=ids, status=text, error=st.just("") | text),
-        st.builds(Ended, **said, **about, job=jobs),
+        st.builds(Ended, **said, **about, job=jobs, most=mosts),
         st.builds(NotificationsEnabled, **said),
         st.builds(NotificationClaimed, **said, job_id=ids, lease=ats),
         st.builds(NotificationDelivered, **said, job_id=ids, error=st.just("") | text),
@@ -167,6 +180,7 @@ def lines(text: st.SearchStrategy[str] = words) -> st.SearchStrategy[Line]:
             counts=st.builds(WorkCounts, of=attempts, answered=attempts),
             jobs=st.tuples(ids),
         ),
+        st.builds(UsageSeen, **said, name=text, job_id=ids, usage=st.builds(Usage, answers=attempts)),
         st.builds(FileDelete, **said, file_id=ids, job_id=ids, name=text, reason=text, gone=st.booleans()),
     )
 

@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.model import InputFile, Job, OwnedJob, RunKey, Source, Tags, Unreadable, digests, tags
+from reconciler.model import (
+    Checks,
+    InputFile,
+    Job,
+    OwnedJob,
+    RunKey,
+    Source,
+    Tags,
+    Terms,
+    Unreadable,
+    digests,
+    tags,
+)
 from tests.helpers.make import ACTIVE, HEAD, PROJECT, broken, file_of, hidden, job, newer, owned, sha, spec
 
 KEYS: Final = (
@@ -22,6 +34,7 @@ KEYS: Final = (
     tags.RUN,
     tags.SOURCE,
 )
+WORDS: Final = ("FAILED", "TIMEOUT_EXCEEDED", "error", "http_429", "http_4xx", "http_5xx", "missing")
 NAMED: Final = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,99}", fullmatch=True)
 PRINTABLE: Final = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=64)
 DIGESTS: Final = st.binary(min_size=32, max_size=32).map(lambda raw: f"v1:{raw.hex()}")
@@ -41,6 +54,21 @@ sources: Final = st.builds(
     approver=ANYTHING,
     run_url=ANYTHING | st.just("https://ci.example.com/run?id=7&x=é " * 20),
 )
+shares: Final = st.floats(0, 1)
+terms: Final = st.builds(
+    Terms,
+    max_attempts=st.integers(1, 10),
+    on=st.lists(st.sampled_from(WORDS), min_size=1, unique=True).map(tuple),
+    canary=st.integers(1, 10**6),
+    checks=st.builds(Checks, failed=shares, invalid=shares, truncated=shares),
+)
+LONGEST: Final = Terms(
+    max_attempts=10,
+    on=WORDS,
+    canary=10**6,
+    checks=Checks(failed=1 / 3, invalid=2 / 3, truncated=1 / 7),
+)
+
 some_tags: Final = st.builds(
     Tags,
     project=NAMED,
@@ -51,7 +79,7 @@ some_tags: Final = st.builds(
     input_prefixes=st.frozensets(st.from_regex(r"[0-9a-f]{8}", fullmatch=True), max_size=80),
     settings=DIGESTS,
     attempt=st.integers(1, 99_999_999),
-    cap=st.integers(1, 10),
+    terms=terms,
     op=st.from_regex(r"[0-9a-f]{24}", fullmatch=True),
     on_remove=st.sampled_from(("cancel", "keep")),
     request_digest=st.just("") | st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
@@ -101,13 +129,13 @@ def test_tags_keep_the_limits_of_the_api(written: Tags) -> None:
 def test_ids_of_replaced_jobs_give_way_to_what_the_job_was_asked() -> None:
     ids = frozenset(f"{number:08x}-0000-4000-8000-000000000000" for number in range(20))
     many = replace(
-        owned(spec(rerun="%" * 64)).tags, attempt=99_999_999, cap=10, request_digest="f" * 32, over=ids
+        owned(spec(rerun="%" * 64)).tags, attempt=99_999_999, terms=LONGEST, request_digest="f" * 32, over=ids
     )
     read = tags.read(with_metadata(dict(tags.write(many))))
     assert isinstance(read, OwnedJob)
     assert read.tags.request_digest == "f" * 32
     assert (read.tags.recipe, read.tags.attempt) == (spec().recipe, 99_999_999)
-    assert 3 <= len(read.tags.over) < 20
+    assert 1 <= len(read.tags.over) < 20
     assert read.tags.over < ids
 
 
@@ -220,7 +248,7 @@ def test_the_pairs_are_pinned() -> None:
         input_prefixes=frozenset({"bbbbbbbb", "aaaaaaaa"}),
         settings=f"v1:{digest}",
         attempt=2,
-        cap=3,
+        terms=Terms(max_attempts=3, on=("FAILED", "missing"), canary=20, checks=Checks(failed=0.05)),
         op="0123456789abcdef01234567",
         on_remove="keep",
         source=Source(commit="c0ffee", actor="ada"),
@@ -231,7 +259,8 @@ def test_the_pairs_are_pinned() -> None:
         "reconciler.work": f"v1:{digest}",
         "reconciler.inputs": f"v1:{digest} requests=12 parts=aaaaaaaa,bbbbbbbb",
         "reconciler.settings": f"v1:{digest}",
-        "reconciler.run": "v=1 attempt=2 cap=3 op=0123456789abcdef01234567 rerun=2026-11%20b%3D1 on_remove=keep",
+        "reconciler.run": "v=1 attempt=2 cap=3 on=FAILED,missing canary=20 checks=0.05,0.0,1.0 "
+        "op=0123456789abcdef01234567 rerun=2026-11%20b%3D1 on_remove=keep",
         "reconciler.source": "commit=c0ffee actor=ada",
     }
 
@@ -240,7 +269,14 @@ def test_the_pairs_are_pinned() -> None:
 def test_a_job_without_a_readable_cap_has_the_smallest_one(word: str) -> None:
     read = tags.read(job(spec(), altered={tags.RUN: RUN + word}))
     assert isinstance(read, OwnedJob)
-    assert read.tags.cap == 1
+    assert read.tags.terms == Terms()
+
+
+@pytest.mark.parametrize("word", ["", "canary=many", "canary=20 checks=", "canary=20 checks=many,0,1,7"])
+def test_damaged_checks_in_tags_are_the_strictest(word: str) -> None:
+    read = tags.read(job(spec(), altered={tags.RUN: f"{RUN} {word}"}))
+    assert isinstance(read, OwnedJob)
+    assert read.tags.terms.checks == Checks()
 
 
 # What cannot be understood.

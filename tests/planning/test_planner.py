@@ -21,6 +21,7 @@ from reconciler.model import (
     JobSpec,
     Observed,
     RunKey,
+    Terms,
     digests,
     tags,
 )
@@ -104,12 +105,15 @@ class Row:
             roots=self.roots,
         )
 
+    def terms(self, key: RunKey) -> Terms:
+        """Return what the tags of a job say about going on."""
+        of = next((spec.terms for spec in self.specs if key in spec.run_keys), Terms())
+        return replace(of, max_attempts=of.max_attempts - self.raised)
+
     def seen(self) -> Observed:
         observed = seen(self.specs, *self.jobs, gone=self.gone, odd=self.odd)
-        allowed = {key: spec.retry.max_attempts for spec in self.specs for key in spec.run_keys}
         owned = (
-            replace(it, tags=replace(it.tags, cap=allowed.get(it.tags.run_key, 1) - self.raised))
-            for it in observed.owned
+            replace(it, tags=replace(it.tags, terms=self.terms(it.tags.run_key))) for it in observed.owned
         )
         return replace(
             observed, owned=tuple(replace(it, checked=self.checked.get(it.job.id)) for it in owned)
@@ -728,6 +732,27 @@ SETTLING = {
         specs=(A, B),
         memory=memory(intended(B, "00000009")),
         expected={"a": ("create new 1",), "b": ("hold - unsettled",)},
+    ),
+    "an unsettled create of a name that `reuse` lists holds the name": Row(
+        specs=(spec("a", reuse=("b",)),),
+        memory=memory(intended(B, "00000009")),
+        expected={"a": ("hold - unsettled",)},
+    ),
+    "a create waits for one under a name that `reuse` lists": Row(
+        specs=(spec("a", reuse=("b",)), B), expected={"a": ("hold - waiting",), "b": ("create new 1",)}
+    ),
+    "a create does not wait for one under a name that `reuse` lists, of another rerun": Row(
+        specs=(spec("a", reuse=("b",), rerun="2"), B),
+        expected={"a": ("create new 1",), "b": ("create new 1",)},
+    ),
+    "of creates that wait for each other the first goes on": Row(
+        specs=(spec("a", reuse=("b",)), replace(B, reuse=("a",))),
+        expected={"a": ("create new 1",), "b": ("hold - waiting",)},
+    ),
+    "a job that is stopping under a name that `reuse` lists is waited for": Row(
+        specs=(spec("a", reuse=("b",)),),
+        jobs=(job(B, "j1", STOPPING),),
+        expected={"a": ("hold j1 waiting",)},
     ),
     "an unsettled create follows its work to another name": Row(
         specs=(spec("b"),), memory=memory(intended(A, "00000009")), expected={"b": ("hold - unsettled",)}

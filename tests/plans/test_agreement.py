@@ -299,10 +299,16 @@ def test_what_an_unattended_run_does(row: Row) -> None:
 def test_a_raised_cap_is_named() -> None:
     result = left(world(job(A, "j1", FAILED), specs=(OFTEN,)))
     assert [it.message for it in result.refusals] == [
-        "no agreed plan contains what is declared now for a; a: retry.max_attempts was raised from 2 to 5"
+        (
+            "no agreed plan contains what is declared now for a; a: "
+            "retry.max_attempts was raised from 2 to 5, FAILED was added to retry.on"
+        )
     ]
     (hold,) = result.plan.of(Hold)
-    assert hold.detail == "retry, retry.max_attempts was raised from 2 to 5, and no agreed plan contains it"
+    assert hold.detail == (
+        "retry, retry.max_attempts was raised from 2 to 5, FAILED was added to retry.on, "
+        "and no agreed plan contains it"
+    )
 
 
 def writes(plan: Plan) -> set[tuple[str, ...]]:
@@ -340,7 +346,7 @@ def test_what_is_done_is_planned_and_agreed_to_or_continues_earlier_work(
                 for it in w.specs
                 if (it.name, it.run_key) == (work.name, work.run_key)
             ] + [
-                it.tags.cap
+                it.tags.terms.max_attempts
                 for it in now.observed.owned
                 if (it.tags.name, it.tags.run_key) == (work.name, work.run_key)
             ]

@@ -425,7 +425,8 @@ def plainly(output: Sequence[str], errors: Sequence[str], inputs: Sequence[str])
             said[outcome.custom_id] = outcome
             if outcome.kind == answers.OK:
                 contents, invalid = read_contents(outcome.data)
-                count.usage.add(contents, invalid=invalid)
+                size = len(requests(outcome.custom_id).strip().encode()) if outcome.custom_id in wanted else 0
+                count.usage.add(contents, invalid=invalid, size=size)
     count.unknown = len(said.keys() - set(wanted))
     missing = [name for name in wanted if name not in said]
     count.missing, count.first_missing = len(missing), missing[:MAX_LISTED]

@@ -400,10 +400,10 @@ SWITCHES: Final = (
     ),
     Switch(
         "agreement to plans",
-        "a raised cap counts as agreed",
+        "settings that let work go on further count as agreed",
         "reconciler/plans/agreement.py",
         (UNREVIEWED,),
-        (("if self.cap < wanted:", "if wanted < self.cap < wanted:"),),
+        (("create.spec.terms.widened(self.terms):", "create.spec.terms.widened(create.spec.terms):"),),
     ),
     Switch(
         "the newest commit",

@@ -58,8 +58,8 @@ def apply(
 
     With --only-agreed, any number of plan files, the oldest first: of each name, the last one that would change
     something counts. What they contain is done as far as it is still valid, and so is what continues earlier work:
-    retries, the rest of a canary, creates that had to wait, the next period of `rerun`; but not with a raised
-    `retry.max_attempts` or more requests in all. Everything else is held, and the exit code is 3.
+    retries, the rest of a canary, creates that had to wait, the next period of `rerun`; but not if `retry`,
+    `canary` or `checks` allow more since, or with more requests in all. Everything else is held; the exit code is 3.
 
     With --wait, later rounds submit only the attempts that `retry` asks for, the rest of a canary, and the jobs of this
     plan that the quota held, under the same guards; with a saved plan, only what continues its creates. Exit with 0

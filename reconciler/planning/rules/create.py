@@ -40,14 +40,15 @@ def checkout_behind(case: Case, last: OwnedJob) -> Actions:
 def waiting(case: Case, before: OwnedJob) -> Actions:
     """A rerun starts after the job before it, and changed work after a job whose answers may count."""
     short_id, overlap, work = before.job.short_id, case.overlap(before), case.work
-    detail = f"for job {short_id} to end"
+    detail, in_all = f"for job {short_id} to end", None
     if overlap and overlap.wanted and work:
         stops = case.waited_for is None
         more = len(work.part.places) + (overlap.open if stops else 0)
+        in_all = more + work.part.held if stops else None
         then = f" · then submits {'at most ' if stops else ''}{more:,}" if more else ""
         detail = f"{short_id} {overlap.words}{then}"
     changed = () if case.spec is None or case.of_run_key else _why(case, case.spec)[1]
-    return (Hold(job=before.job, reason=Reason.WAITING, detail=detail, changes=changed),)
+    return (Hold(job=before.job, reason=Reason.WAITING, detail=detail, changes=changed, requests=in_all),)
 
 
 @rule_about(

@@ -1,0 +1,55 @@
+"""Record in the ledger what jobs used, so that a budget does not depend on the place of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.context import ApiT, RunContext
+from reconciler.documents.reports import PulledJob
+from reconciler.errors import LedgerError
+from reconciler.ledger.lines import UsageSeen
+from reconciler.ledger.memory import Memory
+from reconciler.model import OwnedJob
+from reconciler.outputs.pull import Puller
+from reconciler.outputs.summary import usage
+
+
+def record_usage(
+    run: RunContext[ApiT],
+    memory: Memory,
+    pulling: Puller,
+    jobs: Sequence[OwnedJob],
+    pulled: Sequence[PulledJob],
+) -> None:
+    """Record what results say that their jobs used, if the ledger does not know it. A failure is logged.
+
+    `pulled` has an entry for each of the `jobs`. Raises `OSError` if the place of results cannot be read.
+    """
+    try:
+        run.env.ledger.append(*_usage_seen(run, memory, pulling, jobs, pulled))
+    except LedgerError as error:  # the next pull records it
+        run.env.log("ledger.degraded", error=str(error))
+
+
+def _usage_seen(
+    run: RunContext[ApiT],
+    memory: Memory,
+    pulling: Puller,
+    jobs: Sequence[OwnedJob],
+    pulled: Sequence[PulledJob],
+) -> Iterator[UsageSeen]:
+    for it, end in zip(jobs, pulled, strict=True):
+        known = memory.usage.get(it.job.id)
+        summary = pulling.present(it) if end.state == "present" and known is None else end.summary
+        found = usage(summary, it) if summary else None
+        if summary and found is not None and (known is None or found != known.usage):
+            yield UsageSeen(
+                at=run.env.now(),
+                run_id=run.env.run_id,
+                job_id=it.job.id,
+                name=summary.name,
+                model=summary.model or "",
+                recipe=summary.recipe,
+                requests=it.requests,
+                usage=found,
+            )
