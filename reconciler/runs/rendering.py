@@ -95,7 +95,7 @@ def placed(problems: Iterable[Problem], spec: JobSpec) -> Iterator[Problem]:
 def checked(
     specs: Sequence[JobSpec], root: Path, limits: Limits
 ) -> tuple[tuple[JobSpec, ...], list[Problem]]:
-    """Return specs with their requests counted where this clone has their tables, and the problems of all rows.
+    """Return specs with their requests counted, if this clone has their tables, and the problems of all rows.
 
     Raises `ReconcilerError` if a file cannot be read or written.
     """
