@@ -539,10 +539,8 @@ def test_init_writes_a_spec_for_a_table_that_can_be_submitted(stage: Stage, form
         row = {"Ticket ID": 7, "subject": "x", "odd {name}": "y", "odd ": "", "odd": [1]}
         stage.write("data/tickets.jsonl", json.dumps(row) + "\n")
     if form == "parquet":
-        data = stage.root / "data"
-        duckdb.sql("select 7 as 'Ticket ID', 'x' as subject, 1 as 'odd {name}', 2 as ' odd'").write_parquet(
-            str(data / "tickets.parquet")
-        )
+        columns = "7 as 'Ticket ID', 'x' as subject, 1 as 'odd {name}', 2 as ' odd'"
+        duckdb.execute(f"copy (select {columns}) to '{stage.root}/data/tickets.parquet'")
     made = stage.run("init", "--from", f"data/tickets.{form}", "--no-workflows")
     assert made.code == 0
     spec = (stage.root / "specs/tickets.yaml").read_text()
