@@ -43,15 +43,15 @@ def doctor(env: Environment, *, form: str, common: options.Common) -> int:
     return ExitCode.FAILED if any(finding.verdict == "failed" for finding in found) else ExitCode.OK
 
 
-def surroundings(common: options.Common, run: RunContext[ApiT], found: list[JobSpec]) -> Iterator[FindingDoc]:
-    """Check git, pushes of the shared ledger, and the specs, which are added to `found`."""
+def surroundings(common: options.Common, run: RunContext[ApiT], specs: list[JobSpec]) -> Iterator[FindingDoc]:
+    """Check git, pushes of the shared ledger, and the specs, which are added to `specs`."""
 
-    def specs() -> Iterator[FindingDoc]:
+    def load_specs() -> Iterator[FindingDoc]:
         loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic)
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         result += ", within the policy" if run.project.policy else ""
         yield FindingDoc("specs", "ok", result)
-        found.extend(loaded.specs)
+        specs.extend(loaded.specs)
 
     shared = shared_ledger(common, run.project, run.target, run.env)
 
@@ -63,7 +63,7 @@ def surroundings(common: options.Common, run: RunContext[ApiT], found: list[JobS
 
     yield _git(run)
     yield from checks.guarded("ledger push", push)
-    yield from checks.guarded("specs", specs)
+    yield from checks.guarded("specs", load_specs)
 
 
 def _git(run: RunContext[ApiT]) -> FindingDoc:
