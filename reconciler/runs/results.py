@@ -193,12 +193,12 @@ def puller(
 
     belongs = {it.job.id: name_of(it) for it in owned}
 
-    def lends(work: RunKey, summary: ResultSummary, begun: bool) -> bool:  # noqa: FBT001
+    def lends(work: RunKey, summary: ResultSummary, begun: str) -> bool:
         spec = by_key.get(work)
         if spec is None or (summary.recipe, summary.rerun) != (spec.recipe, spec.rerun):
             return False
         of = {summary.name, belongs.get(summary.job_id)}
-        return bool(spec.reuse or begun) and not of.isdisjoint((spec.name, *spec.reused_names))
+        return bool(spec.reuse or begun) and not of.isdisjoint((spec.name, *spec.reused_names, begun))
 
     results = WorkResults(
         store=store,
@@ -216,12 +216,13 @@ def _beside(
 ) -> Mapping[str, Collection[str]]:
     """Return the other names whose folders may have answers for a name.
 
-    The name lists them, or jobs with its name belong to them, or both have jobs of the same work.
+    The name lists them, or jobs of one of both names belong to the other, or both have jobs of the same work.
     """
     moved: dict[str, set[str]] = defaultdict(set)
     of_work: dict[RunKey, set[str]] = defaultdict(set)
     for it in owned:
         moved[it.tags.name].add(name_of(it))
+        moved[name_of(it)].add(it.tags.name)
         of_work[it.tags.run_key].add(name_of(it))
     for names in of_work.values():
         for name in names if len(names) > 1 else ():
