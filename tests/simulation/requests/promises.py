@@ -61,7 +61,8 @@ def lends(spec: Spec, other: AskedJob, specs: Sequence[Spec]) -> bool:
     """
     if other.recipe != spec.recipe:
         return False
-    if is_of_work(spec, other):
+    taken = any(it.work == other.spec.work for it in specs if it.name != spec.name)
+    if other.spec.work == spec.work or (is_of_work(spec, other) and not taken):
         return True
     belongs = {it.name for it in specs if it.work == other.spec.work}
     return not belongs.isdisjoint(spec.lending) or other.name in spec.lending

@@ -223,10 +223,6 @@ def _settled_otherwise(spec: Spec, dice: random.Random) -> Spec:
     )
 
 
-def _reused_otherwise(spec: Spec, _: random.Random) -> Spec:
-    return replace(spec, reuse=not spec.reuse)
-
-
 EDITS: Final[tuple[Edit, ...]] = (
     _appended,
     _appended,
@@ -241,7 +237,6 @@ EDITS: Final[tuple[Edit, ...]] = (
     _suspended,
     _retried_more,
     _settled_otherwise,
-    _reused_otherwise,
 )
 
 
@@ -252,7 +247,7 @@ Commit: TypeAlias = tuple[Spec, ...]
 def edited(specs: Commit, before: Sequence[Commit], dice: random.Random, *, names: float) -> Commit:
     """Return the next commit: an edit of a spec, what it was before, or with the chance of `names` other names."""
     if dice.random() < names:
-        return dice.choice((_renamed, _renamed, _split, _copied, _merged))(specs, dice)
+        return dice.choice((_renamed, _renamed, _split, _merged))(specs, dice)
     spec = dice.choice(specs)
     olds = [it for each in before for it in each if it.name == spec.name]
     if olds and dice.random() < 0.15:
@@ -305,14 +300,6 @@ def _split(specs: Commit, dice: random.Random) -> Commit:
     want = tuple(it for it in spec.want if it in moved)
     other = _other(spec.name)
     return kept, _named(replace(spec, want=want, second=0), other, (spec.name,))
-
-
-def _copied(specs: Commit, dice: random.Random) -> Commit:
-    """Copy a spec under another name, and edit the first one."""
-    spec = specs[0]
-    if len(specs) > 1:
-        return specs
-    return dice.choice(EDITS)(spec, dice), _named(spec, _other(spec.name), spec.reuse)
 
 
 def _merged(specs: Commit, dice: random.Random) -> Commit:
