@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import structs
 
+from reconciler.cost.actual import Cost, total_cost
 from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc, pretty
 from reconciler.model import NotYetStarted
 from reconciler.planning.standing import Standing
@@ -16,9 +17,13 @@ from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc
 from reconciler.render import grouping
 from reconciler.render.plan_view import others, reason_words, submits
 from reconciler.render.tables import table_markdown, table_text
+from reconciler.render.text import cost_words
 from reconciler.text.plural import age, pluralize
 
-HEAD: Final = ("NAME", "STATE", "JOB", "ANSWERED", "OTHERS", "AGE", "WHY")
+HEAD: Final[tuple[str, ...]] = ("NAME", "STATE", "JOB", "ANSWERED", "OTHERS", "AGE", "COST", "WHY")
+COST: Final = HEAD.index("COST")
+"""The column that is only shown if a cost is known."""
+_NONE: Final[Mapping[str, Cost]] = {}
 LATER: Final = "later"
 """The reason of a job whose first period has not begun."""
 _OF_OTHERS: Final = frozenset(
@@ -40,10 +45,16 @@ _WITHOUT_JOB: Final = {Standing.FAILED.value: "FAILED", Standing.SUSPENDED.value
 
 
 def status_doc(
-    plan: PlanDoc, later: Mapping[str, NotYetStarted], selected: frozenset[str] | None
+    plan: PlanDoc,
+    later: Mapping[str, NotYetStarted],
+    selected: frozenset[str] | None,
+    costs: Mapping[str, Cost] = _NONE,
 ) -> StatusDoc:
-    """Return the state of every declared job: of those in a plan, and of the selected ones of a `later` period."""
-    rows = [_row(decision) for decision in plan.decisions if decision.declared_at]
+    """Return the state of every declared job: of those in a plan, and of the selected ones of a `later` period.
+
+    The costs so far are by name.
+    """
+    rows = [_row(decision, costs.get(decision.name)) for decision in plan.decisions if decision.declared_at]
     rows += [
         StatusRow(
             name=name,
@@ -63,7 +74,7 @@ def status_doc(
     )
 
 
-def _row(decision: DecisionDoc) -> StatusRow:
+def _row(decision: DecisionDoc, cost: Cost | None) -> StatusRow:
     """Return the row of a decision. Its first action is about the wanted work, so it gives the state."""
     action = decision.actions[0]
     replaced = next((cancel.job for cancel in decision.of(CancelDoc)), None)
@@ -86,6 +97,7 @@ def _row(decision: DecisionDoc) -> StatusRow:
         attention=decision.attention,
         detail=detail,
         again=decision.again if decision.again and not isinstance(action, CreateDoc) else "",
+        cost=cost,
     )
 
 
@@ -96,11 +108,13 @@ def formatted(report: StatusDoc, form: str, *, now: float, everything: bool) -> 
     """
     if form == "json":
         return pretty(report).decode()
-    rows = _rows(report, now, everything=everything)
+    head, *rows = [HEAD, *_rows(report, now, everything=everything)]
+    if not any(row.cost for row in report.rows):
+        head, *rows = [(*row[:COST], *row[COST + 1 :]) for row in (HEAD, *rows)]
     if form == "markdown":
-        shown = table_markdown(HEAD, rows)
+        shown = table_markdown(head, rows)
     else:
-        shown = table_text(HEAD, rows) if rows else "nothing is declared\n"
+        shown = table_text(head, rows) if rows else "nothing is declared\n"
     return f"{shown}\n{_waited(report)}\n" if isinstance(report, WaitDoc) else shown
 
 
@@ -130,6 +144,7 @@ def _cells(rows: Sequence[StatusRow], total: int, now: float) -> tuple[str, ...]
         f"{counted.answered:,} of {counted.of:,}" if counted else "?",
         ", ".join(others(counted)) if counted else "?",
         age(now - min(job.created_at for job in jobs)) if jobs else "-",
+        cost_words(total_cost([it.cost for it in rows if it.job])),
         " · ".join(filter(None, [why, row.again and f"run again {row.again}"])),
     )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from reconciler.cost.actual import Cost
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary
 from reconciler.render.outcome_view import OutcomeRow, summary
+from reconciler.text.money import money
 from reconciler.text.sanitize import clean
 
 SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "wait": "=", "attention": "!"}
@@ -20,6 +22,11 @@ def paint(text: str, sign: str, *, colour: bool) -> str:
     """Return `text` in a sign's colour."""
     code = COLOURS.get(sign, "")
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
+
+
+def cost_words(cost: Cost | None) -> str:
+    """Return an actual cost: `$0.42`, `≥ $0.42` if it may be more, `?` if it is not known."""
+    return "?" if cost is None else ("≥ " if cost.lower_bound else "") + money(cost.micros, cost.currency)
 
 
 class NameLine(NamedTuple):

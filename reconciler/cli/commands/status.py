@@ -11,6 +11,7 @@ from reconciler.cli.session.session import reading
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, first_that_holds
 from reconciler.render.status_view import formatted, status_doc
+from reconciler.runs.costs import costs_so_far
 
 
 @click.command()
@@ -29,7 +30,8 @@ def status(
     """Show the state of every declared job."""
     with reading(common, env) as run:
         found = gather(run, selection, only_shown=True)
-    report = status_doc(found.document, found.declared.later, found.declared.selected)
+        costs = costs_so_far(run, found)
+    report = status_doc(found.document, found.declared.later, found.declared.selected, costs)
     write_stdout(formatted(report, output.form, now=env.now(), everything=output.everything))
     attention = any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())
