@@ -28,19 +28,23 @@ class Cost(Struct, frozen=True, kw_only=True):
         return round(self.amount * MICROS)
 
 
-def actual_cost(prices: Prices, model: str | None, created_at: int, usage: Usage | None) -> Cost | None:
-    """Return what a job cost, None if that is not known. `created_at` is in Unix seconds."""
-    if usage is None or not (usage.answers or not usage.incomplete):
+def actual_cost(
+    prices: Prices, model: str | None, created_at: int, usage: Usage | None, *, live: bool = False
+) -> Cost | None:
+    """Return what a job cost, or single requests if `live`; None if that is not known. The time is in Unix seconds."""
+    if usage is None or (usage.incomplete and not usage.answers):
         return None
     price = prices.of(model or "", day_of(created_at))
-    micros = cost_of(price, usage)
-    if price is None or micros is None:
-        return None
-    return Cost(
-        amount=micros / MICROS,
-        currency=price.currency,
-        prices=price.date,
-        lower_bound=usage.incomplete > 0,
+    micros = cost_of(price, usage, live=live) if usage.answers else 0
+    return (
+        None
+        if micros is None
+        else Cost(
+            amount=micros / MICROS,
+            currency=prices.currency,
+            prices=price.date if price else prices.date,
+            lower_bound=usage.incomplete > 0,
+        )
     )
 
 

@@ -78,7 +78,10 @@ def sums(document: StatsDoc, form: str) -> str | bytes:
     total = [("all jobs", *_sums(document.total))]
     table = table_markdown if form == "markdown" else table_text
     lower = [row for rows in document.by.values() for row in rows if "≥" in "".join(_sums(row))]
-    note = "\n≥ some jobs' numbers are not known: `reconciler outputs pull` fetches their tokens and costs\n"
+    note = (
+        "\n≥ some jobs' numbers are not known: `reconciler outputs pull` fetches tokens, and `reconciler prices` shows"
+        " which models have a price\n"
+    )
     shown = [table((title, *STATS_HEAD), rows) for title, rows in tables.items() if rows]
     return "\n".join([*shown, table(("", *STATS_HEAD), total)]) + (note if lower else "")
 

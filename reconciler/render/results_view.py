@@ -115,7 +115,7 @@ def _counts(summary: ResultSummary | WorkSummary) -> Iterator[str]:
         yield pluralize(summary.pages, "page")
     if summary.audio_seconds:
         yield f"{summary.audio_seconds:,.0f} s of audio"
-    if summary.cost:
+    if summary.cost and summary.tokens:
         yield cost_words(summary.cost)
 
 
