@@ -222,7 +222,8 @@ class WorkSummary(_Summary, frozen=True, kw_only=True):
 def usage(found: ResultSummary, succeeded: int) -> Usage:
     """Return what a job used, as its results say.
 
-    Answers that do not say it, or that are not there although the API counts `succeeded`, are `incomplete`.
+    Answers that do not say it, or that are not there although the API counts `succeeded`, are `incomplete`. So is a
+    job whose numbers differ: it may have answers that no number shows.
     """
     tokens, answered = found.tokens, max(found.requests.ok, succeeded)
     facts = structs.asdict(tokens) if tokens else {}
@@ -232,7 +233,7 @@ def usage(found: ResultSummary, succeeded: int) -> Usage:
         pages=found.pages,
         annotated=found.annotated_pages,
         audio_seconds=found.audio_seconds,
-        incomplete=facts.get("incomplete", 0) + silent,
+        incomplete=max(facts.get("incomplete", 0) + silent, 1 if found.difference else 0),
     )
 
 

@@ -197,4 +197,4 @@ def totals(summaries: Iterable[ResultSummary | WorkSummary]) -> str:
     words = ", ".join(part for part in parts if part)
     cost = total_cost(costs)
     used = [pluralize(tokens, "token")] if tokens else []
-    return " · ".join([words, *used, *([cost_words(cost)] if cost else [])])
+    return " · ".join([words, *used, *([cost_words(cost)] if cost and tokens else [])])

@@ -144,7 +144,7 @@ def _cells(rows: Sequence[StatusRow], total: int, now: float) -> tuple[str, ...]
         f"{counted.answered:,} of {counted.of:,}" if counted else "?",
         ", ".join(others(counted)) if counted else "?",
         age(now - min(job.created_at for job in jobs)) if jobs else "-",
-        cost_words(total_cost([it.cost for it in rows if it.job])),
+        cost_words(total_cost([it.cost for it in rows if it.job])) if jobs else "-",
         " · ".join(filter(None, [why, row.again and f"run again {row.again}"])),
     )
 
