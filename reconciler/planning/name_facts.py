@@ -53,12 +53,12 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     def phase(self, *phases: Phase) -> tuple[OwnedJob, ...]:
         """Return the jobs of this name in one of `phases`."""
-        return tuple(owned for owned in self.jobs if owned.job.phase in phases)
+        return tuple([owned for owned in self.jobs if owned.job.phase in phases])
 
     @cached_property
     def of_run_key(self) -> tuple[OwnedJob, ...]:
         """The jobs of the wanted run key."""
-        return tuple(owned for owned in self.jobs if owned.tags.run_key in self.run_keys)
+        return tuple([owned for owned in self.jobs if owned.tags.run_key in self.run_keys])
 
     @cached_property
     def active(self) -> tuple[OwnedJob, ...]:
@@ -123,9 +123,11 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     def wanted(self) -> tuple[OwnedJob, ...]:
         """The jobs of the wanted run key, less those that were cancelled as duplicates."""
         return tuple(
-            it
-            for it in self.of_run_key
-            if it.phase is not Phase.CANCELLED or not self._cancelled_as_duplicate(it.job.id)
+            [
+                it
+                for it in self.of_run_key
+                if it.job.phase is not Phase.CANCELLED or not self._cancelled_as_duplicate(it.job.id)
+            ]
         )
 
     def _cancelled_as_duplicate(self, job_id: str) -> bool:
@@ -133,7 +135,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     def wanted_in(self, *phases: Phase) -> tuple[OwnedJob, ...]:
         """Return the jobs of the wanted run key in one of `phases`."""
-        return tuple(owned for owned in self.wanted if owned.phase in phases)
+        return tuple([owned for owned in self.wanted if owned.job.phase in phases])
 
     @cached_property
     def newest(self) -> OwnedJob | None:
@@ -185,17 +187,16 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def unsettled(self) -> CreateIntended | None:
-        """The last create under the name, or of the wanted work, that may still take effect.
+        """The last create under the name or one in `reuse`, or of the wanted work, that may still take effect.
 
         None if a job of the wanted work runs or has succeeded: then nothing is created in any case.
         """
         if self.succeeded or self.running:
             return None
-        memory = self.memory
+        memory, names = self.memory, (self.name, *(self.spec.reused_names if self.spec else ()))
+        of_names = (it for name in names for it in memory.open_by_name.get(name, ()))
         of_work = (it for key in self.run_keys for it in memory.open_by_run_key.get(key, ()))
-        several = (
-            it for it in (*memory.open_by_name.get(self.name, ()), *of_work) if it.op not in self.seen_ops
-        )
+        several = (it for it in (*of_names, *of_work) if it.op not in self.seen_ops)
         last = max(several, key=lambda it: (it.at, it.op), default=None)
         return last if last and self.now < memory.settles_at(last) else None
 

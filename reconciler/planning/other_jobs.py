@@ -67,9 +67,9 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def waited_for(self) -> OwnedJob | None:
-        """The live job of other work that ends by itself, before anything is created; also of a name in `reuse`."""
-        reused = self.spec.reused_names if self.spec else ()
-        lenders = (it for it in self.lenders if it.tags.name in reused and it.phase is Phase.ACTIVE)
+        """The live job of other work that ends first, before anything is created; also one that only lends answers."""
+        live = (Phase.ACTIVE, Phase.STOPPING)
+        lenders = (it for it in self.lenders if it.phase in live and self.may_answer(it))
         stay = (owned for owned in self.other_active if owned.job.id not in self.doomed)
         others = (owned for owned in stay if self.original_of(owned) is None)
         return next((owned for owned in (*others, *lenders)), None)
@@ -88,12 +88,10 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
     @cached_property
     def untouchable(self) -> bool:
         """Whether the whole name is held: its jobs are not understood, or this checkout may not cancel them."""
-        return (
-            bool(self.unreadable_that_matter)
-            or bool(self.of_unknown_status)
-            or bool(self.live_elsewhere)
-            or any(map(self.foreign_commit, self.to_cancel))
-        )
+        if self.unreadable or any(not owned.job.phase.ended for owned in self.jobs):
+            held = (self.unreadable_that_matter, self.of_unknown_status, self.live_elsewhere)
+            return any(held) or any(map(self.foreign_commit, self.to_cancel))
+        return False  # most names
 
     @cached_property
     def work_is_wanted(self) -> bool:

@@ -11,10 +11,12 @@ import msgspec
 from reconciler.cost.prices import MICROS
 from reconciler.documents.reports import pretty
 from reconciler.history.audit import VerifyDoc
-from reconciler.history.record import HistoryDoc, Record
+from reconciler.history.record import HistoryDoc, Record, WorkRow
 from reconciler.history.stats import StatsDoc, StatsRow
 from reconciler.history.timeline import EntryDoc, TimelineDoc
-from reconciler.render.tables import fitting, table_csv, table_markdown, table_text
+from reconciler.render.paint import NO_SCREEN, Screen, coloured
+from reconciler.render.plan_view import others
+from reconciler.render.tables import USUAL_WIDTH, fitting, table_csv, table_markdown, table_text
 from reconciler.text.money import money
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
@@ -32,6 +34,7 @@ HEAD: Final = (
 )  # fmt: skip
 """The most important first: a narrow table leaves out the last ones."""
 STATS_HEAD: Final = ("JOBS", "REQUESTS", "ANSWERED", "FAILED", "TOKENS", "COST")
+WORKS_HEAD: Final = ("NAME", "JOBS", "ANSWERED", "OTHERS")
 STORY_HEAD: Final = ("AT", "WHAT", "JOB", "COMMIT", "WHO", "DETAIL", "KNOWN BY", "RUN URL")
 _TEXTS: Final = ("run_url", "branch", "repository", "pull", "plan", "event", "approver", "results")
 """The fields that are the last columns of the table."""
@@ -39,7 +42,13 @@ _TIMES: Final = frozenset({"at", "created_at", "started_at", "completed_at", "ca
 
 
 def history(
-    document: HistoryDoc, form: str, *, known: int, keys: Sequence[str] = (), projects: bool = False
+    document: HistoryDoc,
+    form: str,
+    *,
+    known: int,
+    keys: Sequence[str] = (),
+    projects: bool = False,
+    screen: Screen = NO_SCREEN,
 ) -> str | bytes:
     """Return records in a format; a table has a column for each of the metadata's `keys`.
 
@@ -59,7 +68,19 @@ def history(
     head = (*HEAD[:2], *(("PROJECT",) if projects else ()), *map(str.upper, keys), *HEAD[2:])
     rows = partial(_rows, records, more)
     least = head.index("FAILED") + 1
-    return _written(document, form, head, rows, least=least, after=_footer(records))
+    shown = _written(document, form, head, rows, least=least, after=_footer(records), width=screen.width)
+    if not isinstance(shown, str) or form not in ("table", "wide"):
+        return shown
+    several = [_work(it) for it in document.works if it.jobs > 1]
+    works = f"\n{table_text(WORKS_HEAD, several)}" if several else ""
+    return coloured(shown, "STATUS", colour=screen.colour) + works
+
+
+def _work(row: WorkRow) -> TextRow:
+    """Return the cells of the newest work of a name."""
+    it = row.states
+    known = (f"{it.answered:,} of {it.of:,}", ", ".join(others(it)) or "-") if it else (UNKNOWN, UNKNOWN)
+    return (row.name, f"{row.jobs:,}", *known)
 
 
 def story(document: TimelineDoc, form: str) -> str | bytes:
@@ -83,6 +104,7 @@ def sums(document: StatsDoc, form: str) -> str | bytes:
         " which models have a price\n"
     )
     shown = [table((title, *STATS_HEAD), rows) for title, rows in tables.items() if rows]
+    shown += [table(WORKS_HEAD, [_work(it) for it in document.works])] if document.works else []
     return "\n".join([*shown, table(("", *STATS_HEAD), total)]) + (note if lower else "")
 
 
@@ -113,6 +135,7 @@ def _written(
     least: int,
     before: str = "",
     after: str = "",
+    width: int | None = None,
 ) -> str | bytes:
     """Return a document as JSON; or its parts as lines of JSON, as CSV or as a table with text around it.
 
@@ -135,7 +158,9 @@ def _written(
         case "wide":
             return before + table_text(head, rows()) + after
         case _:
-            shown, more = fitting(head, rows(), least=least, empty=frozenset({UNKNOWN, "-", ""}))
+            shown, more = fitting(
+                head, rows(), least=least, empty=frozenset({UNKNOWN, "-", ""}), most=width or USUAL_WIDTH
+            )
             rest = f"{pluralize(more, 'more column')}: --format wide\n" if more else ""
             return before + shown + after + rest
 

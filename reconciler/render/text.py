@@ -10,18 +10,12 @@ from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary
 from reconciler.render.outcome_view import OutcomeRow, summary
+from reconciler.render.paint import paint
 from reconciler.text.money import money
 from reconciler.text.sanitize import clean
 
 SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "wait": "=", "attention": "!"}
-COLOURS: Final = {"+": "32", "~": "33", "-": "31", "!": "35", "?": "35", "=": "36"}
 MAX_NAME_WIDTH: Final = 40
-
-
-def paint(text: str, sign: str, *, colour: bool) -> str:
-    """Return `text` in a sign's colour."""
-    code = COLOURS.get(sign, "")
-    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
 
 
 def cost_words(cost: Cost | None) -> str:
@@ -77,6 +71,11 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
     totals = plan_summary.totals(plan)
     if totals:
         lines += ["", totals]
+    lines += [
+        f"{paint('warning', '~', colour=colour)}: {line}\n  hint: {hint}"
+        for line, hint in plan_summary.model_warnings(plan)
+    ]
+    lines += [f"note: {line}" for line in plan_summary.model_notes(plan)]
     lines += guards
     if next_step and plan.pending:
         lines.append(next_step)

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from reconciler.api import wire
 from reconciler.cost import actual, prices
 from reconciler.documents import costs, notification, reports, result_summary
-from reconciler.history import audit, record, stats, timeline
+from reconciler.history import audit, links, record, stats, timeline
 from reconciler.model import completeness
 from reconciler.plans import document
 from reconciler.plans.document import PlanDoc
@@ -50,6 +50,7 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
         stats.StatsDoc,
     ),
     "verify": (audit.VerifyDoc,),
+    "open": (links.LinksDoc,),
     "status": (reports.StatusDoc,),
     "jobs": (reports.JobListDoc, reports.ListedJob),
     "validate": (reports.ValidateDoc,),
@@ -105,6 +106,7 @@ _MODULES: Final = (
     snapshot.__file__,
     wire.__file__,
     __file__,
+    links.__file__,
     record.__file__,
     stats.__file__,
     timeline.__file__,
