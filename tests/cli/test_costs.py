@@ -28,7 +28,8 @@ def pulled(stage: Stage, name: str) -> dict[str, Any]:
 
 def price_of(summary: dict[str, Any]) -> float:
     tokens = summary["tokens"]
-    return round((tokens["prompt"] * IN + tokens["completion"] * OUT) / 1e6, 6)
+    amount: float = (tokens["prompt"] * IN + tokens["completion"] * OUT) / 1e6
+    return round(amount, 6)
 
 
 def run(stage: Stage, **specs: Any) -> None:  # noqa: ANN401 - fields of specs

@@ -26,7 +26,7 @@ PRICES = Prices(
 
 def paid(usage: Usage | None, *, model: str | None = "m", at: int = DAY) -> float | None:
     found = actual_cost(PRICES, model, at, usage)
-    return found and found.amount
+    return None if found is None else found.amount
 
 
 def test_a_job_costs_its_usage_at_the_price_of_its_day() -> None:
