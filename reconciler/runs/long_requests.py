@@ -12,7 +12,7 @@ from contextlib import suppress
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 from msgspec import Struct
@@ -70,7 +70,7 @@ def first_too_long(spec: JobSpec, root: Path, context: int) -> tuple[str, int] |
 
 def _long_lines(part: Input, root: Path, least: int) -> Iterator[bytes]:
     if isinstance(part, InlineRequests):
-        lines = BytesIO(part.lines if len(part.lines) > least else b"")
+        lines: BinaryIO = BytesIO(part.lines if len(part.lines) > least else b"")
     elif isinstance(part, InputFile) and part.workload and part.workload.longest > least:
         lines = file_access.open_to_read(root / part.path)
     else:
