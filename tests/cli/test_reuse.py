@@ -82,6 +82,15 @@ def test_a_job_of_a_name_that_a_spec_lists_ends_first_also_while_it_is_being_can
     assert len(asked(stage)) == 1
 
 
+def test_a_run_that_waits_ends_if_what_is_left_needs_an_agreed_plan(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nguards: {allow_empty: true}\n")
+    reusing(stage, 3000)
+    apply(stage, after=5)
+    renamed(stage, 3001, reuse=["a"])
+    waited = stage.run("apply", "--yes", "--wait")
+    assert len(asked(stage)) == 1, waited.out
+
+
 def test_a_job_that_another_spec_took_over_ends_before_its_requests_are_submitted_again(stage: Stage) -> None:
     reusing(stage, 3000)
     apply(stage, after=5)
