@@ -6,20 +6,23 @@ import hashlib
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler import file_access
 from reconciler.catalogue.workload import DYNAMIC, Load
-from reconciler.errors import Problem
-from reconciler.model import InputFile, TableRows
+from reconciler.errors import Problem, ReconcilerError
+from reconciler.model import InputFile, JobSpec, TableRows
 from reconciler.rows.read import read_rows
 from reconciler.rows.row import Row, RowsError
 from reconciler.rows.template import CellError, Template, compiled
+from reconciler.settings import Limits
 from reconciler.text.plural import pluralize
 
 MAX_LISTED: Final = 20
@@ -92,6 +95,44 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
         rows=source,
     )
     return Rendered(rendered, found.shown())
+
+
+def rendered_spec(
+    spec: JobSpec, root: Path, folder: Path, limits: Limits, known: dict[str, InputFile]
+) -> Iterator[Problem]:
+    """Render the rows of a spec that are not in `known`, add them, and yield the problems.
+
+    Raises `ReconcilerError` if a file cannot be written.
+    """
+    for part in spec.inputs:
+        if isinstance(part, TableRows) and part.identity not in known:
+            path = folder / f"{part.identity.rpartition(':')[2]}.jsonl"
+            try:
+                found = render(part, root, path, longest=limits.line_bytes)
+            except OSError as error:
+                raise ReconcilerError(
+                    f"the requests of {spec.name} cannot be rendered: {error.strerror}",
+                    hint=f"look at {error.filename or path}",
+                ) from error
+            yield from found.problems
+            if not found.problems:
+                known[part.identity] = found.file
+
+
+def checked(
+    specs: Sequence[JobSpec], root: Path, limits: Limits
+) -> tuple[tuple[JobSpec, ...], list[Problem]]:
+    """Return specs with their requests counted, and the problems of all rows.
+
+    Raises `ReconcilerError` if a file cannot be read or written.
+    """
+    known: dict[str, InputFile] = {}
+    with TemporaryDirectory(prefix="reconciler-") as folder:
+        problems = [it for spec in specs for it in rendered_spec(spec, root, Path(folder), limits, known)]
+    found = (
+        replace(spec, inputs=tuple(known.get(part.identity, part) for part in spec.inputs)) for spec in specs
+    )
+    return tuple(found), problems
 
 
 def template_of(source: TableRows) -> Template:
