@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from itertools import accumulate
@@ -52,6 +53,8 @@ class NextPart(Struct, frozen=True, kw_only=True):
     """How many requests wait for the canary, or for the next part."""
     fresh: int = 0
     """How many of `places` and of those that wait were never asked."""
+    retried: Mapping[str, int] = {}
+    """How many of `places` have failed before, by kind."""
     failed_check: str = ""
     """The check that stops the canary, in words; "" if none does."""
 
@@ -209,6 +212,7 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
     places = array("Q", sorted((*again, *fresh, *unread)))
     bounded = _bounded(places, rules, inputs)
     held += len(places) - len(bounded)
+    failed = Counter(kinds[at] for at in bounded if states[at] == State.FAILED) if again else {}
     return NextPart(
         kind=kind,
         places=bounded,
@@ -217,6 +221,7 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
         at_most=bool(unread),
         held=held,
         fresh=states.count(State.NEW),
+        retried={coverage.kinds[kind]: failed[kind] for kind in sorted(failed)},
         failed_check=failed_check,
     )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -63,6 +64,8 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """How many of them are answered by earlier jobs."""
     waiting: int = 0
     """How many requests wait for their outcome: those of the canary, or the first of several parts."""
+    retried: Mapping[str, int] = {}
+    """How many of `requests` have failed before, by kind."""
     at_most: bool = False
     """True if `requests` is a bound, because results were not read."""
     uploads: tuple[UploadDoc, ...] = ()
@@ -89,6 +92,8 @@ class CancelDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="cance
     """The condition for applying it, in words; `apply` checks for itself."""
     job: JobDoc
     """The job before the cancel."""
+    lost: int = 0
+    """The most of its answers that nothing uses afterwards."""
     cancel_before_create: bool = False
     """True if the workspace has no room for both jobs: the replacement is created once this one has stopped."""
 
@@ -170,6 +175,25 @@ class PolicyDoc(_Part, frozen=True, kw_only=True):
     sha256: str
 
 
+class ModelDoc(_Part, frozen=True, kw_only=True):
+    """What a reader should know about a model that a create or an earlier job names."""
+
+    kind: str
+    """`unknown`, `retired`, `unfit` or `too_long`: a warning. `retires`, `alias` or `moved`: a note."""
+    model: str
+    """As the spec names it."""
+    message: str
+    hint: str = ""
+    """What to do."""
+    names: tuple[str, ...]
+    """The jobs that it concerns."""
+
+    @property
+    def warning(self) -> bool:
+        """Whether the API will probably not run the jobs."""
+        return self.kind not in ("retires", "alias", "moved")
+
+
 class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """The plan in numbers. A replacement is a create and a cancel under one name, counted once."""
 
@@ -189,7 +213,7 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     requests_in_all: int
     """The most requests that may follow without another plan: with those that wait for the canary or a later part."""
     lost_answers: int
-    """Requests that the cancelled jobs have already answered."""
+    """The most answers of the cancelled jobs that nothing uses afterwards."""
     upload_bytes: int = 0
     """Bytes of the input files of all creates, each content once. Files that the workspace already has are not sent."""
 
@@ -219,6 +243,8 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     """None without one. `apply` checks against its own policy again."""
     guards: tuple[Refusal, ...] = ()
     """The guards that hold something back."""
+    models: tuple[ModelDoc, ...] = ()
+    """Warnings and notes about models. They decide nothing."""
     decisions: tuple[DecisionDoc, ...]
 
     @property
@@ -229,5 +255,5 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     @property
     def approved(self) -> Approved:
         """The numbers that guards count with once this plan is approved."""
-        cancels = (cancel.job for decision in self.decisions for cancel in decision.of(CancelDoc))
-        return Approved(answers={job.id: job.completed_requests for job in cancels}, active=self.jobs_active)
+        cancels = (cancel for decision in self.decisions for cancel in decision.of(CancelDoc))
+        return Approved(answers={it.job.id: it.lost for it in cancels}, active=self.jobs_active)

@@ -28,6 +28,7 @@ from reconciler.plans.document import (
     HoldDoc,
     JobDoc,
     KeepDoc,
+    ModelDoc,
     PlanDoc,
     PolicyDoc,
     SummaryDoc,
@@ -48,6 +49,7 @@ def plan_document(
     refusals: Sequence[Refusal],
     active: int = 0,
     policy: PolicyDoc | None = None,
+    models: tuple[ModelDoc, ...] = (),
     now: float,
 ) -> PlanDoc:
     """Return a plan as a document. Pure."""
@@ -69,6 +71,7 @@ def plan_document(
         summary=_summary(plan, again=sum(bool(it.again) for it in decisions)),
         policy=policy,
         guards=tuple(refusals),
+        models=models,
         decisions=decisions,
     )
 
@@ -91,7 +94,7 @@ def _summary(plan: Plan, *, again: int) -> SummaryDoc:
         requests=sum(count for count in requests if count is not None),
         requests_unknown=requests.count(None),
         requests_in_all=sum(create.in_all or 0 for create in creates),
-        lost_answers=sum(cancel.owned.job.answers for cancel in cancels),
+        lost_answers=sum(cancel.lost for cancel in cancels),
         upload_bytes=sum(files.values()),
     )
 
@@ -138,6 +141,7 @@ def _action(action: Action) -> ActionDoc:
                 of=None if action.part is None else action.part.of,
                 reused=0 if action.part is None else action.part.reused,
                 waiting=0 if action.part is None else action.part.held,
+                retried={} if action.part is None else action.part.retried,
                 at_most=action.part is not None and action.part.at_most,
                 uploads=tuple(
                     UploadDoc(path=file.label, sha256=file.sha256, bytes=file.size)
@@ -152,6 +156,7 @@ def _action(action: Action) -> ActionDoc:
                 reason=action.reason,
                 precondition=LIVE,
                 job=msgspec.convert(action.owned.job, JobDoc, from_attributes=True),
+                lost=action.lost,
                 cancel_before_create=action.cancel_before_create,
             )
         case Keep():

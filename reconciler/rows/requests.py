@@ -6,23 +6,20 @@ import hashlib
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from reconciler import file_access
 from reconciler.catalogue.workload import DYNAMIC, Load
-from reconciler.errors import Problem, ReconcilerError
-from reconciler.model import InputFile, JobSpec, TableRows
+from reconciler.errors import Problem
+from reconciler.model import InputFile, TableRows
 from reconciler.rows.read import read_rows
 from reconciler.rows.row import Row, RowsError
 from reconciler.rows.template import CellError, Template, compiled
-from reconciler.settings import Limits
 from reconciler.text.plural import pluralize
 
 MAX_LISTED: Final = 20
@@ -46,7 +43,7 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
     read, or the file cannot be written.
     """
     template = template_of(source)
-    found = Problems(source.files[0].path if source.files else "")
+    found = Problems(source)
     ids = _Ids()
     load, dynamic = Load(), any(slot.steps and slot.steps[-1] in DYNAMIC for slot in template.slots)
     digest, size, count, most = hashlib.sha256(), 0, 0, 0
@@ -97,44 +94,6 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
     return Rendered(rendered, found.shown())
 
 
-def rendered_spec(
-    spec: JobSpec, root: Path, folder: Path, limits: Limits, known: dict[str, InputFile]
-) -> Iterator[Problem]:
-    """Render the rows of a spec that are not in `known`, add them, and yield the problems.
-
-    Raises `ReconcilerError` if a file cannot be written.
-    """
-    for part in spec.inputs:
-        if isinstance(part, TableRows) and part.identity not in known:
-            path = folder / f"{part.identity.rpartition(':')[2]}.jsonl"
-            try:
-                found = render(part, root, path, longest=limits.line_bytes)
-            except OSError as error:
-                raise ReconcilerError(
-                    f"the requests of {spec.name} cannot be rendered: {error.strerror}",
-                    hint=f"look at {error.filename or path}",
-                ) from error
-            yield from found.problems
-            if not found.problems:
-                known[part.identity] = found.file
-
-
-def checked(
-    specs: Sequence[JobSpec], root: Path, limits: Limits
-) -> tuple[tuple[JobSpec, ...], list[Problem]]:
-    """Return specs with their requests counted, and the problems of all rows.
-
-    Raises `ReconcilerError` if a file cannot be read or written.
-    """
-    known: dict[str, InputFile] = {}
-    with TemporaryDirectory(prefix="reconciler-") as folder:
-        problems = [it for spec in specs for it in rendered_spec(spec, root, Path(folder), limits, known)]
-    found = (
-        replace(spec, inputs=tuple(known.get(part.identity, part) for part in spec.inputs)) for spec in specs
-    )
-    return tuple(found), problems
-
-
 def template_of(source: TableRows) -> Template:
     """Return the template of rows that were checked."""
     return compiled(source.custom_id, msgspec.json.decode(source.body))
@@ -149,8 +108,7 @@ def lines(
             try:
                 line = template.render(row.cells)
             except CellError as error:
-                hint = "fill the cell, or select other rows with a query"
-                refuse(RowsError(f"`{error.column}`: {error}", hint, row.file, row.line, error.column))
+                refuse(RowsError(f"`{error.column}`: {error}", error.hint, *_place(row), error.column))
                 continue
             if line.startswith(b'{"custom_id":"",'):
                 refuse(RowsError("`custom_id` is empty", "fill the cells that it is made of", *_place(row)))
@@ -200,9 +158,7 @@ def _find_doubled(
         if hash(own) in suspects:
             used = first.setdefault(own, row)
             if used is not row:
-                message = (
-                    f"`custom_id` was used before, in {':'.join(filter(None, (used.file, str(used.line))))}"
-                )
+                message = f"`custom_id` was used before, in {used.where}"
                 found.add(
                     RowsError(message, "make it of columns that are different in each row", *_place(row))
                 )
@@ -211,19 +167,20 @@ def _find_doubled(
 class Problems:
     """Collects the problems of a table: the first are listed, the others counted."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, source: TableRows) -> None:
+        self._path = source.files[0].path if source.kind != "sql" else ""
         self._listed: list[Problem] = []
         self._more = 0
 
     def add(self, error: RowsError) -> None:
-        """Add a problem."""
+        """Add a problem. That of a query has no path: its place is the spec."""
         if len(self._listed) == MAX_LISTED:
             self._more += 1
             return
-        message = str(error)
+        path = error.file or self._path
+        row = f"row {error.line}: " if error.line and not path else ""
         self._listed.append(
-            Problem(path=error.file or self._path, line=error.line, message=message, hint=error.hint)
+            Problem(path=path, line=error.line if path else 0, message=f"{row}{error}", hint=error.hint)
         )
 
     def __bool__(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -12,8 +12,10 @@ from reconciler.api.values import RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import FindingDoc, Verdict
 from reconciler.errors import ReconcilerError
-from reconciler.model import Job, JobSpec, tags
+from reconciler.model import Job, JobSpec, OwnedJob, RunKey, tags
 from reconciler.outputs.place import place_of, warning_on_ci
+from reconciler.render.plan_summary import model_line
+from reconciler.runs import models
 from reconciler.text.plural import pluralize
 from reconciler.text.suggest import some
 from reconciler.workspace import listing
@@ -33,23 +35,33 @@ def guarded(check: str, look: Callable[[], Iterator[FindingDoc]]) -> Iterator[Fi
         yield FindingDoc(check, "failed", str(error), error.hint)
 
 
-def examine(run: RunContext[ApiT], requests: Sequence[RequestRecord]) -> Iterator[FindingDoc]:
-    """Check key, host, clock, list and ledger; `requests` gets the record of each request. Creates nothing."""
+def examine(
+    run: RunContext[ApiT], requests: Sequence[RequestRecord], specs: Sequence[JobSpec]
+) -> Iterator[FindingDoc]:
+    """Check key, host, clock, list, the models of `specs`, and ledger. Creates nothing.
+
+    `requests` gets the record of each request.
+    """
     yield from guarded("host and key", lambda: _host(run, requests))
     lists: list[tuple[Job, ...]] = []
     began = run.env.now()
     yield from guarded("list", lambda: _list(run, lists))
+    yield from guarded("models", lambda: _models(run, specs, lists))
     yield from guarded("ledger", lambda: _ledger(run, lists, began))
     yield from guarded("results", lambda: _results(run))
+    yield from _schedule(run, specs, lists)
 
 
-def examine_without_key(run: RunContext[ApiT], error: ReconcilerError) -> Iterator[FindingDoc]:
+def examine_without_key(
+    run: RunContext[ApiT], error: ReconcilerError, specs: Sequence[JobSpec]
+) -> Iterator[FindingDoc]:
     """Check what needs no key, and report the rest as not checked."""
     yield FindingDoc("host and key", "failed", str(error), error.hint)
     for check in ("clock", "list"):
         yield FindingDoc(check, "note", "not checked: this needs the API key")
     yield from guarded("ledger", lambda: _ledger(run, (), run.env.now()))
     yield from guarded("results", lambda: _results(run))
+    yield from _schedule(run, specs, ())
 
 
 def _host(run: RunContext[ApiT], requests: Sequence[RequestRecord]) -> Iterator[FindingDoc]:
@@ -76,6 +88,26 @@ def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Findi
     yield FindingDoc(
         "list", "ok", f"complete: {pluralize(len(jobs), 'job')}, {len(own_jobs):,} of this project"
     )
+
+
+def _models(
+    run: RunContext[ApiT], specs: Sequence[JobSpec], lists: Sequence[tuple[Job, ...]]
+) -> Iterator[FindingDoc]:
+    """Compare the models of the specs with the API's list, if they name any."""
+    named = {spec.model for spec in specs if spec.model}
+    if not named:
+        return
+    listed = models.list_models(run)
+    if not listed:
+        yield FindingDoc("models", "note", "not checked: the API's list of models could not be read")
+        return
+    read = (tags.read(job) for jobs in lists for job in jobs if tags.project_of(job) == run.target.project)
+    owned = [it for it in read if isinstance(it, OwnedJob)]
+    found = models.remarks(specs, specs, owned, listed, now=run.env.now())
+    for it in found:
+        yield FindingDoc("models", "warning" if it.warning else "note", model_line(it), it.hint)
+    if not any(it.warning for it in found):
+        yield FindingDoc("models", "ok", f"{pluralize(len(named), 'model')} in the specs, known to the API")
 
 
 def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[FindingDoc]:
@@ -105,8 +137,10 @@ def _results(run: RunContext[ApiT]) -> Iterator[FindingDoc]:
     yield FindingDoc("results", "warning" if lost else "ok", lost or f"they go to {place}")
 
 
-def schedule(run: RunContext[ApiT], specs: Sequence[JobSpec]) -> Iterator[FindingDoc]:
-    """Warn of specs whose work may need a later apply, if the workflows that apply have no schedule."""
+def _schedule(
+    run: RunContext[ApiT], specs: Sequence[JobSpec], lists: Sequence[tuple[Job, ...]]
+) -> Iterator[FindingDoc]:
+    """Warn of specs whose work needs a later apply, if the workflows that apply have no schedule."""
     top = run.env.git(run.project.root).toplevel() or run.project.root
     texts = []
     for path in sorted((top / ".github/workflows").glob("*.y*ml")):
@@ -116,7 +150,11 @@ def schedule(run: RunContext[ApiT], specs: Sequence[JobSpec]) -> Iterator[Findin
     goes_on = any(_SCHEDULE.search(text) or "--wait" in text for text in applying)
     if not applying or goes_on:
         return
-    found = [(spec.name, why) for spec in specs if (why := _later(spec, run.limits.requests_per_job))]
+    read = (tags.read(job) for jobs in lists for job in jobs)
+    owned = [it for it in read if isinstance(it, OwnedJob)]
+    begun = {it.tags.run_key for it in owned} - {it.tags.run_key for it in owned if it.completes_the_work}
+    most = run.limits.requests_per_job
+    found = [(it.name, why) for it in specs if (why := _later(it, most, begun.intersection(it.run_keys)))]
     if found:
         named = some([f"{name} ({why})" for name, why in found])
         detail = f"no workflow that applies has a schedule, and the work of {named} may need a later apply"
@@ -124,12 +162,11 @@ def schedule(run: RunContext[ApiT], specs: Sequence[JobSpec]) -> Iterator[Findin
         yield FindingDoc("schedule", "warning", detail, hint)
 
 
-def _later(spec: JobSpec, most: int) -> str:
-    """Return why the work of a spec may need more than one apply; "" if it does not."""
+def _later(spec: JobSpec, most: int, begun: Collection[RunKey]) -> str:
+    """Return why the work of a spec needs another apply; "" if it does not. `begun` is what of it is not complete."""
     reasons = {
         "canary": spec.canary,
         "more requests than one job takes": (spec.requests or 0) > most,
-        "on_change: finish": spec.on_change == "finish",
-        "retry": spec.retry.max_attempts > 1,
+        "retry": spec.retry.max_attempts > 1 and begun,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

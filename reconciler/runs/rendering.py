@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import Problem, SpecError
 from reconciler.model import Declared, JobSpec, Observed, TableRows
-from reconciler.rows.requests import rendered_spec
+from reconciler.rows.of_specs import rendered_spec
 
 KEPT_SECONDS: Final = 3600.0
 

@@ -75,7 +75,7 @@ def load_all(
             )
             outside = () if paths else specs_outside(project)
             if any(isinstance(part, TableRows) for spec in loaded.specs for part in spec.inputs):
-                from reconciler.rows.requests import checked
+                from reconciler.rows.of_specs import checked
 
                 specs, wrong = checked(loaded.specs, project.root, project.settings.limits)
                 problems.update(wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,7 @@ def load_declared(
     began = env.monotonic()
     places = [run.env.cwd / path for path in selection.paths]
     loaded = load(
-        run.project,
+        dataclasses.replace(run.project, judges_models=False),
         places,
         now=env.now(),
         monotonic=env.monotonic,

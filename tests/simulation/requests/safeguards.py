@@ -229,8 +229,8 @@ SAFEGUARDS: Final = (
     _without(
         "jobs that another spec took over do not answer for their name",
         "planning/group_by_name.py",
-        "it for each in lending for it in (*jobs.get(each, ()), *(it for it, _ in moved.get(each, ())))",
-        "it for each in lending for it in jobs.get(each, ())",
+        "lent = [it for it, _ in moved.get(name, ())]",
+        "lent: list[OwnedJob] = []",
     ),
     _without(
         "results of the same requests are not joined",
