@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 
 from reconciler.context import ApiT, RunContext
+from reconciler.cost.prices import cost_of
+from reconciler.ledger.lines import UsageSeen
 from reconciler.planning.guard_input import GuardInput
 from reconciler.planning.guards import refusals, sendable
 from reconciler.planning.hold_back import hold_back
 from reconciler.planning.quota import Quota, apply_quota
+from reconciler.planning.spending import spending
 from reconciler.planning.standing import Standing
 from reconciler.plans import plan_file
 from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.text.timestamps import month_began, rfc3339
+
+DATE: Final = len("YYYY-MM-DD")
 
 
 def quota_of(run: RunContext[ApiT]) -> Quota:
@@ -78,4 +85,22 @@ def _guard_input(run: RunContext[ApiT], it: Proposal) -> GuardInput:
         approved=it.approved,
         apply_from=run.apply_from,
         checkout=run.checkout,
+        **_money(run, it),
     )
+
+
+def _money(run: RunContext[ApiT], it: Proposal) -> dict[str, Any]:
+    """Return what budgets of costs need, if any is set."""
+    guards, now = run.guards, run.env.now()
+    if (guards.max_cost, guards.max_cost_per_day, guards.max_cost_per_month) == (None, None, None):
+        return {}
+    prices = run.prices
+
+    def cost(seen: UsageSeen, at: float) -> int | None:
+        return cost_of(prices.of(seen.model, rfc3339(at)[:DATE]), seen.usage)
+
+    month = month_began(max(0.0, now - run.limits.settle_seconds))
+    spent = spending(
+        it.observed, it.memory, cost_of=cost, currency=prices.currency, now=now, month_began=month
+    )
+    return {"spending": spent, "currency": prices.currency}
