@@ -164,7 +164,7 @@ def _of_costs(
     )
     for each in waiting[:MAX_NAMED]:
         if each.micros:
-            message += f"; {each.job} counts as {show(each.micros)} until its results are pulled"
+            message += f"; {each.job} counts as {show(each.micros)} until {each.until}"
     pull = sorted({each.name for each in waiting if each.ended})[:MAX_NAMED]
     hints = (
         *gaps[:1],

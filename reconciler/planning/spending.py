@@ -42,6 +42,11 @@ class Expense(Struct, frozen=True, kw_only=True):
         """The job, for readers."""
         return f"{self.name} {self.job_id[:SHORT]}" if self.job_id else f"a create of {self.name}"
 
+    @property
+    def until(self) -> str:
+        """How long it is a reservation, for readers."""
+        return "its results are pulled" if self.job_id else "its outcome is known"
+
 
 class Spending(Struct, frozen=True, kw_only=True):
     """What counts for a day and for a month."""
@@ -96,8 +101,9 @@ def _expenses(
             yield expense(job.id, tags.name, job.created_at, tags.most, tags.currency, ended=ended)
     for bad in observed.unreadable:
         known = jobs.get(bad.job.id)
+        at = known.at if known else bad.job.created_at or now  # 0: that cannot be read either
         most, of = (known.most, known.currency) if known else (None, "")
-        yield expense(bad.job.id, bad.name or "?", bad.job.created_at, most, of, ended=bad.job.phase.ended)
+        yield expense(bad.job.id, bad.name or "?", at, most, of, ended=bad.job.phase.ended)
     for job_id, known in jobs.items():
         if job_id not in listed and (known.op or known.most is not None):
             yield expense(job_id, known.name, known.at, known.most, known.currency, ended=True)
