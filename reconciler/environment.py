@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -225,3 +226,14 @@ class Environment:
         """Whether a stream shows colours (https://no-color.org, https://force-color.org)."""
         forced = bool(self.environ.get("FORCE_COLOR"))
         return not self.environ.get("NO_COLOR") and (forced or self.terminal(stream))
+
+    def width(self) -> int | None:
+        """Return how many columns the terminal at stdout has; None if stdout is no terminal."""
+        if not self.terminal("stdout"):
+            return None
+        columns = self.environ.get("COLUMNS", "")
+        if columns.isdecimal() and columns.isascii() and int(columns) > 0:
+            return int(columns)
+        with suppress(OSError):  # no terminal after all
+            return os.get_terminal_size().columns or None
+        return None

@@ -38,8 +38,11 @@ COMMANDS: Final[dict[str, str]] = {
     "retry": "Allow one more attempt at what has no answer.",
     "wait": "Wait until no declared work runs.",
     "history": "Show the history of this project's jobs.",
+    "report": "Write one page that shows jobs over time.",
+    "open": "Print links of the newest job.",
     "outputs": "Fetch the results of ended jobs.",
     "jobs": "List, inspect and cancel jobs.",
+    "prices": "Show the prices of models.",
     "doctor": "Check key, host, clock, git and ledger.",
     "ledger": "Show the ledger, or fetch the shared one.",
     "ci": "Run in GitHub Actions.",
@@ -47,7 +50,7 @@ COMMANDS: Final[dict[str, str]] = {
     "sandbox": "Serve or empty the imitation of the API.",
 }
 """Summaries of the commands in the order of use, so that `--help` imports none of their modules."""
-_MODULES: Final = {"try": "try_out"}
+_MODULES: Final = {"try": "try_out", "open": "open_links"}
 """Modules of commands whose names are words of Python."""
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from reconciler.model.money import Usage
 
@@ -23,20 +23,23 @@ MINUTE: Final = 60
 _NOTHING: Final = Decimal(0)
 
 
-class Rates(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """What each unit costs. None: the price has no such unit."""
+Amount = Annotated[float, Meta(ge=0, le=1_000_000)]
 
-    input: Decimal | None = None
+
+class Rates(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """What each unit costs. One that is missing is not paid for."""
+
+    input: Amount | None = None
     """A million tokens in."""
-    cached: Decimal | None = None
-    """A million tokens in that the provider had cached. If it is None, they cost as much as others."""
-    output: Decimal | None = None
+    cached: Amount | None = None
+    """A million tokens in that the provider had cached; if it is missing, as much as others."""
+    output: Amount | None = None
     """A million tokens out."""
-    pages: Decimal | None = None
+    pages: Amount | None = None
     """1,000 pages of documents."""
-    annotated: Decimal | None = None
+    annotated: Amount | None = None
     """1,000 pages of documents with annotations, in place of `pages`."""
-    minutes: Decimal | None = None
+    minutes: Amount | None = None
     """A minute of audio."""
 
 
@@ -49,7 +52,7 @@ class Price(Struct, frozen=True, kw_only=True):
     """Outside of batches; None if it is not known."""
     currency: str = "USD"
     since: str = ""
-    """The first day that it holds for, `YYYY-MM-DD`; "" if it is older than the table."""
+    """The first day of the price, `YYYY-MM-DD`; "" if it is older than the table."""
     date: str
     """The date of the table that it is from, `YYYY-MM-DD`."""
     source: str
@@ -108,16 +111,16 @@ def exact_cost(rates: Rates, usage: Usage) -> Decimal | None:
     by_tokens = (rates.input, rates.output) != (None, None)
     cached = min(usage.cached, usage.prompt)
     parts = (
-        (usage.prompt - cached, rates.input if by_tokens else _NOTHING),
-        (cached, (rates.input if rates.cached is None else rates.cached) if by_tokens else _NOTHING),
-        (usage.completion, rates.output if by_tokens else _NOTHING),
+        (usage.prompt - cached, rates.input if by_tokens else 0.0),
+        (cached, (rates.input if rates.cached is None else rates.cached) if by_tokens else 0.0),
+        (usage.completion, rates.output if by_tokens else 0.0),
         (Decimal(usage.pages) * MICROS / PAGES, rates.pages),
         (Decimal(str(usage.audio_seconds)) * MICROS / MINUTE, rates.minutes),
     )
     used = [(amount, rate) for amount, rate in parts if amount]
     if any(rate is None for _, rate in used):
         return None
-    return sum((amount * rate for amount, rate in used if rate is not None), _NOTHING)
+    return sum((amount * Decimal(str(rate)) for amount, rate in used if rate is not None), _NOTHING)
 
 
 def cost_of(price: Price | None, usage: Usage, *, live: bool = False) -> int | None:

@@ -137,18 +137,24 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         for key in self.wanted.get(name, ()):
             if self._is_answered(key, jobs):
                 return key
-        own = [job for folder, job in jobs.items() if folder.startswith(f"{safe_name(name)}/")]
+        keys, here = self.wanted.get(name, ()), f"{safe_name(name)}/"
+        own = [job for folder, job in jobs.items() if folder.startswith(here) or _run_key(job) in keys]
         having = [job for job in own if _has_answers(job)] or own or [*jobs.values()]
-        wanted = [job for job in having if _run_key(job) in self.wanted.get(name, ())]
+        wanted = [job for job in having if _run_key(job) in keys]
         return _run_key(max(wanted or having, key=_age))
 
     def _lenders(self, work: RunKey, jobs: Mapping[str, ResultSummary]) -> dict[str, ResultSummary]:
-        """Return the jobs of other work whose answers count: by the spec, or because the first job reused some."""
-        own = (job for job in jobs.values() if _run_key(job) == work)
-        first = min(own, key=_age, default=None)
+        """Return the jobs of other run keys whose answers count.
+
+        They were asked the same requests, or they count by the spec, or because the first job reused some.
+        """
+        keys = next((keys for keys in self.wanted.values() if work in keys), (work,))
+        first = min((job for job in jobs.values() if _run_key(job) in keys), key=_age, default=None)
         begun = first is not None and bool(first.reused)
         others = ((folder, job) for folder, job in jobs.items() if _run_key(job) != work)
-        return {folder: job for folder, job in others if self.lends(work, job, begun)}
+        return {
+            folder: job for folder, job in others if _run_key(job) in keys or self.lends(work, job, begun)
+        }
 
     def _is_answered(self, work: RunKey, jobs: Mapping[str, ResultSummary]) -> bool:
         """Return whether jobs of other work, with those of the work itself, answer everything of it."""

@@ -223,7 +223,8 @@ def _lost(case: Case, coverage: Coverage) -> str:
     if newest is None or newest.tags.reused <= known:
         return ""
     reused = f"job {newest.job.short_id} was created when {newest.tags.reused:,} requests were answered"
-    return f"{reused}, and results show {coverage.count()[State.ANSWERED]:,}: the record of a job is gone"
+    shown = f"results show {coverage.count()[State.ANSWERED]:,}"
+    return f"{reused}, and {shown}: the record of a job is gone, or `reuse` does not list its name"
 
 
 def _answers(there: Pulled | None) -> int:

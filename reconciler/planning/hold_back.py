@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from reconciler.model import JobSpec
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.guard_input import Refusal
 from reconciler.planning.other_jobs import original
@@ -46,6 +47,31 @@ def hold_unread(plan: Plan) -> Plan:
         for it in plan.decisions
     )
     return replace(plan, decisions=tuple(decisions))
+
+
+def wait_for_lenders(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
+    """Hold creates of names that reuse the answers of a name which creates a job too: that job ends first.
+
+    Of two names that reuse each other's answers, the first creates its job.
+    """
+    found = {it.name: it for it in decisions}
+    for name, decision in found.items():
+        for create in decision.of(Create):
+            lenders = (it for it in create.spec.reused_names if it in found)
+            first = next((it for it in lenders if _creates_first(found[it], create.spec)), None)
+            if first is not None:
+                hold = Hold(reason=Reason.WAITING, detail=f"for the job of `{first}` to end")
+                found[name] = hold_create(decision, hold, Standing.WAITING, "waits")
+    return tuple(found.values())
+
+
+def _creates_first(lender: Decision, spec: JobSpec) -> bool:
+    answers = (
+        (it.spec.recipe, it.spec.rerun) == (spec.recipe, spec.rerun)
+        and (lender.name < spec.name or spec.name not in it.spec.reused_names)
+        for it in lender.of(Create)
+    )
+    return any(answers)
 
 
 def _unread(create: Create) -> bool:

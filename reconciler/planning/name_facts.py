@@ -185,17 +185,16 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def unsettled(self) -> CreateIntended | None:
-        """The last create under the name, or of the wanted work, that may still take effect.
+        """The last create under the name or one in `reuse`, or of the wanted work, that may still take effect.
 
         None if a job of the wanted work runs or has succeeded: then nothing is created in any case.
         """
         if self.succeeded or self.running:
             return None
-        memory = self.memory
+        memory, names = self.memory, (self.name, *(self.spec.reused_names if self.spec else ()))
+        of_names = (it for name in names for it in memory.open_by_name.get(name, ()))
         of_work = (it for key in self.run_keys for it in memory.open_by_run_key.get(key, ()))
-        several = (
-            it for it in (*memory.open_by_name.get(self.name, ()), *of_work) if it.op not in self.seen_ops
-        )
+        several = (it for it in (*of_names, *of_work) if it.op not in self.seen_ops)
         last = max(several, key=lambda it: (it.at, it.op), default=None)
         return last if last and self.now < memory.settles_at(last) else None
 

@@ -67,9 +67,9 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def waited_for(self) -> OwnedJob | None:
-        """The live job of other work that ends by itself, before anything is created; also of a name in `reuse`."""
-        reused = self.spec.reused_names if self.spec else ()
-        lenders = (it for it in self.lenders if it.tags.name in reused and it.phase is Phase.ACTIVE)
+        """The live job of other work that ends first, before anything is created; also one that only lends answers."""
+        live = (Phase.ACTIVE, Phase.STOPPING)
+        lenders = (it for it in self.lenders if it.phase in live and self.may_answer(it))
         stay = (owned for owned in self.other_active if owned.job.id not in self.doomed)
         others = (owned for owned in stay if self.original_of(owned) is None)
         return next((owned for owned in (*others, *lenders)), None)

@@ -20,6 +20,7 @@ from reconciler.planning import ledger_word, sharing
 from reconciler.planning.actions import Decision, Plan
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import NO_WORKS, group_by_name
+from reconciler.planning.hold_back import wait_for_lenders
 from reconciler.planning.next_part import Work
 from reconciler.planning.notes import notes, widened
 from reconciler.planning.rules import blocked, by_request, create, existing, held, other_work, unwanted
@@ -99,7 +100,7 @@ def plan_cases(several: Iterable[Case], declared: Declared) -> Plan:
             not_considered += len(case.own_jobs)
         elif (decision := decide(case, cases.get(case.owner))).actions:
             decisions.append(decision)
-    return Plan(decisions=tuple(decisions), not_considered=not_considered)
+    return Plan(decisions=wait_for_lenders(decisions), not_considered=not_considered)
 
 
 def _considered(case: Case, declared: Declared) -> bool:

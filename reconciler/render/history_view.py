@@ -13,7 +13,8 @@ from reconciler.history.audit import VerifyDoc
 from reconciler.history.record import HistoryDoc, Record
 from reconciler.history.stats import StatsDoc, StatsRow
 from reconciler.history.timeline import EntryDoc, TimelineDoc
-from reconciler.render.tables import fitting, table_csv, table_markdown, table_text
+from reconciler.render.paint import NO_SCREEN, Screen, coloured
+from reconciler.render.tables import USUAL_WIDTH, fitting, table_csv, table_markdown, table_text
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
@@ -37,7 +38,13 @@ _TIMES: Final = frozenset({"at", "created_at", "started_at", "completed_at", "ca
 
 
 def history(
-    document: HistoryDoc, form: str, *, known: int, keys: Sequence[str] = (), projects: bool = False
+    document: HistoryDoc,
+    form: str,
+    *,
+    known: int,
+    keys: Sequence[str] = (),
+    projects: bool = False,
+    screen: Screen = NO_SCREEN,
 ) -> str | bytes:
     """Return records in a format; a table has a column for each of the metadata's `keys`.
 
@@ -57,7 +64,12 @@ def history(
     head = (*HEAD[:2], *(("PROJECT",) if projects else ()), *map(str.upper, keys), *HEAD[2:])
     rows = partial(_rows, records, more)
     least = head.index("FAILED") + 1
-    return _written(document, form, head, rows, least=least, after=_footer(records))
+    shown = _written(document, form, head, rows, least=least, after=_footer(records), width=screen.width)
+    return (
+        coloured(shown, "STATUS", colour=screen.colour)
+        if isinstance(shown, str) and form != "markdown"
+        else shown
+    )
 
 
 def story(document: TimelineDoc, form: str) -> str | bytes:
@@ -107,6 +119,7 @@ def _written(
     least: int,
     before: str = "",
     after: str = "",
+    width: int | None = None,
 ) -> str | bytes:
     """Return a document as JSON; or its parts as lines of JSON, as CSV or as a table with text around it.
 
@@ -129,7 +142,9 @@ def _written(
         case "wide":
             return before + table_text(head, rows()) + after
         case _:
-            shown, more = fitting(head, rows(), least=least, empty=frozenset({UNKNOWN, "-", ""}))
+            shown, more = fitting(
+                head, rows(), least=least, empty=frozenset({UNKNOWN, "-", ""}), most=width or USUAL_WIDTH
+            )
             rest = f"{pluralize(more, 'more column')}: --format wide\n" if more else ""
             return before + shown + after + rest
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import structs
 
 from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc, pretty
-from reconciler.model import NotYetStarted
+from reconciler.model import NotYetStarted, OwnedJob
 from reconciler.planning.standing import Standing
 from reconciler.planning.tally import added
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, KeepDoc, PlanDoc
 from reconciler.render import grouping
+from reconciler.render.paint import NO_SCREEN, Screen, coloured, sparkline
 from reconciler.render.plan_view import others, reason_words, submits
 from reconciler.render.tables import table_markdown, table_text
 from reconciler.text.plural import age, pluralize
 
 HEAD: Final = ("NAME", "STATE", "JOB", "ANSWERED", "OTHERS", "AGE", "WHY")
+RUNS: Final = "LAST RUNS"
+WIDE: Final = 120
+"""Columns from which a terminal has room for `RUNS`."""
+MAX_RUNS: Final = 10
 LATER: Final = "later"
 """The reason of a job whose first period has not begun."""
 _OF_OTHERS: Final = frozenset(
@@ -89,7 +94,15 @@ def _row(decision: DecisionDoc) -> StatusRow:
     )
 
 
-def formatted(report: StatusDoc, form: str, *, now: float, everything: bool) -> str:
+def formatted(
+    report: StatusDoc,
+    form: str,
+    *,
+    now: float,
+    everything: bool,
+    screen: Screen = NO_SCREEN,
+    runs: Mapping[str, str] = {},
+) -> str:
     """Return the state of jobs as text, Markdown or JSON; after a wait, with a last line that counts them.
 
     Jobs of a family in the same state share a line unless `everything` is set.
@@ -99,9 +112,27 @@ def formatted(report: StatusDoc, form: str, *, now: float, everything: bool) -> 
     rows = _rows(report, now, everything=everything)
     if form == "markdown":
         shown = table_markdown(HEAD, rows)
+    elif not rows:
+        shown = "nothing is declared\n"
     else:
-        shown = table_text(HEAD, rows) if rows else "nothing is declared\n"
+        head: tuple[str, ...] = HEAD
+        if screen.width and screen.width >= WIDE and len(rows) == len(report.rows):
+            head = (*HEAD[:-1], RUNS, HEAD[-1])
+            rows = [
+                (*row[:-1], runs.get(it.name, ""), row[-1]) for row, it in zip(rows, report.rows, strict=True)
+            ]
+        shown = coloured(table_text(head, rows, width=screen.width), "STATE", colour=screen.colour)
     return f"{shown}\n{_waited(report)}\n" if isinstance(report, WaitDoc) else shown
+
+
+def last_runs(owned: Iterable[OwnedJob]) -> Mapping[str, str]:
+    """Return a picture of the last jobs of each name: how much of what it was asked each answered, the newest last."""
+    found: dict[str, list[float | None]] = defaultdict(list)
+    for it in sorted(owned, key=lambda it: it.job.age_key):
+        asked = it.requests
+        share = min(1.0, it.job.answers / asked) if asked and it.phase.ended else None
+        found[it.tags.name].append(share)
+    return {name: sparkline(shares[-MAX_RUNS:]) for name, shares in found.items()}
 
 
 def _rows(report: StatusDoc, now: float, *, everything: bool) -> list[tuple[str, ...]]:

@@ -10,8 +10,8 @@ from typing import Final
 from reconciler.render.markdown import escape
 from reconciler.text.sanitize import clean, without_formula
 
-MAX_WIDTH: Final = 100
-"""Columns of a terminal that a fitted table takes at most."""
+USUAL_WIDTH: Final = 100
+"""Columns that a fitted table takes at most if the terminal's are not known."""
 
 
 def table_text(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> str:
@@ -32,9 +32,14 @@ def _wrapped(line: str, width: int, start: int) -> str:
 
 
 def fitting(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, least: int, empty: frozenset[str]
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    least: int,
+    empty: frozenset[str],
+    most: int = USUAL_WIDTH,
 ) -> tuple[str, int]:
-    """Return a table that is at most `MAX_WIDTH` wide, and the number of columns with values that are left out.
+    """Return a table that is at most `most` wide, and the number of columns with values that are left out.
 
     Columns without a value (all cells are in `empty`) are left out, and the last ones if they do not fit. The first
     `least` columns are kept, although the last of them must then be wrapped.
@@ -48,11 +53,11 @@ def fitting(
     width = sum(max(map(len, column)) + 2 for column in kept) - 2
     for column in valued[least:]:
         width += max(map(len, column)) + 2
-        if width > MAX_WIDTH:
+        if width > most:
             break
         kept.append(column)
     shown, *cells = zip(*kept, strict=True)
-    return table_text(shown, cells, width=MAX_WIDTH), len(valued) - len(kept)
+    return table_text(shown, cells, width=most), len(valued) - len(kept)
 
 
 def _cleaned(column: Sequence[str]) -> Sequence[str]:

@@ -9,17 +9,11 @@ from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary
 from reconciler.render.outcome_view import OutcomeRow, summary
+from reconciler.render.paint import paint
 from reconciler.text.sanitize import clean
 
 SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "wait": "=", "attention": "!"}
-COLOURS: Final = {"+": "32", "~": "33", "-": "31", "!": "35", "?": "35", "=": "36"}
 MAX_NAME_WIDTH: Final = 40
-
-
-def paint(text: str, sign: str, *, colour: bool) -> str:
-    """Return `text` in a sign's colour."""
-    code = COLOURS.get(sign, "")
-    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
 
 
 class NameLine(NamedTuple):

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from reconciler import file_access
 from reconciler.errors import Problem, ReconcilerError, SpecError, UsageError
 from reconciler.model import EVERY_JOB, JobSpec, Names, NotYetStarted
-from reconciler.specs import defaults, files, selection
+from reconciler.specs import defaults, files, prices, selection
 from reconciler.specs.budget import Budget, OverBudgetError, Problems
 from reconciler.specs.environments import name_of
 from reconciler.specs.inputs.job_inputs import Inputs
@@ -86,6 +86,7 @@ def load(
     if project.policy:
         written, environment = project.overlay.document, project.environment
         loader.problems.add(project.policy.setting_problems(written, environment))
+    loader.problems.add(prices.problems(project))
     specs = sorted(loader.specs(), key=lambda spec: spec.name)
     loader.inputs.reader.save()
     progress.end()
@@ -128,7 +129,7 @@ class _Loader:
         for path in found.specs:
             if path.endswith(_DEFAULTS):
                 self._read_defaults(path)
-        not_specs = str(self._project.config_path), _DEFAULTS, _CONFIG
+        not_specs = str(self._project.config_path), str(prices.path_of(self._project)), _DEFAULTS, _CONFIG
         specs = [spec for path in found.specs if not path.endswith(not_specs) for spec in self._file(path)]
         lone = files.without_named(self._project, found.others, self.inputs.reader.paths | self.inputs.named)
         self.problems.add(files.unread_specs(self._project, lone))

@@ -57,6 +57,12 @@ class Policy(Struct, frozen=True):
                     hint = f"change or remove it {self._rule(*self._bound(group, name)[1])}"
                     yield settings.problem((*where, name), message, hint)
 
+    def price_problems(self, path: str) -> Iterator[Problem]:
+        """Yield the problem with a file of prices, if the policy allows none."""
+        if not self.file.may_set_prices:
+            hint = f"remove it {self._rule('may_set_prices')}"
+            yield Problem(path=path, message="the policy does not allow a project to set prices", hint=hint)
+
     def check_overrides(self, overrides: Mapping[str, object]) -> None:
         """Refuse guard options of the command line above their ceilings, and those that waive a required rule.
 

@@ -178,13 +178,14 @@ def read_policy(path: Path, project: Project) -> Policy:
 
     Raises `ReconcilerError` if it cannot be read; `SpecError`, with all mistakes, if it has some.
     """
-    source, data = _source(path, Quote(redact=project.quote.redact))
-    file, document = _only_document(source, PolicyFile, "policy", "may_adopt: false")
+    source, data = source_of(path, Quote(redact=project.quote.redact))
+    file, document = only_document(source, PolicyFile, "policy", "may_adopt: false")
     digest = hashlib.sha256(data).hexdigest()
     return Policy(file, document, digest, project.settings.project)
 
 
-def _source(path: Path, quote: Quote) -> tuple[SourceFile, bytes]:
+def source_of(path: Path, quote: Quote) -> tuple[SourceFile, bytes]:
+    """Return a file of settings as text and as bytes. Raises `ReconcilerError` if it cannot be read."""
     try:
         data = file_access.read(path, Limits().spec_bytes, root=path.parent)
     except file_access.TooLargeError:
@@ -199,12 +200,13 @@ def _source(path: Path, quote: Quote) -> tuple[SourceFile, bytes]:
 
 
 def _settings(path: Path, quote: Quote) -> tuple[SettingsFile, Document]:
-    return _only_document(_source(path, quote)[0], SettingsFile, "reconciler", "project: my-team")
+    return only_document(source_of(path, quote)[0], SettingsFile, "reconciler", "project: my-team")
 
 
-def _only_document(
+def only_document(
     source: SourceFile, model: type[Model], schema: str, example: str
 ) -> tuple[Model, Document]:
+    """Return the only document of a file. Raises `SpecError`, with all mistakes, if it has some."""
     documents, problems = read(source, Limits())
     if not problems and len(documents) != 1:
         place = documents[1].place(()) if documents else START

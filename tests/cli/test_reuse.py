@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.stage import Fault, Result, Stage
-from tests.cli.test_requests import apply, done, reusing
+from tests.cli.test_requests import STUCK, TIMEOUT, apply, done, reusing
 from tests.helpers.requests_of import answered, asked
 
 
@@ -71,6 +71,47 @@ def test_a_job_of_a_name_that_a_spec_lists_ends_before_anything_is_submitted(sta
     assert len(before) + len(asked(stage)[1]) == 3001
 
 
+def test_a_job_of_a_name_that_a_spec_lists_ends_first_also_while_it_is_being_cancelled(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nguards: {allow_empty: true}\n")
+    reusing(stage, 3000)
+    apply(stage, after=5)
+    renamed(stage, 3001, reuse=["a"])
+    apply(stage, after=0)
+    assert stage.jobs()[0]["status"] == "CANCELLATION_REQUESTED"
+    assert "= wait " in apply(stage, after=0).out
+    assert len(asked(stage)) == 1
+
+
+def test_a_job_that_another_spec_took_over_ends_before_its_requests_are_submitted_again(stage: Stage) -> None:
+    reusing(stage, 3000)
+    apply(stage, after=5)
+    stage.spec("b", requests=0)
+    stage.write("specs/data/b.jsonl", (stage.root / "specs/data/a.jsonl").read_text())
+    reusing(stage, 3001)
+    assert "= wait " in apply(stage, after=60).out
+    assert len(asked(stage)) == 1
+    done(stage)
+    assert asked(stage)[1:] == [["r3000"]]
+
+
+def test_of_two_new_specs_the_one_that_reuses_answers_waits_for_the_job_of_the_other(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\n")
+    stage.spec("b", requests=0)
+    stage.lines("specs/data/b.jsonl", 3, text="a")
+    stage.spec("a", requests=4, reuse=["b"])
+    assert "= wait    a  for the job of `b` to end" in apply(stage).out
+    done(stage)
+    assert asked(stage) == [["r0", "r1", "r2"], ["r3"]]
+
+
+def test_of_two_new_specs_that_reuse_the_answers_of_each_other_one_waits(stage: Stage) -> None:
+    for name, other, count in (("a", "b", 4), ("b", "a", 3)):
+        stage.spec(name, requests=0, reuse=[other])
+        stage.lines(f"specs/data/{name}.jsonl", count, text="a")
+    done(stage)
+    assert asked(stage) == [["r0", "r1", "r2", "r3"]]
+
+
 def test_the_answers_of_a_split_count_for_each_half(stage: Stage) -> None:
     reusing(stage, 6)
     done(stage)
@@ -122,6 +163,44 @@ def test_without_reuse_a_change_submits_everything_and_the_new_answers_are_the_r
     assert [len(part) for part in asked(stage)] == [5, 6]
     newest = max(stage.jobs(), key=lambda job: job["created_at"])["id"]
     assert {row["job"] for row in rows_of(stage, "a")} == {newest}
+
+
+def test_without_reuse_the_results_of_rewritten_lines_have_only_answers_to_the_same_requests(
+    stage: Stage,
+) -> None:
+    for count in (4, 6):
+        stage.spec("a", requests=count, reuse=False, model=STUCK, timeout_hours=24)
+        apply(stage, after=TIMEOUT)
+    stage.spec("a", requests=4, reuse=False, model=STUCK, timeout_hours=24)
+    file = stage.root / "specs/data/a.jsonl"
+    file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
+    apply(stage, after=TIMEOUT)
+    assert [sorted(part) for part in asked(stage)[2:]] == [["r2", "r3"]]
+    first, _, last = (job["id"] for job in sorted(stage.jobs(), key=lambda job: job["created_at"]))
+    answers = {row["custom_id"]: row["job"] for row in rows_of(stage, "a") if row["ok"]}
+    assert answers == {"r0": first, "r1": first, "r3": last}, "the job between answered r2 under other work"
+
+
+def test_a_name_has_the_results_of_its_work_also_if_only_jobs_of_another_name_answered_it(
+    stage: Stage,
+) -> None:
+    stage.write("reconciler.yaml", "project: shop\nguards: {allow_empty: true}\n")
+    stage.spec("a", requests=3)
+    done(stage)
+    assert len(rows_of(stage, "a")) == 3
+    for suspend in (False, True):  # the job of `a` is cancelled without an answer
+        stage.spec("a", requests=4, model="mistral-medium-latest", suspend=suspend)
+        stage.run("apply", "--yes")
+    stage.advance(60)
+    (stage.root / "specs/a.yaml").rename(stage.root / "specs/b.yaml")
+    stage.spec("b", requests=0, model="mistral-medium-latest")
+    (stage.root / "specs/data/a.jsonl").rename(stage.root / "specs/data/b.jsonl")
+    stage.run("plan", "-o", "plan.json")  # only the ledger shows who cancelled it
+    stage.run("apply", "plan.json")
+    stage.advance(60)
+    stage.spec("a", requests=4, model="mistral-medium-latest")
+    assert [len(part) for part in asked(stage)] == [3, 4, 4]
+    assert rows_of(stage, "a") == rows_of(stage, "b")
 
 
 def test_pulled_answers_of_earlier_work_count_after_its_record_is_deleted(stage: Stage) -> None:

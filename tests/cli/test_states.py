@@ -97,3 +97,41 @@ def test_a_history_says_how_much_of_the_work_is_answered(stage: Stage, form: str
             (10, 0, 3),
             (10, 3, 6),
         ]
+
+
+def test_a_wide_terminal_shows_the_last_runs_and_a_narrow_one_wraps(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.spec("fine", rerun="1")
+    stage.run("apply", "--yes", "--wait")
+    stage.spec("fine", rerun="2")
+    stage.run("apply", "--yes", "--wait")
+    stage.spec("fine", rerun="3", requests=5000)
+    stage.run("apply", "--yes")
+    plain = stage.run("status").out
+    monkeypatch.setattr("reconciler.environment.Environment.terminal", lambda *_: True)
+    stage.environ |= {"COLUMNS": "140", "NO_COLOR": "1"}
+    wide = stage.run("status").out
+    assert "LAST RUNS" in wide
+    assert "██·" in wide
+    assert "LAST RUNS" not in plain
+    stage.environ["COLUMNS"] = "60"
+    narrow = stage.run("status").out
+    assert "LAST RUNS" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 60
+    stage.environ.pop("NO_COLOR")
+    assert "\x1b[36mRUNNING" in stage.run("status").out or "\x1b[36mQUEUED" in stage.run("status").out
+
+
+def test_open_prints_links_of_the_newest_job(stage: Stage) -> None:
+    stage.spec("fine")
+    stage.environ |= {"RECONCILER_RUN_URL": "https://ci.example/7"}
+    stage.run("apply", "--yes", "--wait")
+    result = stage.run("open", "fine")
+    (job,) = stage.jobs()
+    assert result.out.splitlines()[:2] == [f"job      {job['id']}", "run      https://ci.example/7"]
+    assert (
+        conforming("open", stage.run("open", "fine", "--format", "json").out)["run"] == "https://ci.example/7"
+    )
+    assert stage.run("open", "fin").code == 1
+    assert "did you mean fine?" in stage.run("open", "fin").err

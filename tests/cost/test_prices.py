@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 
 from reconciler.cost.prices import Move, Price, Prices, Rates, cost_of
 from reconciler.model.money import Usage
 
-CHAT = Rates(input=Decimal("0.075"), cached=Decimal("0.0075"), output=Decimal("0.30"))
-EMBED = Rates(input=Decimal("0.05"), output=Decimal(0))
-OCR = Rates(pages=Decimal(2), annotated=Decimal("2.5"))
-SPEECH = Rates(minutes=Decimal("0.0015"))
+CHAT = Rates(input=0.075, cached=0.0075, output=0.30)
+EMBED = Rates(input=0.05, output=0)
+OCR = Rates(pages=2, annotated=2.5)
+SPEECH = Rates(minutes=0.0015)
 
 
 def price(batch: Rates, *, since: str = "", live: Rates | None = None, model: str = "m") -> Price:
@@ -32,13 +30,13 @@ def price(batch: Rates, *, since: str = "", live: Rates | None = None, model: st
         (OCR, Usage(pages=1), 2_000),
         (OCR, Usage(pages=1_500, prompt=9, completion=9), 3_000_000),
         (SPEECH, Usage(audio_seconds=90.0, prompt=4, completion=635), 2_250),
-        (Rates(input=Decimal(0), output=Decimal(0)), Usage(prompt=10**9, completion=10**9), 0),
-        (Rates(input=Decimal(1), output=Decimal(1)), Usage(prompt=10, cached=10), 10),
+        (Rates(input=0, output=0), Usage(prompt=10**9, completion=10**9), 0),
+        (Rates(input=1, output=1), Usage(prompt=10, cached=10), 10),
         # A part without a price makes the whole unknown: it is never 0.
         (CHAT, Usage(prompt=10, audio_seconds=60.0), None),
         (CHAT, Usage(prompt=10, pages=1), None),
         (OCR, Usage(pages=1, audio_seconds=1.0), None),
-        (Rates(input=Decimal(1)), Usage(prompt=10, completion=1), None),
+        (Rates(input=1), Usage(prompt=10, completion=1), None),
     ],
 )
 def test_each_unit_has_its_price(rates: Rates, usage: Usage, micros: int | None) -> None:
@@ -46,7 +44,7 @@ def test_each_unit_has_its_price(rates: Rates, usage: Usage, micros: int | None)
 
 
 def test_single_requests_have_the_live_price() -> None:
-    of_both = price(CHAT, live=Rates(input=Decimal(1), output=Decimal(2)))
+    of_both = price(CHAT, live=Rates(input=1, output=2))
     assert cost_of(of_both, Usage(prompt=3, completion=4), live=True) == 3 + 8
     assert cost_of(price(CHAT), Usage(prompt=3), live=True) is None
     assert cost_of(None, Usage(prompt=3)) is None

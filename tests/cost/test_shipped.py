@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
@@ -33,7 +34,7 @@ def test_a_batch_costs_half(price: Price) -> None:
     assert price.live is not None
     for name in price.batch.__struct_fields__:
         live, batch = getattr(price.live, name), getattr(price.batch, name)
-        assert batch == (None if live is None else live / 2)
+        assert batch == (None if live is None else float(Decimal(str(live)) / 2))
         assert batch is None or batch >= 0
 
 
@@ -74,17 +75,19 @@ def test_an_alias_that_moved_has_another_model_before_and_after() -> None:
 @pytest.mark.parametrize(
     ("model", "day", "live"),
     [
-        ("mistral-medium-latest", "2026-06-15", ("0.4", "2")),
-        ("mistral-medium-latest", "2026-06-16", ("1.5", "7.5")),
-        ("mistral-small-latest", "2026-03-15", ("0.1", "0.3")),
-        ("mistral-small-latest", "2026-03-16", ("0.15", "0.6")),
-        ("mistral-large-4-0", "2026-10-25", ("1.36", "4.18")),
-        ("magistral-medium-latest", "2026-07-30", ("2", "5")),
-        ("magistral-medium-latest", "2026-08-01", ("1.5", "7.5")),
+        ("mistral-medium-latest", "2026-06-15", (0.4, 2)),
+        ("mistral-medium-latest", "2026-06-16", (1.5, 7.5)),
+        ("mistral-small-latest", "2026-03-15", (0.1, 0.3)),
+        ("mistral-small-latest", "2026-03-16", (0.15, 0.6)),
+        ("mistral-large-4-0", "2026-10-25", (1.36, 4.18)),
+        ("magistral-medium-latest", "2026-07-30", (2, 5)),
+        ("magistral-medium-latest", "2026-08-01", (1.5, 7.5)),
     ],
 )
-def test_an_alias_costs_what_its_model_of_that_day_costs(model: str, day: str, live: tuple[str, str]) -> None:
+def test_an_alias_costs_what_its_model_of_that_day_costs(
+    model: str, day: str, live: tuple[float, float]
+) -> None:
     price = shipped().of(model, day)
     assert price is not None
     assert price.live is not None
-    assert (str(price.live.input), str(price.live.output)) == live
+    assert (price.live.input, price.live.output) == live

@@ -96,7 +96,7 @@ class SpecFacts(TypedDict, total=False):
     on_remove: Literal["cancel", "keep"]
     checks: Checks
     canary: int
-    reuse: bool
+    reuse: bool | tuple[str, ...]
 
 
 def spec(name: str = "a", work: str = "w1", rerun: str = "", **more: Unpack[SpecFacts]) -> JobSpec:

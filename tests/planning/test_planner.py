@@ -733,6 +733,27 @@ SETTLING = {
         memory=memory(intended(B, "00000009")),
         expected={"a": ("create new 1",), "b": ("hold - unsettled",)},
     ),
+    "an unsettled create of a name that `reuse` lists holds the name": Row(
+        specs=(spec("a", reuse=("b",)),),
+        memory=memory(intended(B, "00000009")),
+        expected={"a": ("hold - unsettled",)},
+    ),
+    "a create waits for one under a name that `reuse` lists": Row(
+        specs=(spec("a", reuse=("b",)), B), expected={"a": ("hold - waiting",), "b": ("create new 1",)}
+    ),
+    "a create does not wait for one under a name that `reuse` lists, of another rerun": Row(
+        specs=(spec("a", reuse=("b",), rerun="2"), B),
+        expected={"a": ("create new 1",), "b": ("create new 1",)},
+    ),
+    "of creates that wait for each other the first goes on": Row(
+        specs=(spec("a", reuse=("b",)), replace(B, reuse=("a",))),
+        expected={"a": ("create new 1",), "b": ("hold - waiting",)},
+    ),
+    "a job that is stopping under a name that `reuse` lists is waited for": Row(
+        specs=(spec("a", reuse=("b",)),),
+        jobs=(job(B, "j1", STOPPING),),
+        expected={"a": ("hold j1 waiting",)},
+    ),
     "an unsettled create follows its work to another name": Row(
         specs=(spec("b"),), memory=memory(intended(A, "00000009")), expected={"b": ("hold - unsettled",)}
     ),

@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reconciler.api import wire
-from reconciler.documents import notification, reports, result_summary
-from reconciler.history import audit, record, stats, timeline
+from reconciler.cost import prices
+from reconciler.documents import costs, notification, reports, result_summary
+from reconciler.history import audit, links, record, stats, timeline
 from reconciler.model import completeness
 from reconciler.plans import document
 from reconciler.plans.document import PlanDoc
@@ -49,9 +50,11 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
         stats.StatsDoc,
     ),
     "verify": (audit.VerifyDoc,),
+    "open": (links.LinksDoc,),
     "status": (reports.StatusDoc,),
     "jobs": (reports.JobListDoc, reports.ListedJob),
     "validate": (reports.ValidateDoc,),
+    "price-list": (costs.PriceListDoc,),
     "doctor": (reports.DoctorDoc,),
     "outputs": (reports.PullDoc,),
     "end": (notification.EndDoc,),
@@ -62,6 +65,7 @@ SHAPES: Final[Mapping[str, tuple[type[Struct], ...]]] = {
 TITLES: Final[Mapping[str, str]] = {
     "summary": "The summary beside a job's results",
     "work": "The summary beside the results of a name",
+    "price-list": "What `reconciler prices` writes as JSON",
     "history": "What `reconciler history` writes as JSON, or a line of it as JSON lines",
     "verify": "What `reconciler history verify` writes as JSON",
     "end": "What `on_end` sends when work is complete or held",
@@ -92,6 +96,8 @@ def _text(name: str) -> str:
 
 _MODULES: Final = (
     completeness.__file__,
+    costs.__file__,
+    prices.__file__,
     document.__file__,
     result_summary.__file__,
     notification.__file__,
@@ -99,6 +105,7 @@ _MODULES: Final = (
     snapshot.__file__,
     wire.__file__,
     __file__,
+    links.__file__,
     record.__file__,
     stats.__file__,
     timeline.__file__,

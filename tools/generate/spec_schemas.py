@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler import settings
+from reconciler.cost import prices
 from reconciler.model import completeness
 from reconciler.specs.schema import job_fields, project_files, types
 from reconciler.specs.schema.json_schema import Schema
@@ -26,10 +27,12 @@ MODELS: Final[Mapping[str, tuple[type[Struct], str]]] = {
     "defaults": (job_fields.defaults_model(), "Defaults for the specs of a folder"),
     "reconciler": (project_files.SettingsFile, "Settings of reconciler"),
     "policy": (project_files.PolicyFile, "A policy for specs and settings of reconciler"),
+    "prices": (project_files.PricesFile, "Prices of models that a project pays"),
 }
 """The model and the title of each schema."""
 _MODULES: Final = (
     completeness.__file__,
+    prices.__file__,
     settings.__file__,
     types.__file__,
     job_fields.__file__,

@@ -18,6 +18,7 @@ from reconciler.history import stats, timeline
 from reconciler.history.merge import Sources
 from reconciler.history.record import HistoryDoc, filter_records
 from reconciler.render import history_view
+from reconciler.render.paint import Screen
 from reconciler.runs.history import verified
 from reconciler.specs.project import Project
 from reconciler.text.suggest import nearest
@@ -131,7 +132,9 @@ def show(
         return ExitCode.OK
     document = HistoryDoc(**found.head, records=records)
     known = len(found.records)
-    write_stdout(history_view.history(document, form, known=known, keys=keys, projects=all_projects))
+    screen = Screen(env.width(), env.colour("stdout"))
+    shown = history_view.history(document, form, known=known, keys=keys, projects=all_projects, screen=screen)
+    write_stdout(shown)
     return ExitCode.OK
 
 

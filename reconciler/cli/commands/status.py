@@ -10,7 +10,8 @@ from reconciler.cli.session.load_declared import gather
 from reconciler.cli.session.session import reading
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, first_that_holds
-from reconciler.render.status_view import formatted, status_doc
+from reconciler.render.paint import Screen
+from reconciler.render.status_view import formatted, last_runs, status_doc
 
 
 @click.command()
@@ -30,6 +31,10 @@ def status(
     with reading(common, env) as run:
         found = gather(run, selection, only_shown=True)
     report = status_doc(found.document, found.declared.later, found.declared.selected)
-    write_stdout(formatted(report, output.form, now=env.now(), everything=output.everything))
+    screen, runs = Screen(env.width(), env.colour("stdout")), last_runs(found.observed.owned)
+    shown = formatted(
+        report, output.form, now=env.now(), everything=output.everything, screen=screen, runs=runs
+    )
+    write_stdout(shown)
     attention = any(row.attention for row in report.rows)
     return first_that_holds({ExitCode.ATTENTION} if fail_on_attention and attention else set())

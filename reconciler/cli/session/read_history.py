@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -24,15 +26,26 @@ from reconciler.outputs.summaries import job_summaries
 from reconciler.specs.project import STATE, Project
 from reconciler.text.sanitize import clean
 
+if TYPE_CHECKING:
+    from reconciler.api.client import Reader
+    from reconciler.context import RunContext
+    from reconciler.workspace.listing import Listed
+
 
 def read(
-    common: Common, env: Environment, *, offline: bool, all_projects: bool = False
+    common: Common,
+    env: Environment,
+    *,
+    offline: bool,
+    all_projects: bool = False,
+    look: Callable[[RunContext[Reader], Listed], None] | None = None,
 ) -> tuple[Project, Sources]:
     """Read all sources of the project's history.
 
     If `offline`, without the API and the remote: no key, no network. With `all_projects`, the listed jobs of other
-    projects are included. Raises `ListingError` if the list of jobs could not be read completely, `LedgerError` if the
-    ledger cannot be read, and `ApiError` if the API could not be read.
+    projects are included. `look` is called with the open run and the list, unless `offline`. Raises `ListingError` if
+    the list of jobs could not be read completely, `LedgerError` if the ledger cannot be read, and `ApiError` if the API
+    could not be read.
     """
     jobs, settled = None, env.now()
     if offline:
@@ -48,6 +61,8 @@ def read(
             settled -= run.limits.settle_seconds
             lines = tuple(run.env.ledger.read())
             listed = listing.whole(run)
+            if look:
+                look(run, listed)
             jobs = (*listed.jobs, *(row.job for row in listed.odd))
     ledger = read_ledger(lines)
     if jobs is not None:

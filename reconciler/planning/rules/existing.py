@@ -18,8 +18,8 @@ from reconciler.text.plural import pluralize
 
 @rule_about(
     Standing.UNSETTLED,
-    "a create under the name, of whatever work, or of this run key under any name is unsettled, and no job of the "
-    "wanted work is ACTIVE or SUCCEEDED",
+    "a create under the name or one in `reuse`, of whatever work, or of this run key under any name is unsettled, and "
+    "no job of the wanted work is ACTIVE or SUCCEEDED",
     "Hold `unsettled`, until the settle time has passed",
     found=lambda case: case.unsettled if case.work_is_wanted else None,
 )

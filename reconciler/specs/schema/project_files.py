@@ -1,4 +1,4 @@
-"""The fields of `reconciler.yaml` and of a policy file as they are written.
+"""The fields of `reconciler.yaml`, of a policy file and of `prices.yaml` as they are written.
 
 A settings file has one project, or several environments with a project each. A policy says what specs and settings may
 say.
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.constraints import NAME_PATTERN, NAME_RULE, matching, such_as
+from reconciler.cost.prices import Rates
 from reconciler.settings import ApplyFrom, Guards, Limits, ProjectName, Settings
 from reconciler.specs.schema.job_fields import JobFields, fields_of
-from reconciler.specs.schema.types import Grouped, MetadataKey, optional_fields
+from reconciler.specs.schema.types import Day, Grouped, MetadataKey, ModelName, optional_fields
 
 if TYPE_CHECKING:
     from reconciler.settings import ApplyFrom as RequiredApply
@@ -76,6 +77,8 @@ class PolicyFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Keys that the metadata of each job must have, and for each key globs of its values."""
     may_adopt: Annotated[bool | Globs, such_as(["search/*"])] = True
     """Whether specs may adopt jobs; or globs of `project/name` of the specs that may."""
+    may_set_prices: bool = True
+    """Whether a project may have a `prices.yaml`. With lower prices, larger jobs keep within ceilings of costs."""
     max_guards: MaxGuards = MaxGuards()
     """The largest value of each guard, in settings and on the command line. `false` forbids an `allow_…`."""
     max_limits: MaxLimits = MaxLimits()
@@ -85,3 +88,29 @@ class PolicyFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = RequiredApply()
     """Rules about the checkout that `apply` in the settings has at least; with `only_from`, globs that it may choose
     from. A rule forbids its `allow_…`, unless `max_guards` allows that."""
+
+
+class PriceFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The price of a model."""
+
+    model: Annotated[ModelName, such_as("mistral-small-2603")]
+    """Its id, or an alias."""
+    batch: Annotated[Rates, such_as({"input": 0.075, "output": 0.3})]
+    """What batches cost."""
+    live: Rates | None = None
+    """What single requests cost, which `reconciler try` sends."""
+    since: Day | UnsetType = UNSET
+    """The first day of the price. Before it, the price above it holds, or that of the package."""
+
+
+class PricesFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The contents of `prices.yaml`."""
+
+    date: Annotated[Day, such_as("2026-11-10")]
+    """The date on which you looked up these prices."""
+    currency: Annotated[
+        str, matching(r"^[A-Z]{3}", "not a currency", "its code in ISO 4217, such as `USD` or `EUR`")
+    ] = "USD"
+    """If it is not USD, no price of the package is used: amounts of two currencies are never added."""
+    models: Annotated[list[PriceFields], such_as([{"model": "mistral-ocr-4-1", "batch": {"pages": 2}}])]
+    """Prices that replace those of the package."""

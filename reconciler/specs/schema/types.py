@@ -55,7 +55,7 @@ _DATABASE: Final = "its name in the tz database, such as `Europe/Paris`, or UTC"
 _Zone = Annotated[
     str, matching(r"^(UTC|[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+)", "not a time zone", _DATABASE)
 ]
-_Day = Annotated[str, matching(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}", "not a date", "write it as `2026-11-23`")]
+Day = Annotated[str, matching(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}", "not a date", "write it as `2026-11-23`")]
 
 
 _PLAIN_TYPES: Final[dict[str, Any]] = {
@@ -140,5 +140,5 @@ class PeriodFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The period. `rerun` is then `2026-11-23`, `2026-W48` (ISO 8601, Monday first) or `2026-11`."""
     zone: Annotated[_Zone, such_as("Europe/Paris")] = "UTC"
     """The time zone of the calendar, by its name in the tz database."""
-    start: Annotated[_Day | UnsetType, such_as("2026-11-23")] = UNSET
+    start: Annotated[Day | UnsetType, such_as("2026-11-23")] = UNSET
     """The first day. Before it, no job of this name is created or cancelled."""

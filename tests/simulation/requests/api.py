@@ -16,6 +16,7 @@ from tests.simulation.baton import Baton
 from tests.simulation.process import START
 
 if TYPE_CHECKING:
+    from tests.simulation.requests.specs import Spec
     from tests.simulation.requests.world import Run
 
 ANSWER: Final = ""
@@ -100,6 +101,11 @@ class AskedJob:
     stopped_by: str = ""
     """Whose cancel took effect: `person` or `tool`; "" if none did."""
     deleted_at: float = NEVER
+
+    @property
+    def spec(self) -> Spec:
+        """What the checkout that it was created from said about its name."""
+        return self.by.spec(self.name)
 
     @property
     def live(self) -> bool:

@@ -34,8 +34,12 @@ class Place:
 
     def knows(self, job: AskedJob) -> bool:
         """Return whether it can be read what a job was asked: in an upload, or in an index of its requests."""
+        return bool(job.body.input_files) or self.has_index(job)
+
+    def has_index(self, job: AskedJob) -> bool:
+        """Return whether it has an index of the requests of a job."""
         indexes = [it / "asked.idx" for it in self.folder.glob(f"*/jobs/{job.id}")]
-        return bool(job.body.input_files) or any(it.exists() and _has_requests(it) for it in indexes)
+        return any(it.exists() and _has_requests(it) for it in indexes)
 
     def go(self) -> None:
         """Let it be away: as a mount that is missing, it looks empty."""

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from reconciler.api.client import Writer
 from reconciler.context import RunContext
 from reconciler.model import Declared
-from reconciler.planning.actions import Create, Hold, Reason
+from reconciler.planning.actions import Create, Hold, Plan, Reason
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather
 from tests.simulation.requests.api import NEVER
+from tests.simulation.requests.promises import is_of_work, lends
 
 if TYPE_CHECKING:
     from tests.simulation.requests.api import Question
+    from tests.simulation.requests.specs import Spec
     from tests.simulation.requests.views import View
     from tests.simulation.requests.world import Run
 
@@ -51,17 +53,23 @@ def states_add_up(run: Run) -> Iterator[str]:
     if run.planned is None:
         yield f"planning ended so: {run.ended}"
         return
-    wanted = set(run.spec.questions)
-    mine = [it for it in run.views.values() if it.over and it.listed and it.job.recipe == run.spec.recipe]
+    for spec in run.specs:
+        for wrong in _adds_up(run, run.planned.plan, spec):
+            yield f"{spec.name}: {wrong}"
+
+
+def _adds_up(run: Run, plan: Plan, spec: Spec) -> Iterator[str]:
+    wanted, decisions = set(spec.questions), [it for it in plan.decisions if it.name == spec.name]
+    mine = [it for it in run.views.values() if it.over and it.listed and lends(spec, it.job, run.specs)]
     known = (
-        run.spec.reuse
+        spec.reuse
         and all(it.listed for it in run.views.values())
         and all(it.complete and it.knows_asked for it in mine)
     )
     place = run.runner.place
     here = all(place.holds(it.job) == it.job.files.keys() for it in mine)
     answered = wanted & {it for view in mine for it in view.answers}
-    for create in run.planned.plan.of(Create):
+    for create in (it for each in decisions for it in each.of(Create)):
         part = create.part
         if part and part.of != len(wanted):
             yield f"it says {part.of} of {len(wanted)}"
@@ -69,7 +77,7 @@ def states_add_up(run: Run) -> Iterator[str]:
             yield f"it submits {len(part.places)}, reuses {part.reused} and holds {part.held} of {part.of}"
         if part and known and here and part.reused != len(answered):
             yield f"it reuses {part.reused}, and {len(answered)} are answered"
-    for hold in run.planned.plan.of(Hold):
+    for hold in (it for each in decisions for it in each.of(Hold)):
         if hold.reason is Reason.INCOMPLETE and known and here:
             numbers = re.match(r"([\d,]+) of ([\d,]+) requests have no answer", hold.detail)
             left = len(wanted) - len(answered)
@@ -91,14 +99,21 @@ def _tried(views: Iterable[View]) -> set[Question]:
 
 def a_hold_has_a_cause(run: Run) -> Iterator[str]:
     """A hold says what has happened: requests that failed, a person who cancelled, answers that are gone."""
-    views = [it for it in run.views.values() if it.job.recipe == run.spec.recipe]
+    for decision in run.planned.plan.decisions if run.planned else ():
+        for spec in (it for it in run.specs if it.name == decision.name):
+            yield from _has_no_cause(run, spec, decision.of(Hold))
+
+
+def _has_no_cause(run: Run, spec: Spec, holds: Iterable[Hold]) -> Iterator[str]:
+    views = [it for it in run.views.values() if lends(spec, it.job, run.specs)]
     answered = {it for view in views for it in view.answers}
-    for hold in run.planned.plan.of(Hold) if run.planned else ():
+    for hold in holds:
         match hold.reason:
             case Reason.INCOMPLETE if all(it.listed and it.complete and it.knows_asked for it in views):
-                wrong = bool(set(run.spec.questions) - answered - _tried(views))
+                wrong = bool(set(spec.questions) - answered - _tried(views))
             case Reason.ANSWERS_GONE:
-                wrong = all(_is_whole(it) for it in views)
+                reused = [int(it.job.tags.get("reused", 0)) for it in views if is_of_work(spec, it.job)]
+                wrong = all(map(_is_whole, views)) and max(reused, default=0) <= len(answered)
             case Reason.CANCELLED:  # also by this tool, if the run was killed before it recorded that
                 wrong = not any(it.job.stopped_by for it in run.views.values())
             case _:

@@ -6,8 +6,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import replace as changed
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ from reconciler.context import RunContext
 from reconciler.model import Declared, Observed, Phase
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.submitted import index_submitted
-from reconciler.planning.actions import Hold, Keep, Reason
+from reconciler.planning.actions import Decision, Hold, Keep, Reason
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather
 from reconciler.runs.apply import plan_and_apply
@@ -24,19 +23,20 @@ from reconciler.runs.known_requests import with_requests
 from reconciler.runs.results import puller
 from reconciler.workspace.recall import recall
 from tests.simulation.history import History
-from tests.simulation.requests import plans
+from tests.simulation.requests import cancels, plans
 from tests.simulation.requests.api import ANSWER, AskedJob
 from tests.simulation.requests.door import Trouble
 from tests.simulation.requests.ends import complete_stays_complete
 from tests.simulation.requests.lags import Climate, Lags
-from tests.simulation.requests.specs import NAME, Spec, edited, first
-from tests.simulation.requests.world import SETTLE, Run, Runner, World
+from tests.simulation.requests.specs import Commit, Spec, edited, first
+from tests.simulation.requests.world import SETTLE, Run, Runner, Sizes, World
 from tests.simulation.setups import ALONE, HOST, REF, Setup
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders below it have random names
 DAY: Final = 24 * 3600.0
 _EVERY_END: Final = frozenset({Phase.TIMED_OUT, Phase.FAILED})
-ROUNDS: Final = 24
+_DONE: Final = (Reason.SUCCEEDED, Reason.SAME_WORK)
+ROUNDS: Final = 48
 """So many applies are enough for anything, and for every exit of a hold."""
 
 
@@ -48,6 +48,7 @@ class Schedule:
     setup: Setup
     one_place: bool
     climate: Climate
+    sizes: Sizes
     steps: int
     reads: float
     writes: float
@@ -58,6 +59,8 @@ class Schedule:
     expiry: float
     places: float
     losses: float
+    names: float
+    """Share of edits that rename, split or merge."""
 
 
 def of(seed: int) -> Schedule:
@@ -72,6 +75,10 @@ def of(seed: int) -> Schedule:
             withheld=dice.choice((0.0, 0.0, 0.5, 1.0)),
             uncounted=dice.random() < 0.15,
         ),
+        sizes=Sizes(
+            requests=dice.choice((1_000_000, 1_000_000, 1, 2, 3)),
+            file_bytes=dice.choice((512_000_000, 512_000_000, 512_000_000, 250)),
+        ),
         steps=dice.randrange(6, 26),
         reads=dice.choice((0.0, 0.0, 0.02, 0.1)),
         writes=dice.choice((0.0, 0.1, 0.4)),
@@ -82,6 +89,7 @@ def of(seed: int) -> Schedule:
         expiry=dice.choice((0.0, 0.0, 0.05)),
         places=dice.choice((0.0, 0.0, 0.06)),
         losses=dice.choice((0.0, 0.0, 0.0, 0.05)),
+        names=dice.choice((0.0, 0.0, 0.0, 0.3)),
     )
 
 
@@ -107,27 +115,32 @@ class Story:
             schedule.setup,
             folder,
             climate=schedule.climate,
+            sizes=schedule.sizes,
             tracing=tracing,
             one_place=schedule.one_place,
         )
         self.dice = self.world.dice("story")
-        self.specs = [first(self.world.dice("specs"))]
-        self.cap_in_peace = 0
+        self.commits: list[Commit] = [(first(self.world.dice("specs")),)]
+        self.caps_in_peace: dict[str, int] = {}
 
     @property
-    def spec(self) -> Spec:
-        """The newest spec."""
-        return self.specs[-1]
+    def specs(self) -> Commit:
+        """The newest specs."""
+        return self.commits[-1]
 
-    def declare(self, spec: Spec) -> None:
-        """Commit a spec."""
-        self.specs.append(spec)
-        self.world.trace("git", f"{spec}")
+    def declare(self, specs: Commit) -> None:
+        """Commit specs."""
+        self.commits.append(specs)
+        self.world.trace("git", " ".join(map(str, specs)))
+
+    def change(self, spec: Spec, now: Spec) -> None:
+        """Commit a change of one spec."""
+        self.declare(tuple(now if it.name == spec.name else it for it in self.specs))
 
     def tell(self) -> None:
         """Let it happen, step by step."""
         world, dice, schedule = self.world, self.dice, self.schedule
-        world.trace("git", f"{self.spec}")
+        world.trace("git", f"{self.specs[0]}")
         chances: dict[Callable[[], object], float] = {
             self._apply_somewhere: 0.4,
             self._let_one_end: 0.18,
@@ -203,7 +216,7 @@ class Story:
             return planned
 
         at = dice.randrange(1, 60) if killed and not trouble.dies_creating else None
-        run = self.world.run(runner, self.spec, apply, trouble=trouble, killed_at=at)
+        run = self.world.run(runner, self.specs, apply, trouble=trouble, killed_at=at)
         for wrong in plans.a_hold_has_a_cause(run):
             self.world.history.violated("a_hold_has_a_cause", wrong)
         return run
@@ -214,12 +227,14 @@ class Story:
         one = world.runners[0]
         alike = [it for it in world.runners if it.place is one.place and world.rows(it) == world.rows(one)]
         for runner in (alike[0], alike[0], alike[-1]):
-            run = world.run(runner, self.spec, plans.plan)
+            run = world.run(runner, self.specs, plans.plan)
             seen.append(run)
         for wrong in plans.planning_twice_is_equal(seen):
             world.history.violated("planning_twice_is_equal", wrong)
         for wrong in plans.states_add_up(seen[0]):
             world.history.violated("states_add_up", f"{seen[0].name}: {wrong}")
+        for wrong in cancels.other_work_is_replaced_as_on_change_says(seen[0]):
+            world.history.violated("other_work_is_replaced_as_on_change_says", f"{seen[0].name}: {wrong}")
 
     def _pull(self, runner: Runner) -> Run:
         def pull(run: RunContext[Writer], declared: Declared) -> None:
@@ -233,7 +248,7 @@ class Story:
             pulling = puller(run, store, specs, observed.owned, work)
             pulling.join(pulling.pull(over), over)
 
-        return self.world.run(runner, self.spec, pull)
+        return self.world.run(runner, self.specs, pull)
 
     def _end(self, job: AskedJob) -> None:
         dice, climate = self.dice, self.schedule.climate
@@ -252,10 +267,7 @@ class Story:
         self.world.end(job, status, outcomes, lags)
 
     def _edit(self) -> None:
-        world = self.world
-        if any(not it.over for it in world.api.jobs.values()) and self.spec.on_change != "finish":
-            return
-        self.declare(edited(self.spec, self.specs[:-1], self.dice))
+        self.declare(edited(self.specs, self.commits[:-1], self.dice, names=self.schedule.names))
 
     def _expire(self) -> None:
         now = self.world.baton.now
@@ -278,11 +290,11 @@ class Story:
         world = self.world
         for runner in world.runners:
             runner.place.come_back()
-        self.declare(changed(self.spec, suspend=False))
-        self.cap_in_peace = self.spec.cap + 2
+        self.declare(tuple(replace(it, suspend=False) for it in self.specs))
+        self.caps_in_peace = {it.name: it.cap + 2 for it in self.specs}
         world.baton.sleep(DAY)
         runner = world.runners[0]
-        decision = None
+        left: list[Decision] = []
         for _ in range(ROUNDS):
             run = self.apply(runner)
             for job in [it for it in world.api.jobs.values() if it.live]:
@@ -291,51 +303,57 @@ class Story:
             if run.planned is None:
                 world.history.violated("a_hold_has_an_exit", f"an apply in peace ended so: {run.ended}")
                 return
-            decision = next((it for it in run.planned.plan.decisions if it.name == NAME), None)
-            if decision is None or decision.pending:
+            names = {it.name for it in self.specs}
+            left = [it for it in run.planned.plan.decisions if it.name in names]
+            if any(it.pending for it in run.planned.plan.decisions):
                 continue
-            holds, keeps = decision.of(Hold), decision.of(Keep)
-            if any(it.reason is Reason.RECORD_GONE for it in keeps):
-                self.declare(changed(self.spec, rerun=f"{self.spec.rerun}x"))
-            if any(it.reason is Reason.SUCCEEDED for it in keeps) and not holds:
-                mine = [job for job in world.api.jobs.values() if job.recipe == self.spec.recipe]
-                answered = {it for job in mine for it in job.given()}
-                unanswered = [it for it in self.spec.questions if it not in answered]
-                if (
-                    (unanswered or not self.spec.reuse)
-                    and self.spec.cap < self.cap_in_peace
-                    and any(it.attention for it in keeps)
-                ):
-                    self._retry_everything()
-                    continue
+            done = [self._is_done(self._spec(it.name), it) for it in left]
+            if all(done):
                 self._see_that_all_is_answered(runner)
                 return
-            for hold in holds:
-                world.history.counts[f"hold {hold.reason}"] += 1
-                self._take_the_exit(hold, runner)
-        last = decision.actions if decision else ()
-        world.history.violated("a_hold_has_an_exit", f"{ROUNDS} applies were not enough: {last}")
+        words = "; ".join(f"{it.name}: {it.actions}" for it in left)
+        world.history.violated("a_hold_has_an_exit", f"{ROUNDS} applies were not enough: {words}")
 
-    def _take_the_exit(self, hold: Hold, runner: Runner) -> None:
-        spec = self.spec
+    def _spec(self, name: str) -> Spec:
+        return next(it for it in self.specs if it.name == name)
+
+    def _is_done(self, spec: Spec, decision: Decision) -> bool:
+        """Return whether nothing is left to do for a name in peace; otherwise take the exit of its hold."""
+        world, holds, keeps = self.world, decision.of(Hold), decision.of(Keep)
+        if any(it.reason is Reason.RECORD_GONE for it in keeps):
+            self.change(spec, replace(spec, rerun=f"{spec.rerun}x"))
+        elif any(it.reason in _DONE for it in keeps) and not holds:
+            mine = [job for job in world.api.jobs.values() if job.recipe == spec.recipe]
+            answered = {it for job in mine for it in job.given()}
+            unanswered = [it for it in spec.questions if it not in answered]
+            may_retry = spec.cap < self.caps_in_peace[spec.name] and any(it.attention for it in keeps)
+            if not may_retry or not (unanswered or not spec.reuse):
+                return True
+            self._retry_everything(spec)
+        for hold in holds:
+            world.history.counts[f"hold {hold.reason}"] += 1
+            self._take_the_exit(spec, hold)
+        return False
+
+    def _take_the_exit(self, spec: Spec, hold: Hold) -> None:
         match hold.reason:
-            case Reason.CANCELLED | Reason.PARTIAL if spec.cap > self.cap_in_peace:
-                self.declare(changed(spec, rerun=f"{spec.rerun}x"))
+            case Reason.CANCELLED | Reason.PARTIAL if spec.cap > self.caps_in_peace[spec.name]:
+                self.change(spec, replace(spec, rerun=f"{spec.rerun}x"))
             case Reason.INCOMPLETE | Reason.CANCELLED | Reason.FAILED | Reason.PARTIAL:
-                self._retry_everything()
+                self._retry_everything(spec)
             case Reason.CANARY_FAILED:
-                self.declare(changed(spec, failed=1.0))
+                self.change(spec, replace(spec, failed=1.0))
             case Reason.ANSWERS_GONE | Reason.RECORD_GONE | Reason.RESULTS_NEEDED:
-                self.declare(changed(spec, rerun=f"{spec.rerun}x"))
+                self.change(spec, replace(spec, rerun=f"{spec.rerun}x"))
             case _:
                 pass
 
-    def _retry_everything(self) -> None:
+    def _retry_everything(self, spec: Spec) -> None:
         every = frozenset({"missing", "http_4xx", "http_5xx", "http_429", "error"})
-        self.declare(changed(self.spec, cap=self.spec.cap + 1, kinds=every, on=_EVERY_END))
+        self.change(spec, replace(spec, cap=spec.cap + 1, kinds=every, on=_EVERY_END))
 
     def _see_that_all_is_answered(self, runner: Runner) -> None:
         world = self.world
         run = self._pull(runner)
-        for wrong in complete_stays_complete(world, self.spec, run):
+        for wrong in complete_stays_complete(world, self.specs, run):
             world.history.violated("complete_stays_complete", wrong)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tests.simulation.requests.api import OUTPUT, AskedJob, Question
+from tests.simulation.requests.api import AskedJob, Question
 
 if TYPE_CHECKING:
+    from tests.simulation.requests.specs import Spec
     from tests.simulation.requests.views import View
     from tests.simulation.requests.world import Run, World
 
@@ -24,13 +25,19 @@ class Accepted:
     def donors(self) -> Iterator[View]:
         """Yield what the run knew of the jobs whose outcomes count for what it asks now."""
         found = [it for it in self.by.views.values() if it.job is not self.job and self._lends(it.job)]
-        if any(it.listed for it in found):  # otherwise nothing shows that a job existed
-            yield from found
+        listed = {it.job.work for it in found if it.listed}
+        for view in found if listed else ():  # otherwise nothing shows that a job existed
+            # Only the tags of a job show that it did the same work in another order.
+            if view.listed or self.spec.reuse or view.job.work in listed | {self.job.work}:
+                yield view
+
+    @property
+    def spec(self) -> Spec:
+        """What the checkout says about its name."""
+        return self.by.spec(self.job.name)
 
     def _lends(self, other: AskedJob) -> bool:
-        """Whether outcomes of another job count: of the same recipe and rerun, and without `reuse` of this work."""
-        same_work = other.work == self.job.work or set(other.by.spec.questions) == set(self.by.spec.questions)
-        return other.recipe == self.job.recipe and (self.by.spec.reuse or same_work)
+        return lends(self.spec, other, self.by.specs)
 
     def failures(self) -> Iterator[View]:
         """Yield the donors whose failures count.
@@ -39,10 +46,30 @@ class Accepted:
         know: which requests of other work failed if they were in the spec itself, and their index is elsewhere.
         """
         donors = [it for it in self.donors() if it.over and it.listed]
-        by_request = any(it.shows_results or not it.job.whole for it in donors) or self.by.spec.canary
+        by_request = any(it.shows_results or not it.job.whole for it in donors) or self.spec.canary
         for view in donors:
             if view.job.work == self.job.work or (by_request and view.knows_asked):
                 yield view
+
+
+def lends(spec: Spec, other: AskedJob, specs: Sequence[Spec]) -> bool:
+    """Return whether outcomes of a job count for a spec, one of those of a checkout.
+
+    They do if recipe and rerun are equal, and if it did the same work, or if it has the spec's name or one that `reuse`
+    names, or belongs to a spec of such a name.
+    """
+    if other.recipe != spec.recipe:
+        return False
+    if is_of_work(spec, other):
+        return True
+    belongs = {it.name for it in specs if it.work == other.spec.work}
+    return not belongs.isdisjoint(spec.lending) or other.name in spec.lending
+
+
+def is_of_work(spec: Spec, other: AskedJob) -> bool:
+    """Return whether a job did the work of a spec: the same inputs, or under its name the same requests."""
+    same = other.name == spec.name and set(other.spec.questions) == set(spec.questions)
+    return other.spec.work == spec.work or (same and other.recipe == spec.recipe)
 
 
 Promise: TypeAlias = Callable[[Accepted], Iterator[str]]
@@ -50,11 +77,10 @@ Promise: TypeAlias = Callable[[Accepted], Iterator[str]]
 
 def no_request_in_two_open_or_live_jobs_of_a_name(create: Accepted) -> Iterator[str]:
     """While a job is live, or perhaps on its way, no other job is asked what it was asked."""
+    spec = create.spec
     for other in create.world.api.jobs.values():
-        if other is create.job or other.recipe != create.job.recipe or other.over:
+        if other is create.job or other.over or not lends(spec, other, create.by.specs):
             continue
-        if other.status == "CANCELLATION_REQUESTED" and other.work != create.job.work:
-            continue  # not promised yet
         for both in sorted(set(other.asked) & set(create.job.asked)):
             yield f"{both.custom_id} is in {other.id[:8]}, {other.status}"
 
@@ -90,7 +116,7 @@ def an_end_settles(create: Accepted) -> Iterator[str]:
 
 def fails_at_most_max_attempts_times(create: Accepted) -> Iterator[str]:
     """No request is asked again that has failed `max_attempts` times under one rerun. A cancel is no attempt."""
-    cap = create.by.spec.cap
+    cap = create.spec.cap
     for asked in create.job.asked:
         failed = [
             view.job.id[:8]
@@ -109,7 +135,7 @@ def only_failures_that_may_be_retried_are_submitted_again(create: Accepted) -> I
         if last is None or last.job.status == "CANCELLED":
             continue
         kind = last.kind(asked)
-        if kind and not create.by.spec.retries(kind):
+        if kind and not create.spec.retries(kind):
             yield f"{asked.custom_id} failed as {kind} in {last.job.id[:8]}"
 
 
@@ -120,7 +146,7 @@ def an_edit_undoes_no_persons_cancel(create: Accepted) -> Iterator[str]:
         last = max(mine, key=lambda it: it.job.age, default=None)
         if last is None or not last.over or last.job.stopped_by != "person":
             continue
-        if create.by.spec.cap <= last.job.cap:
+        if create.spec.cap <= last.job.cap:
             yield f"{asked.custom_id} was last asked in {last.job.id[:8]}, which a person cancelled"
 
 
@@ -129,7 +155,7 @@ def the_rest_of_a_canary_waits_for_its_checks(create: Accepted) -> Iterator[str]
 
     What a person stopped has none.
     """
-    spec = create.by.spec
+    spec = create.spec
     if not spec.canary or any(not it.listed for it in create.by.views.values()):
         return  # what the pulled results of a deleted job lack may have been answered
     wanted, asked = set(spec.questions), set(create.job.asked)
@@ -157,23 +183,32 @@ def only_what_is_wanted_is_submitted(create: Accepted) -> Iterator[str]:
     asked = create.job.asked
     if len(set(asked)) < len(asked):
         yield "it asks a request twice"
-    if not set(asked) <= set(create.by.spec.questions):
+    if not set(asked) <= set(create.spec.questions):
         yield "it asks what is not wanted"
-    if create.by.spec.suspend:
+    if create.spec.suspend:
         yield "the spec is suspended"
 
 
 def a_part_says_what_is_left(create: Accepted) -> Iterator[str]:
     """The tags of a part count the wanted requests, and those whose answers are in the place of results."""
-    job, spec = create.job, create.by.spec
+    job, spec = create.job, create.spec
     of, reused = int(job.tags.get("of", len(spec.want))), int(job.tags.get("reused", 0))
     if of != len(spec.want):
         yield f"it says {of} of {len(spec.want)}"
-    place = create.by.runner.place
-    there = [it for it in create.world.api.jobs.values() if it is not job and OUTPUT in place.holds(it)]
-    answered = {it for other in there if other.recipe == job.recipe for it in other.answers()}
+    there = [create.world.api.jobs[it] for it in create.by.had_answers]
+    answered = {it for other in there if lends(spec, other, create.by.specs) for it in other.answers()}
     if reused > len(answered & set(spec.questions)):
         yield f"it says that {reused} are answered, and the place of results has {len(answered)} answers"
+
+
+def a_part_fits_into_one_job(create: Accepted) -> Iterator[str]:
+    """A job is asked no more requests than one job may have, and no file is too large, unless a request alone is."""
+    world, job = create.world, create.job
+    if len(job.asked) > world.limits.requests_per_job:
+        yield f"it asks {len(job.asked)} requests"
+    for content in (world.api.uploads[it][1] for it in job.body.input_files):
+        if len(content) > world.limits.file_bytes and content.count(b"custom_id") > 1:
+            yield f"a file of it has {len(content)} bytes"
 
 
 OF_A_CREATE: Final[tuple[Promise, ...]] = (
@@ -186,4 +221,5 @@ OF_A_CREATE: Final[tuple[Promise, ...]] = (
     the_rest_of_a_canary_waits_for_its_checks,
     only_what_is_wanted_is_submitted,
     a_part_says_what_is_left,
+    a_part_fits_into_one_job,
 )

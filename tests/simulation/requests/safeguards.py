@@ -17,8 +17,8 @@ SAFEGUARDS: Final = (
     _without(
         "open creates are looked up by run key",
         "planning/name_facts.py",
-        "it for it in (*memory.open_by_name.get(self.name, ()), *of_work) if it.op not in self.seen_ops",
-        "it for it in of_work if it.op not in self.seen_ops",
+        "for it in (*of_names, *of_work) if it.op not in self.seen_ops",
+        "for it in of_work if it.op not in self.seen_ops",
     ),
     _without(
         "open creates are looked up by number",

@@ -25,10 +25,11 @@ from tests.simulation.baton import Baton
 from tests.simulation.history import PROJECT, History
 from tests.simulation.ledgers import Disk, LocalLedger, RefLedger, Remote
 from tests.simulation.process import Killed, Process
-from tests.simulation.requests import promises
+from tests.simulation.requests import cancels, promises
 from tests.simulation.requests.api import (
     ANSWER,
     NEVER,
+    OUTPUT,
     Api,
     AskedJob,
     Question,
@@ -38,12 +39,20 @@ from tests.simulation.requests.api import (
 from tests.simulation.requests.door import LAG, LATE, TIMEOUT, Door, Trouble
 from tests.simulation.requests.lags import LATE_SECONDS, Climate, Lags
 from tests.simulation.requests.places import Place
-from tests.simulation.requests.specs import Spec
+from tests.simulation.requests.specs import Commit, Spec
 from tests.simulation.requests.views import View, views
 from tests.simulation.setups import Setup
 from tests.simulation.tool import GENEROUS, TARGET, seeded
 
 SETTLE: Final = TIMEOUT + LATE + LAG + 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """What fits into one job."""
+
+    requests: int = 1_000_000
+    file_bytes: int = 512_000_000
 
 
 @dataclass(eq=False)
@@ -62,15 +71,21 @@ class Run:
 
     name: str
     runner: Runner
-    spec: Spec
+    specs: Commit
     looked: float = -1.0
     planned_on: float = -1.0
     """When it read the list on which it planned."""
     views: Mapping[str, View] = field(default_factory=dict)
     """Of every job that its list showed."""
     planned: PlannedRun | None = None
+    had_answers: frozenset[str] = frozenset()
+    """The jobs whose answers were in its place of results when it last sent a create."""
     ended: str = ""
     broken: str = ""
+
+    def spec(self, name: str) -> Spec:
+        """Return what its checkout said about a name."""
+        return next(it for it in self.specs if it.name == name)
 
 
 class World:
@@ -80,6 +95,8 @@ class World:
         seed: of the schedule.
         setup: how the tool is run.
         folder: for the roots and places of the runners.
+        climate: how often files and counters are late.
+        sizes: what fits into one job.
         tracing: whether to keep a trace.
         one_place: whether all runners share one place of results.
     """
@@ -91,6 +108,7 @@ class World:
         folder: Path,
         *,
         climate: Climate,
+        sizes: Sizes,
         tracing: bool = False,
         one_place: bool,
     ) -> None:
@@ -117,6 +135,8 @@ class World:
             in_flight=1,
             reads_in_flight=1,
             downloads_in_flight=1,
+            requests_per_job=sizes.requests,
+            file_bytes=sizes.file_bytes,
         )
         self.runs: list[Run] = []
         self.sent: list[float] = []
@@ -139,20 +159,20 @@ class World:
     def run(
         self,
         runner: Runner,
-        spec: Spec,
+        specs: Commit,
         do: Callable[[RunContext[Writer], Declared], PlannedRun | None],
         *,
         trouble: Trouble = Trouble(),  # noqa: B008 - frozen
         killed_at: int | None = None,
     ) -> Run:
-        """Let a runner do something with what the spec declares."""
-        run = Run(f"run {len(self.runs)} on {runner.number}", runner, spec)
+        """Let a runner do something with what the specs declare."""
+        run = Run(f"run {len(self.runs)} on {runner.number}", runner, specs)
         dice = self.dice("run", len(self.runs))
         self.runs.append(run)
         self.history.counts["runs"] += 1
         process = Process(self.baton, run.name, dice, wall=lambda: 0.0, trace=self.trace, killed_at=killed_at)
         try:
-            declared = Declared(specs=(spec.checked_out(runner.root),))
+            declared = Declared(specs=tuple(it.checked_out(runner.root, self.limits) for it in specs))
             run.planned = do(self._context(run, process, trouble, dice), declared)
             run.ended = "done"
         except Killed:
@@ -187,15 +207,20 @@ class World:
             run.views = {it.job.id: it for it in found}
             return Ancestry()
 
+        def sends() -> None:
+            self.sent.append(self.baton.now)
+            jobs = self.api.jobs.values()
+            run.had_answers = frozenset(it.id for it in jobs if OUTPUT in runner.place.holds(it))
+
         door = Door(
             self.api,
             process,
             trouble,
             dice,
             looked=looked,
-            sends=lambda: self.sent.append(self.baton.now),
+            sends=sends,
             accept=lambda body, lag: self.accept(body, run, lag),
-            cancel=lambda job_id: self.stop(self.api.jobs[job_id], by="tool"),
+            cancel=lambda job_id: self.cancel(self.api.jobs[job_id], run),
         )
         retrier = Retrier(
             RetryPolicy(deadline_seconds=self.limits.deadline_seconds),
@@ -246,6 +271,12 @@ class World:
             promises.OF_A_CREATE, promises.Accepted(self, job, run), f"{run.name} created {job.id[:8]}"
         )
         return job
+
+    def cancel(self, job: AskedJob, run: Run) -> None:
+        """Take a cancel of a run, and ask the promises about it."""
+        about = cancels.Cancelled(self, job, run)
+        self.history.ask(cancels.OF_A_CANCEL, about, f"{run.name} cancelled {job.id[:8]}")
+        self.stop(job, by="tool")
 
     def stop(self, job: AskedJob, *, by: str) -> None:
         """Take a cancel. One of a job that has ended does nothing."""
