@@ -101,12 +101,12 @@ def _expenses(
             yield expense(job.id, tags.name, job.created_at, tags.most, tags.currency, ended=ended)
     for bad in observed.unreadable:
         known = jobs.get(bad.job.id)
-        at = known.at if known else bad.job.created_at or now  # 0: that cannot be read either
+        at = known.created_at if known else bad.job.created_at or now  # 0: that cannot be read either
         most, of = (known.most, known.currency) if known else (None, "")
         yield expense(bad.job.id, bad.name or "?", at, most, of, ended=bad.job.phase.ended)
     for job_id, known in jobs.items():
         if job_id not in listed and (known.op or known.most is not None):
-            yield expense(job_id, known.name, known.at, known.most, known.currency, ended=True)
+            yield expense(job_id, known.name, known.created_at, known.most, known.currency, ended=True)
     settled = {it.tags.op for it in observed.owned}.union(it.op for it in jobs.values())
     for intent in memory.open_creates:
         if intent.op not in settled and observed.read_started_at < memory.settles_at(intent):
