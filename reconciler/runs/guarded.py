@@ -11,6 +11,7 @@ import msgspec
 from reconciler.context import ApiT, RunContext
 from reconciler.cost.prices import cost_of
 from reconciler.ledger.lines import UsageSeen
+from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput
 from reconciler.planning.guards import refusals, sendable
 from reconciler.planning.hold_back import hold_back
@@ -90,9 +91,10 @@ def _guard_input(run: RunContext[ApiT], it: Proposal) -> GuardInput:
 
 
 def _money(run: RunContext[ApiT], it: Proposal) -> dict[str, Any]:
-    """Return what budgets of costs need, if any is set."""
+    """Return what budgets of costs need, if any is set and anything is to be created."""
     guards, now = run.guards, run.env.now()
-    if (guards.max_cost, guards.max_cost_per_day, guards.max_cost_per_month) == (None, None, None):
+    budgets = (guards.max_cost, guards.max_cost_per_day, guards.max_cost_per_month)
+    if budgets == (None, None, None) or not it.plan.of(Create):
         return {}
     prices = run.prices
 
