@@ -9,10 +9,10 @@ import pytest
 from tests.simulation import budgets, tally
 from tests.simulation.server import Server
 
-CHUNK: Final = 20
-QUICK: Final = 20
+CHUNK: Final = 10
+QUICK: Final = 10
 """Schedules of the default run."""
-THOROUGH: Final = 400
+THOROUGH: Final = 200
 LONG: Final = 10_000
 
 
@@ -36,9 +36,9 @@ def test_no_budget_is_exceeded(start: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("start", range(THOROUGH, LONG, 400))
+@pytest.mark.parametrize("start", range(THOROUGH, LONG, 200))
 def test_no_budget_is_exceeded_in_many_more_schedules(start: int) -> None:
-    assert_kept(range(start, start + 400))
+    assert_kept(range(start, start + 200))
 
 
 def test_a_trace_changes_nothing() -> None:
