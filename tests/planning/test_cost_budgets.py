@@ -126,6 +126,13 @@ def test_a_job_whose_tags_were_damaged_counts_with_what_the_ledger_knows() -> No
     assert day(broken(A, "j1", SUCCEEDED), lines=(confirmed("j1", 9),)) == [("j1", 9)]
 
 
+def test_a_job_of_which_nothing_can_be_read_counts_now_or_when_the_ledger_saw_it_created() -> None:
+    odd = structs.replace(broken(A, "j1", SUCCEEDED), created_at=0)
+    assert day(odd) == [("j1", None)]
+    assert day(odd, lines=(confirmed("j1", 9),)) == [("j1", 9)]
+    assert day(odd, lines=(confirmed("j1", 9),), now=NOW + 2 * DAY) == []
+
+
 def test_a_job_whose_record_is_gone_still_counts() -> None:
     assert day(lines=(confirmed("j1", 9),)) == [("j1", 9)]
     assert day(lines=(confirmed("j1", 9), used("j1", 1))) == [("j1", 2)]
