@@ -28,7 +28,7 @@ from typing import Final
 import msgspec
 
 from reconciler.settings import Limits
-from reconciler.specs.inputs import scan
+from reconciler.specs.inputs.decode import _decode
 from reconciler.specs.inputs.reader import check
 
 ROUNDS: Final = 3
@@ -88,7 +88,7 @@ class Skipped(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 def _decoders() -> dict[str, Callable[[bytes], object]]:
     found: dict[str, Callable[[bytes], object]] = {
-        "msgspec": scan._decode,  # noqa: SLF001 - the very one
+        "msgspec": _decode,  # the very one
         "msgspec, body skipped": msgspec.json.Decoder(Skipped).decode,
         "json": json.loads,
     }

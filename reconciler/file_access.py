@@ -54,28 +54,44 @@ def within(path: str, folder: str) -> bool:
 
 def open_to_read(path: FilePath, *, root: FilePath | None = None, buffering: int = -1) -> BinaryIO:
     """Open a regular file for reading bytes. No link leads out of `root`, by default each checkout above the file."""
-    whole = os.path.abspath(path)
+    return os.fdopen(_opened(path, root), "rb", buffering)
+
+
+def read(path: FilePath, limit: int = 1 << 30, *, root: FilePath | None = None) -> bytes:
+    """Return the bytes of a regular file, or raise `TooLargeError`. The arguments are those of `open_to_read`."""
+    handle, found = _opened(path, root), bytearray()
+    try:
+        while more := os.read(handle, _PIECE):
+            found += more
+            if len(found) > limit:
+                raise TooLargeError
+    finally:
+        os.close(handle)
+    return bytes(found)
+
+
+def _opened(path: FilePath, root: FilePath | None) -> int:
+    whole, top = os.path.abspath(path), str(root or "")
     if whole.startswith(_STREAMS):
-        return open(whole, "rb", buffering)
+        return os.open(whole, os.O_RDONLY)
+    if top and not _linked(whole, top) and stat.S_ISREG(os.lstat(whole).st_mode):  # most files
+        return _regular(whole, os.O_RDONLY)
     target = os.path.realpath(whole)
-    tops = (str(root),) if root else map(os.path.realpath, _roots(whole))
+    tops = (top,) if top else map(os.path.realpath, _roots(whole))
     if target != whole and not all(within(target, top) for top in tops):
         raise UnsafeFileError(
             whole, "a link that leads out of the project", "put the file itself in its place"
         )
     _require_regular(os.stat(target).st_mode, whole)  # opening a device may already have an effect
-    return os.fdopen(_regular(target, os.O_RDONLY), "rb", buffering)
+    return _regular(target, os.O_RDONLY)
 
 
-def read(path: FilePath, limit: int = 1 << 30, *, root: FilePath | None = None) -> bytes:
-    """Return the bytes of a regular file, or raise `TooLargeError`. The arguments are those of `open_to_read`."""
-    with open_to_read(path, root=root, buffering=0) as stream:
-        found = bytearray()
-        while more := stream.read(_PIECE):
-            found += more
-            if len(found) > limit:
-                raise TooLargeError
-        return bytes(found)
+def _linked(path: str, top: str) -> bool:
+    """Return whether a folder between `top` and a path is, or may be, a link."""
+    folder = os.path.dirname(path)
+    if folder == top:
+        return os.name != "posix"  # Windows has other kinds of links
+    return len(folder) <= len(top) or os.path.islink(folder) or _linked(folder, top)
 
 
 def unlinked(path: FilePath) -> Path:

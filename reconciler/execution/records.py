@@ -100,10 +100,10 @@ def record_observations(run: RunContext[ApiT], seen: Proposal) -> None:
             new.append(CreateConfirmed(at=at, run_id=run_id, op=facts.op, recovered=True, **about))
         if owned.phase.ended and (job.id not in known or known[job.id].phase is not owned.phase):
             new.append(Ended(at=at, run_id=run_id, **about))
-    run.env.ledger.append(*new, *_joined(run, seen))
+    run.env.ledger.append(*new, *works_seen(run, seen))
 
 
-def _joined(run: RunContext[ApiT], found: Proposal) -> Iterator[WorkSeen]:
+def works_seen(run: RunContext[ApiT], found: Proposal) -> Iterator[WorkSeen]:
     """Yield what results show of each work whose jobs have all ended and can all be read, if the ledger differs."""
     for spec in found.declared.specs:
         work, own = found.works.get(spec.name), set[str]()

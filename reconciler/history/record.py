@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from reconciler.ledger.lines import CancelIntended, CreateIntended
+from reconciler.planning.tally import Tally
 
 LIST: Final = "list"
 LEDGER: Final = "ledger"
@@ -120,11 +121,24 @@ class HistoryPart(msgspec.Struct, frozen=True, kw_only=True):
     """True if the list of jobs was not read."""
 
 
+class WorkRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest work of a name, over all jobs that were asked some of it."""
+
+    name: str
+    work: str
+    rerun: str
+    jobs: int
+    states: Tally | None
+    """How many of its requests are in each state; None if that is not known."""
+
+
 class HistoryDoc(HistoryPart, frozen=True, kw_only=True):
     """The output of `history --format json`; `--format jsonl` writes its records, one per line."""
 
     records: tuple[Record, ...]
     """In order of creation, oldest first."""
+    works: tuple[WorkRow, ...]
+    """The newest work of each name."""
 
 
 def span(begin: int | None, end: int | None) -> int | None:

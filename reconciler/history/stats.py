@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from reconciler.history.record import HistoryPart, Record
+from reconciler.history.record import HistoryPart, Record, WorkRow
 from reconciler.text.timestamps import rfc3339
 
 _MONTH: Final = len("2026-11")
@@ -43,6 +43,8 @@ class StatsDoc(HistoryPart, frozen=True, kw_only=True):
     """The output of `history --stats --format json`."""
 
     total: StatsRow
+    works: tuple[WorkRow, ...]
+    """The newest work of each name, over all of its jobs."""
     by: Mapping[str, tuple[StatsRow, ...]]
     """The rows for `month` (of the create, in UTC), `name`, `model`, and each wanted key of the metadata."""
 

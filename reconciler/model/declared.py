@@ -224,7 +224,7 @@ class Ancestry(Struct, frozen=True, kw_only=True):
     """Those that contain HEAD, without HEAD itself: this checkout is older than they are."""
 
 
-class Declared(Struct, frozen=True, kw_only=True):
+class Declared(Struct, frozen=True, kw_only=True, dict=True):
     """The specs of the project, and their checkout."""
 
     specs: tuple[JobSpec, ...] = ()
@@ -243,3 +243,8 @@ class Declared(Struct, frozen=True, kw_only=True):
     """Whether the command only shows what it reads, and goes on without what has mistakes."""
     requests: Mapping[RunKey, KnownRequests] = {}
     """What is known about the requests of changed work."""
+
+    @cached_property
+    def run_keys(self) -> frozenset[RunKey]:
+        """The run keys that specs want, under every digest version."""
+        return frozenset([key for spec in self.specs for key in spec.run_keys])

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler.model import digests
+from reconciler.model.money import Workload
 
 MAX_INLINE_BYTES: Final = 256 * 1024
 """Larger inline requests are uploaded as a file.
@@ -116,6 +117,8 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     """True if the file is a Git LFS pointer to the content."""
     content: bytes | None = None
     """The content, if it is not in a file: inline requests that are uploaded."""
+    workload: Workload | None = None
+    """What its requests may use; None if they were not read."""
     rows: TableRows | None = None
     """The rows and the template that it was rendered from; None for a file of the checkout."""
 

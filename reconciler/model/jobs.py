@@ -43,7 +43,7 @@ class Phase(StrEnum):
         return self in _ENDED
 
 
-_ENDED: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED})
+_ENDED: Final = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
 
 
 class Job(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

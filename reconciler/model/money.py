@@ -48,21 +48,25 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Workload(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What the requests of an input may use, as far as their lines tell it."""
+    """What the requests of an input may use, as far as their lines tell it, whatever their endpoint."""
 
     requests: Count = 0
     bytes: Count = 0
-    """Of all lines."""
+    """Of all lines, without their line feeds."""
     longest: Count = 0
     """Bytes of the longest line."""
     output: Count = 0
-    """Sum of `max_tokens`, times `n`, of the requests that have it."""
+    """Sum of `max_tokens`, times `n`, of the requests that have it; of those with a `document`, the pages they name."""
     largest_output: Count = 0
     """The largest of these."""
     without_maximum: Count = 0
-    """Requests that may answer with more than one token and have no `max_tokens`."""
+    """Answers that these do not bound: `n` for each request without `max_tokens`, or without `pages`."""
+    largest_n: Count = 1
+    """The most answers of one request."""
     linked: Count = 0
-    """Requests that name a document, an image or a recording elsewhere, or tools: their bytes do not bound them."""
+    """Requests whose bytes do not bound their tokens: those with images, documents, recordings, tools or others."""
+    annotated: Count = 0
+    """Requests for annotations of documents, whose pages cost more."""
 
 
 class Estimate(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -23,6 +23,8 @@ class WorkCounts(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     """The failed ones by kind, and the answers that are `invalid` or `truncated`."""
     left: Count = 0
     """How many the next jobs may be asked."""
+    stopped: Count = 0
+    """How many were last asked in a job that a person cancelled."""
 
     @property
     def complete(self) -> bool:

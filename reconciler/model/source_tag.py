@@ -46,7 +46,5 @@ def join(words: Mapping[str, str]) -> str:
 
 def split(text: str) -> dict[str, str]:
     """Parse what `join` returns."""
-    words = [word.partition("=") for word in text.split(" ") if "=" in word]
-    if "%" not in text:
-        return {key: value for key, _, value in words}
-    return {key: unquote(value) for key, _, value in words}
+    words = dict([word.split("=", 1) for word in text.split(" ") if "=" in word])
+    return {key: unquote(value) for key, value in words.items()} if "%" in text else words

@@ -212,7 +212,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         terms=_terms(*(run.get(word, "") for word in ("cap", "on", "canary", "checks"))),
         op=run["op"],
         on_remove=on_remove,
-        over=frozenset(filter(None, run.get("over", "").split(","))),
+        over=frozenset(filter(None, run["over"].split(","))) if "over" in run else frozenset(),
         of=of,
         reused=_number(run.get("reused", "")) or 0,
         request_digest=run.get("all", ""),

@@ -66,15 +66,12 @@ def job_summaries(store: ResultStore) -> dict[str, ResultSummary]:
 
 
 def with_received(
-    observed: Observed, folder: Path | None, wanted: Collection[RunKey], name_of: Callable[[OwnedJob], str]
+    observed: Observed, folder: Path, wanted: Collection[RunKey], name_of: Callable[[OwnedJob], str]
 ) -> Observed:
-    """Add to the succeeded jobs of wanted work what their results hold.
+    """Add to the succeeded jobs of wanted work what their results in a folder hold.
 
-    Without a `folder` they are in an object store, which a plan does not read. `name_of` returns the name under which a
-    job's results belong.
+    `name_of` returns the name under which a job's results belong.
     """
-    if folder is None or not folder.is_dir():
-        return observed
     store = FolderStore(folder)
     return replace(
         observed,

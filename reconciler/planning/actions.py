@@ -199,7 +199,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     @property
     def pending(self) -> bool:
         """Whether something is to be written."""
-        return bool(self.of(Create) or self.of(Cancel))
+        return bool([it for it in self.actions if isinstance(it, Create | Cancel)])
 
     @property
     def attention(self) -> bool:

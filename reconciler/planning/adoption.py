@@ -48,6 +48,8 @@ def adopted_ids(specs: Iterable[JobSpec]) -> frozenset[str]:
 
 def adoptions(specs: Mapping[str, JobSpec], observed: Observed) -> tuple[Adoption, ...]:
     """Return the result of every `adopt`, sorted by the specs' names."""
+    if not any(spec.adopt for spec in specs.values()):
+        return ()
     wanted = {key: spec for spec in specs.values() for key in spec.run_keys}
     named = {job.id: job for job in observed.adopted_candidates}
     tagged = {owned.job.id: owned.tags.run_key for owned in observed.owned}

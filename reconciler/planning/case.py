@@ -113,11 +113,11 @@ class Case(WorkFacts, frozen=True, kw_only=True, dict=True):
         if self.seen is not None and self.counts is not None and not self.running and not self.stopping:
             return by_ledger(self.counts)
         jobs = sorted(self.wanted, key=rank)
-        of = self.spec.requests if self.spec else None
         if jobs:
             of = jobs[-1].of_work if jobs[-1].is_part else jobs[-1].requests
-        unseen = bool(self.remembered_gone) and not jobs
-        return None if of is None or unseen else by_counts(of, jobs, self.stopped_by_us)
+        else:
+            of = None if self.spec is None or self.remembered_gone else self.spec.requests
+        return None if of is None else by_counts(of, jobs, self.stopped_by_us)
 
     # Who stopped it, and what it answered.
 

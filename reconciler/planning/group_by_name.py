@@ -54,23 +54,24 @@ def group_by_name(
     for name in sorted(specs.keys() | jobs.keys() | moved.keys() | unreadable.keys()):
         spec = specs.get(name)
         owner = "" if spec is None or spec.suspend or wanted[spec.run_key] == name else wanted[spec.run_key]
-        keys = spec.run_keys if spec else ()
-        shared = [it for key in keys for it in by_key.get(key, ())] if owner else []
-        own = {it.job.id for it in jobs.get(name, ())}
-        lending = (name, *(spec.reused_names if spec else ()))
-        lent = [
-            it for each in lending for it in (*jobs.get(each, ()), *(it for it, _ in moved.get(each, ())))
-        ]
+        own = jobs.get(name, [])
+        lent = [it for it, _ in moved.get(name, ())]
+        for other in spec.reused_names if spec else ():
+            lent += [*jobs.get(other, ()), *(it for it, _ in moved.get(other, ()))]
+        own_ids = {it.job.id for it in own} if lent else ()
+        if spec and owner:
+            shared = [it for key in spec.run_keys for it in by_key.get(key, ())]
+            own = sorted((*shared, *own), key=lambda owned: owned.job.age_key)
         yield Case(
             name=name,
             spec=spec,
-            jobs=tuple(sorted((*shared, *jobs.get(name, ())), key=lambda owned: owned.job.age_key)),
+            jobs=tuple(own),
             owner=owner,
             unreadable=tuple(unreadable.get(name, ())),
             of_any_name=of_any_name,
-            not_adopted=next((problems[key] for key in keys if key in problems), ""),
+            not_adopted=next((problems[key] for key in spec.run_keys if key in problems), "") if spec else "",
             moved=tuple(moved.get(name, ())),
-            lenders=tuple({it.job.id: it for it in lent if it.job.id not in own}.values()),
+            lenders=tuple({it.job.id: it for it in lent if it.job.id not in own_ids}.values()),
             same_work_as=_same_work(spec, by_work) if spec else None,
             memory=memory,
             missing_ids=observed.missing_ids,
@@ -83,8 +84,11 @@ def group_by_name(
 
 
 def _same_work(spec: JobSpec, by_work: Mapping[str, OwnedJob]) -> OwnedJob | None:
-    found = (by_work.get(key.work) for key in spec.run_keys)
-    return next((owned for owned in found if owned and owned.tags.run_key not in spec.run_keys), None)
+    for key in spec.run_keys:
+        owned = by_work.get(key.work)
+        if owned and owned.tags.run_key not in spec.run_keys:
+            return owned
+    return None
 
 
 def _unreadable(observed: Observed, specs: Sequence[JobSpec]) -> dict[str, list[Unreadable]]:

@@ -15,7 +15,9 @@ from reconciler.planning.case import Case
 
 def marked(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
     """Mark the creates that rest on the ledger alone."""
-    says = _says(case) if any(isinstance(it, Create) for it in actions) else ""
+    if not any(isinstance(it, Create) for it in actions):
+        return actions
+    says = _says(case)
     return tuple(replace(it, rests_on_ledger=says) if isinstance(it, Create) else it for it in actions)
 
 

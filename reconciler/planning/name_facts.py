@@ -53,12 +53,12 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     def phase(self, *phases: Phase) -> tuple[OwnedJob, ...]:
         """Return the jobs of this name in one of `phases`."""
-        return tuple(owned for owned in self.jobs if owned.job.phase in phases)
+        return tuple([owned for owned in self.jobs if owned.job.phase in phases])
 
     @cached_property
     def of_run_key(self) -> tuple[OwnedJob, ...]:
         """The jobs of the wanted run key."""
-        return tuple(owned for owned in self.jobs if owned.tags.run_key in self.run_keys)
+        return tuple([owned for owned in self.jobs if owned.tags.run_key in self.run_keys])
 
     @cached_property
     def active(self) -> tuple[OwnedJob, ...]:
@@ -123,9 +123,11 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     def wanted(self) -> tuple[OwnedJob, ...]:
         """The jobs of the wanted run key, less those that were cancelled as duplicates."""
         return tuple(
-            it
-            for it in self.of_run_key
-            if it.phase is not Phase.CANCELLED or not self._cancelled_as_duplicate(it.job.id)
+            [
+                it
+                for it in self.of_run_key
+                if it.job.phase is not Phase.CANCELLED or not self._cancelled_as_duplicate(it.job.id)
+            ]
         )
 
     def _cancelled_as_duplicate(self, job_id: str) -> bool:
@@ -133,7 +135,7 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     def wanted_in(self, *phases: Phase) -> tuple[OwnedJob, ...]:
         """Return the jobs of the wanted run key in one of `phases`."""
-        return tuple(owned for owned in self.wanted if owned.phase in phases)
+        return tuple([owned for owned in self.wanted if owned.job.phase in phases])
 
     @cached_property
     def newest(self) -> OwnedJob | None:

@@ -103,6 +103,7 @@ class Work(Struct, frozen=True, kw_only=True):
             answered=part.reused,
             kinds={kind: number for kind, number in sorted(kinds.items()) if number},
             left=len(part.places) + part.held,
+            stopped=self.coverage.count()[State.STOPPED],
         )
 
 

@@ -88,12 +88,10 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
     @cached_property
     def untouchable(self) -> bool:
         """Whether the whole name is held: its jobs are not understood, or this checkout may not cancel them."""
-        return (
-            bool(self.unreadable_that_matter)
-            or bool(self.of_unknown_status)
-            or bool(self.live_elsewhere)
-            or any(map(self.foreign_commit, self.to_cancel))
-        )
+        if self.unreadable or any(not owned.job.phase.ended for owned in self.jobs):
+            held = (self.unreadable_that_matter, self.of_unknown_status, self.live_elsewhere)
+            return any(held) or any(map(self.foreign_commit, self.to_cancel))
+        return False  # most names
 
     @cached_property
     def work_is_wanted(self) -> bool:

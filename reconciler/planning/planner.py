@@ -68,7 +68,8 @@ TABLE: Final[tuple[tuple[Rule, ...], ...]] = (BLOCKED, UNWANTED, *WANTED)
 """Every rule. `docs/planner.md` is generated from it."""
 WANTED_STANDINGS: Final = frozenset(rule.standing for part in WANTED for rule in part)
 """The standings in which live jobs of other work are decided as well."""
-RULES: Final = tuple(rule for part in TABLE for rule in part)
+RULES: Final = tuple(rule for part in (*WANTED, BLOCKED, UNWANTED) for rule in part)
+"""The same; those that apply most often are first."""
 
 
 def plan(

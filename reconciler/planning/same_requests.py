@@ -40,9 +40,8 @@ def changed(declared: Declared, observed: Observed) -> Iterator[Changed]:
         and there.isdisjoint(spec.run_keys)
     ]
     jobs: dict[str, list[OwnedJob]] = defaultdict(list)
-    wanted = {key for spec in declared.specs for key in spec.run_keys} if specs else set()
     for owned in sorted(observed.owned, key=lambda it: it.job.age_key) if specs else ():
-        if owned.tags.run_key not in wanted:
+        if owned.tags.run_key not in declared.run_keys:
             jobs[owned.tags.name].append(owned)
     for spec in specs:
         inputs = digests.inputs_v1(part.identity for part in spec.inputs)
@@ -62,13 +61,12 @@ def recognized(declared: Declared, observed: Observed) -> Declared:
 
     The requests of changed work were read; those of work that has a job are in its tags.
     """
-    wanted = {key for spec in declared.specs for key in spec.run_keys}
-    if all(it.tags.run_key in wanted for it in observed.owned):
+    if all(it.tags.run_key in declared.run_keys for it in observed.owned):
         return declared  # most plans
     digest_of: dict[RunKey, str] = {}
     others: dict[tuple[str, str], list[OwnedJob]] = defaultdict(list)
     for owned in sorted(observed.owned, key=lambda it: it.job.age_key):
-        if owned.tags.run_key in wanted:
+        if owned.tags.run_key in declared.run_keys:
             digest_of[owned.tags.run_key] = owned.tags.request_digest
         elif owned.tags.request_digest:
             others[owned.tags.name, owned.tags.request_digest].append(owned)

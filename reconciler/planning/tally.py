@@ -52,7 +52,9 @@ def by_ledger(seen: WorkCounts) -> Tally:
     """Return the numbers that a run found that joined all results."""
     left = max(0, seen.of - seen.answered)
     failed = min(left, sum(number for kind, number in seen.kinds.items() if kind not in OF_ANSWERS))
-    return Tally(of=seen.of, answered=seen.of - left, failed=failed, new=left - failed, read=True)
+    stopped = min(left - failed, seen.stopped)
+    new = left - failed - stopped
+    return Tally(of=seen.of, answered=seen.of - left, stopped=stopped, failed=failed, new=new, read=True)
 
 
 def by_counts(of: int, jobs: Iterable[OwnedJob], stopped_by_us: Callable[[OwnedJob], bool]) -> Tally:
@@ -64,25 +66,24 @@ def by_counts(of: int, jobs: Iterable[OwnedJob], stopped_by_us: Callable[[OwnedJ
     """
     found = Tally(of=of, new=of)
     for it in jobs:
+        job, ended, cancelled = it.job, it.job.phase.ended, it.job.phase is Phase.CANCELLED
         reused = min(of, it.tags.reused)
         asked = min(of - reused, it.requests or of) if it.is_part else of - reused
         rest = of - reused - asked
         failed = min(rest, found.failed + found.stopped)
-        counted = completeness.fetchable_answers(it.job) if it.phase.ended else it.job.succeeded_requests
+        counted = completeness.fetchable_answers(job) if ended else job.succeeded_requests
         answers = it.received.ok if it.received else counted
         left = asked - min(asked, answers)
-        lost = (
-            left if it.phase.ended and it.phase is not Phase.CANCELLED else min(left, it.job.failed_requests)
-        )
+        lost = left if ended and not cancelled else min(left, job.failed_requests)
         open_ = left - lost
-        stopped = open_ if it.phase is Phase.CANCELLED and not stopped_by_us(it) else 0
+        stopped = open_ if cancelled and not stopped_by_us(it) else 0
         found = Tally(
             of=of,
             answered=reused + asked - left,
-            live=0 if it.phase.ended else open_,
+            live=0 if ended else open_,
             stopped=stopped,
             failed=failed + lost,
-            new=rest - failed + (open_ - stopped if it.phase.ended else 0),
+            new=rest - failed + (open_ - stopped if ended else 0),
         )
         if it.completes_the_work:
             break

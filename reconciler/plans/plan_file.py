@@ -76,6 +76,7 @@ def plan_document(
 def _summary(plan: Plan, *, again: int) -> SummaryDoc:
     creates, cancels = plan.of(Create), plan.of(Cancel)
     replaced = [it for it in plan.decisions if any(it.of(Create)) and any(it.of(Cancel))]
+    unchanged = [it for it in plan.decisions if not it.pending]
     requests = [create.requests for create in creates]
     whole = [create for create in creates if create.part is None]
     files = {file.sha256: file.size for create in whole for file in create.spec.uploads}
@@ -83,8 +84,8 @@ def _summary(plan: Plan, *, again: int) -> SummaryDoc:
         create=len(creates) - len(replaced),
         replace=len(replaced),
         cancel=len(cancels) - sum(len(decision.of(Cancel)) for decision in replaced),
-        hold=sum(not decision.pending and bool(decision.of(Hold)) for decision in plan.decisions),
-        unchanged=sum(not it.pending and not it.of(Hold) and it.spec is not None for it in plan.decisions),
+        hold=sum(bool(it.of(Hold)) for it in unchanged),
+        unchanged=sum(it.spec is not None and not it.of(Hold) for it in unchanged),
         attention=sum(decision.attention for decision in plan.decisions),
         again=again,
         requests=sum(count for count in requests if count is not None),

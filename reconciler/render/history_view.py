@@ -10,10 +10,11 @@ import msgspec
 
 from reconciler.documents.reports import pretty
 from reconciler.history.audit import VerifyDoc
-from reconciler.history.record import HistoryDoc, Record
+from reconciler.history.record import HistoryDoc, Record, WorkRow
 from reconciler.history.stats import StatsDoc, StatsRow
 from reconciler.history.timeline import EntryDoc, TimelineDoc
 from reconciler.render.paint import NO_SCREEN, Screen, coloured
+from reconciler.render.plan_view import others
 from reconciler.render.tables import USUAL_WIDTH, fitting, table_csv, table_markdown, table_text
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
@@ -31,6 +32,7 @@ HEAD: Final = (
 )  # fmt: skip
 """The most important first: a narrow table leaves out the last ones."""
 STATS_HEAD: Final = ("JOBS", "REQUESTS", "ANSWERED", "FAILED", "TOKENS")
+WORKS_HEAD: Final = ("NAME", "JOBS", "ANSWERED", "OTHERS")
 STORY_HEAD: Final = ("AT", "WHAT", "JOB", "COMMIT", "WHO", "DETAIL", "KNOWN BY", "RUN URL")
 _TEXTS: Final = ("run_url", "branch", "repository", "pull", "plan", "event", "approver", "results")
 """The fields that are the last columns of the table."""
@@ -65,11 +67,18 @@ def history(
     rows = partial(_rows, records, more)
     least = head.index("FAILED") + 1
     shown = _written(document, form, head, rows, least=least, after=_footer(records), width=screen.width)
-    return (
-        coloured(shown, "STATUS", colour=screen.colour)
-        if isinstance(shown, str) and form != "markdown"
-        else shown
-    )
+    if not isinstance(shown, str) or form not in ("table", "wide"):
+        return shown
+    several = [_work(it) for it in document.works if it.jobs > 1]
+    works = f"\n{table_text(WORKS_HEAD, several)}" if several else ""
+    return coloured(shown, "STATUS", colour=screen.colour) + works
+
+
+def _work(row: WorkRow) -> TextRow:
+    """Return the cells of the newest work of a name."""
+    it = row.states
+    known = (f"{it.answered:,} of {it.of:,}", ", ".join(others(it)) or "-") if it else (UNKNOWN, UNKNOWN)
+    return (row.name, f"{row.jobs:,}", *known)
 
 
 def story(document: TimelineDoc, form: str) -> str | bytes:
@@ -92,6 +101,7 @@ def sums(document: StatsDoc, form: str) -> str | bytes:
         "\n≥ some jobs' numbers are not known: tokens are those of pulled results (reconciler outputs pull)\n"
     )
     shown = [table((title, *STATS_HEAD), rows) for title, rows in tables.items() if rows]
+    shown += [table(WORKS_HEAD, [_work(it) for it in document.works])] if document.works else []
     return "\n".join([*shown, table(("", *STATS_HEAD), total)]) + (note if lower else "")
 
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler import file_access
+from reconciler.catalogue.workload import DYNAMIC, Load
 from reconciler.errors import Problem
 from reconciler.model import InputFile, TableRows
 from reconciler.rows.read import read_rows
@@ -44,7 +45,8 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
     template = template_of(source)
     found = Problems(source.files[0].path if source.files else "")
     ids = _Ids()
-    digest, size, count = hashlib.sha256(), 0, 0
+    load, dynamic = Load(), any(slot.steps and slot.steps[-1] in DYNAMIC for slot in template.slots)
+    digest, size, count, most = hashlib.sha256(), 0, 0, 0
     file_access.make_folder(file.parent)
     part = file.with_suffix(f".{os.getpid()}.part")  # another run may render the same at the same time
     with file_access.recreate(part) as target:
@@ -61,6 +63,9 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
             target.write(line)
             digest.update(line)
             size += len(line)
+            most = max(most, len(line))
+            if dynamic or not count:
+                load.add([msgspec.json.decode(line)["body"]])
             count += 1
             ids.add(line)
     if ids.doubled() and not found:
@@ -76,7 +81,16 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
             )
     part.replace(file)
     path = os.path.relpath(file, root).replace(os.sep, "/")
-    rendered = InputFile(path=path, sha256=digest.hexdigest(), size=size, requests=count, rows=source)
+    if not dynamic:
+        load.merge(load, times=count - 1)
+    rendered = InputFile(
+        path=path,
+        sha256=digest.hexdigest(),
+        size=size,
+        requests=count,
+        workload=load.workload(requests=count, size=size - count, longest=max(0, most - 1)),
+        rows=source,
+    )
     return Rendered(rendered, found.shown())
 
 

@@ -49,17 +49,17 @@ def read_workspace(
 
 
 def add_received(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Observed:
-    """Add what the pulled results hold."""
-    folder, wanted = local_folder(run.project, run.env.environ), watched_by(run, declared).wanted
-    return with_received(observed, folder, wanted, naming(declared.specs, observed.owned))
+    """Add what the pulled results hold; of an object store, a plan reads none."""
+    folder = local_folder(run.project, run.env.environ)
+    if folder is None or not folder.is_dir():
+        return observed
+    return with_received(observed, folder, declared.run_keys, naming(declared.specs, observed.owned))
 
 
 def watched_by(run: RunContext[ApiT], declared: Declared) -> observe.Watched:
     """Return which jobs a run looks for."""
-    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
-    return observe.Watched(
-        project=run.target.project, wanted=wanted, adopted=adoption.adopted_ids(declared.specs)
-    )
+    adopted = adoption.adopted_ids(declared.specs)
+    return observe.Watched(project=run.target.project, wanted=declared.run_keys, adopted=adopted)
 
 
 def gather(
@@ -188,9 +188,8 @@ def _grouped(run: RunContext[ApiT], declared: Declared, observed: Observed, memo
 
 def _results_may_decide(declared: Declared, observed: Observed) -> bool:
     """Return whether a job has ended and answered only some of the requests of wanted work."""
-    wanted = frozenset(key for spec in declared.specs for key in spec.run_keys)
     return any(spec.in_parts or spec.reuse for spec in declared.specs) or any(
-        it.tags.run_key in wanted
+        it.tags.run_key in declared.run_keys
         and it.phase.ended
         and (it.has_results or it.is_part or may_still_answer(it))
         and not it.completes_the_work
@@ -206,6 +205,7 @@ def commits_in_question(declared: Declared, observed: Observed) -> frozenset[str
             wanting[key].append(spec.name)
     last: dict[str, OwnedJob] = {}
     for owned in sorted(observed.owned, key=lambda owned: owned.job.age_key):
-        last |= dict.fromkeys(wanting.get(owned.tags.run_key, [owned.tags.name]), owned)
+        for name in wanting.get(owned.tags.run_key, (owned.tags.name,)):
+            last[name] = owned
     live = (owned for owned in observed.owned if owned.phase is Phase.ACTIVE)
     return frozenset(owned.tags.source.commit for owned in (*last.values(), *live)) - {""}

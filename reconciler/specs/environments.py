@@ -40,7 +40,8 @@ class Overlay(Struct, frozen=True):
 
     def apply(self, spec: Document) -> tuple[Document, list[Problem]]:
         """Return a spec with the fields that the environment sets, and a problem for each that two globs set."""
-        matching = [glob for glob in self._globs if fnmatchcase(name_of(spec), glob)]
+        globs = self._globs if self.environment else ()
+        matching = [glob for glob in globs if fnmatchcase(name_of(spec), glob)]
         found = [(glob, self.document.find((*self._set, glob))) for glob in matching]
         if not found or not isinstance(spec.node, Fields):
             return spec, []

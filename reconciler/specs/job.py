@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import UNSET, Struct
@@ -126,6 +127,8 @@ def _no_folders(document: Document, members: Sequence[ExpandedJob]) -> Iterator[
 
 def _periods_as_text(document: Document) -> Iterator[Problem]:
     """Yield a problem for each `rerun` that is a word such as `daily`: as text, it never changes."""
+    if document.value.keys().isdisjoint(("rerun", "matrix")):
+        return
     varied = document.at(("matrix", "rerun"))
     given: dict[Path, object] = {("rerun",): document.at(("rerun",))}
     given |= {
@@ -173,11 +176,15 @@ def _adopt(document: Document, fields: JobFields, specs: Sequence[JobSpec]) -> I
 
 def _models_doubted(document: Document, now: float) -> Iterator[Problem]:
     """Yield a warning for each model of a spec without errors that is unknown, retired, or not for the endpoint."""
-    day = dt.datetime.fromtimestamp(now, dt.UTC).date().isoformat()
     for path, name in named(document, "model"):
-        if doubt := models.doubt(name, document.value.get("endpoint"), day):
+        if doubt := models.doubt(name, document.value.get("endpoint"), _day(now)):
             hint = f"{doubt.hint} (table of {models.table().date}; the API decides)"
             yield document.problem(path, f"model: `{name}` {doubt.message}", hint, warning=True)
+
+
+@lru_cache(maxsize=1)  # every spec of a load asks for the same
+def _day(now: float) -> str:
+    return dt.datetime.fromtimestamp(now, dt.UTC).date().isoformat()
 
 
 def _endpoint_unknown(document: Document) -> list[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +98,47 @@ def test_a_history_says_how_much_of_the_work_is_answered(stage: Stage, form: str
             (10, 0, 3),
             (10, 3, 6),
         ]
+
+
+def works(stage: Stage, *options: str) -> dict[str, Any]:
+    """The states of the newest work of each name, as the history counts them."""
+    found = json.loads(stage.run("history", *options, "--format", "json").out)["works"]
+    return {it["name"]: it["states"] for it in found}
+
+
+@pytest.mark.parametrize("options", [(), ("--stats",), ("--offline",)])
+def test_the_history_counts_the_requests_of_a_name_over_all_parts_as_status_does(
+    stage: Stage, options: tuple[str, ...]
+) -> None:
+    def agree() -> None:
+        rows = json.loads(stage.run("status", "--format", "json").out)["rows"]
+        shown = {it["name"]: dict(it["states"], read=True) for it in rows if it["states"]}
+        assert {
+            key: value and dict(value, read=True) for key, value in works(stage, *options).items()
+        } == shown
+
+    canary(stage)
+    stage.run("apply", "--yes")
+    if options != ("--offline",):  # only the list says how far a job is
+        agree()
+    stage.advance(60)
+    stage.run("plan")
+    stage.run("apply", "--yes")
+    stage.cancel_in_console(max(stage.jobs(), key=lambda job: job["created_at"])["id"])
+    stage.advance(60)
+    stage.run("apply", "--yes")
+    agree()
+    table = stage.run("history", *options).out
+    assert re.search(r"^a +2 +[0-9]+ of 10 +[0-9]+ stopped$", table, re.MULTILINE), table
+
+
+def test_a_work_of_which_a_job_is_still_live_by_the_ledger_has_no_numbers_without_the_list(
+    stage: Stage,
+) -> None:
+    canary(stage)
+    stage.run("apply", "--yes")
+    assert works(stage, "--offline") == {"a": None}
+    assert works(stage)["a"] is not None
 
 
 def test_a_wide_terminal_shows_the_last_runs_and_a_narrow_one_wraps(

@@ -90,5 +90,5 @@ def test_odd_numbers_of_the_api_are_no_more_than_the_work_has(
 
 
 def test_what_a_run_found_that_joined_all_results_is_believed() -> None:
-    seen = WorkCounts(of=10, answered=6, kinds={"invalid": 2, "http_400": 1, "missing": 1}, left=3)
-    assert by_ledger(seen) == Tally(of=10, answered=6, failed=2, new=2, read=True)
+    seen = WorkCounts(of=10, answered=6, kinds={"invalid": 2, "http_400": 1, "missing": 1}, left=3, stopped=1)
+    assert by_ledger(seen) == Tally(of=10, answered=6, failed=2, stopped=1, new=1, read=True)

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.rows.row import RowsError
+from reconciler.settings import Limits
+from reconciler.specs.inputs.reader import check
 from tests.rows.make import rendered, rows, table
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -106,6 +108,26 @@ def test_each_row_becomes_a_request_in_the_order_of_the_table(tmp_path: Path) ->
         ("2", "b"),
         ("1", "a"),
     ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"messages": [{"role": "user", "content": "{{text}}"}]},
+        {"messages": [{"role": "user", "content": "{{text}}"}], "max_tokens": 20, "n": 2},
+        {"messages": [{"role": "user", "content": "{{text}}"}], "max_tokens": "{{most}}"},
+        {"messages": [{"role": "user", "content": [{"type": "{{kind}}", "text": "{{text}}"}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "{{text}}"}]}]},
+        {"document": {"type": "document_url", "document_url": "{{text}}"}, "pages": "0-{{most}}"},
+    ],
+)
+def test_rendered_requests_have_the_workload_of_their_lines(tmp_path: Path, body: dict[str, Any]) -> None:
+    (tmp_path / "a.csv").write_text("id,text,most,kind\n1,a,5,text\n2,bcd,7,image_url\n3,ab,,text\n")
+    source = table(tmp_path, "a.csv", body=json.dumps(body).encode(), columns={"most": "integer"})
+    found, _ = rendered(tmp_path, source)
+    read = check(tmp_path / found.file.path, "a.jsonl", Limits())
+    assert found.file.workload == read.file.workload
+    assert found.file.workload
 
 
 def test_ids_that_are_empty_or_doubled_are_named_with_their_lines(tmp_path: Path) -> None:

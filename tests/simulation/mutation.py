@@ -16,3 +16,5 @@ class Mutation:
     new: str
     option: str = ""
     """Chooses the family of schedules on the command line; "" for that in which whole jobs decide."""
+    start: int = 0
+    """The seed with which the search for a schedule that misses it begins."""

@@ -248,7 +248,7 @@ class Verdict:
     promise: str
 
 
-def seen(mutation: Mutation, *, start: int = 0, schedules: int = SCHEDULES) -> Verdict:
+def seen(mutation: Mutation, *, schedules: int = SCHEDULES) -> Verdict:
     """Run schedules on a copy of the package without the safeguard, until one fails.
 
     Raises:
@@ -268,7 +268,7 @@ def seen(mutation: Mutation, *, start: int = 0, schedules: int = SCHEDULES) -> V
         (copy / "tests" / "__init__.py").touch()
         mutated = source.replace(mutation.old, mutation.new)
         (copy / "reconciler" / mutation.module).write_text(mutated, encoding="utf-8")
-        options = ["--schedules", str(schedules), "--start", str(start), "--until-one-fails"]
+        options = ["--schedules", str(schedules), "--start", str(mutation.start), "--until-one-fails"]
         options += [mutation.option] if mutation.option else []
         done = subprocess.run(
             [sys.executable, "-m", "tests.simulation", *options],

@@ -77,7 +77,8 @@ class Tally:
         if self.family == REQUESTS:
             holds = sum(number for what, number in counts.items() if what.startswith("hold "))
             return (
-                f"{counts['runs']:,} runs, {counts['killed']:,} of them killed; {counts['creates']:,} creates and "
+                f"{counts['runs']:,} runs, {counts['killed']:,} of them killed, {counts['rounds']:,} later rounds; "
+                f"{counts['creates']:,} creates and "
                 f"{counts['cancels']:,} cancels accepted; {holds:,} holds had an exit"
             )
         if self.family == BUDGETS:

@@ -17,6 +17,7 @@ from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.history import stats, timeline
 from reconciler.history.merge import Sources
 from reconciler.history.record import HistoryDoc, filter_records
+from reconciler.history.works import newest_works
 from reconciler.render import history_view
 from reconciler.render.paint import Screen
 from reconciler.runs.history import verified
@@ -125,12 +126,13 @@ def show(
     if name is not None:
         return write_timeline(env, project, found, name, form=form)
     records = filter_records(found.records, **wanted)
+    works = newest_works(found, {it.name for it in records})
     if sums:
         by = {title: stats.rows_by(records, key) for title, key in stats.groupings(keys).items()}
-        report = stats.StatsDoc(**found.head, total=stats.summed(records), by=by)
+        report = stats.StatsDoc(**found.head, total=stats.summed(records), works=works, by=by)
         write_stdout(history_view.sums(report, form))
         return ExitCode.OK
-    document = HistoryDoc(**found.head, records=records)
+    document = HistoryDoc(**found.head, records=records, works=works)
     known = len(found.records)
     screen = Screen(env.width(), env.colour("stdout"))
     shown = history_view.history(document, form, known=known, keys=keys, projects=all_projects, screen=screen)

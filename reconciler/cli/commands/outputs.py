@@ -76,7 +76,7 @@ def pull(
     from msgspec import structs
 
     from reconciler.api.client import Reader, Writer
-    from reconciler.cli.session.pulling import chosen, delete_files, note_usage, own_and_adopted
+    from reconciler.cli.session.pulling import chosen, delete_files, note_usage, note_works, own_and_adopted
     from reconciler.cli.session.session import open_run
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
@@ -92,7 +92,8 @@ def pull(
         loaded = load_shown(run.project, run.env)  # for their input files and names
         owned = own_and_adopted(run, loaded.specs)
         every, seen = Declared(specs=loaded.specs, only_shown=True), Observed(owned=tuple(owned))
-        specs = with_requests(run, with_rendered(run, every, seen), seen, results=False).specs
+        every = with_requests(run, with_rendered(run, every, seen), seen, results=False)
+        specs = every.specs
         work = frozenset(key for spec in specs for key in spec.run_keys)
         first = unix(since, run.env.now()) or 0
         named = chosen(owned, specs, names)
@@ -108,6 +109,7 @@ def pull(
         if not dry_run:
             note_usage(run, pulling, over, pulled)
         joined = () if dry_run else pulling.join(pulled, named)
+        note_works(run, every, owned, joined)
         files, kept, unable = delete_files(run, store, loaded, over)
         for signalled in sorted(interrupted.codes):
             run.env.log("run.interrupted", signal=signal_name(signalled))

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from reconciler.api.client import Reader, Writer
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.time_types import duration
 from reconciler.cli.session.session import locked
 from reconciler.context import RunContext
-from reconciler.documents.reports import DeletedFile, PulledJob
+from reconciler.documents.reports import DeletedFile, NameResults, PulledJob
 from reconciler.errors import LedgerError, ReconcilerError, UsageError
+from reconciler.execution.records import works_seen
 from reconciler.ledger.file import LockHeldError
+from reconciler.ledger.lines import WorkSeen
 from reconciler.ledger.memory import Memory
-from reconciler.model import JobSpec, OwnedJob, RunKey, UploadedFile
+from reconciler.model import Declared, JobSpec, Observed, OwnedJob, RunKey, UploadedFile, WorkCounts
 from reconciler.outputs.place import local_folder
 from reconciler.outputs.pull import Puller
 from reconciler.outputs.retention import KeptError, Retention
 from reconciler.outputs.store import ResultStore
 from reconciler.planning import adoption, sharing
 from reconciler.runs.apply import publish
+from reconciler.runs.gather import decide
 from reconciler.runs.usage import record_usage
 from reconciler.specs.load import Loaded
 from reconciler.text.sanitize import clean
@@ -98,6 +103,44 @@ def note_usage(
         return
     record_usage(run, memory, pulling, jobs, pulled)
     publish(run)
+
+
+def note_works(
+    run: RunContext[Reader], declared: Declared, owned: Sequence[OwnedJob], joined: Sequence[NameResults]
+) -> None:
+    """Record in the ledger what joined results show of declared work, as an apply does. A failure is logged."""
+    wanted = {key: spec.name for spec in declared.specs for key in spec.run_keys}
+    summaries = {RunKey(it.work, it.rerun): it for end in joined if (it := end.summary)}
+    ended: dict[RunKey, list[str]] = defaultdict(list)
+    for each in owned:
+        if each.phase.ended:
+            ended[each.tags.run_key].append(each.job.id)
+    # So also work is read that is complete by tags and counts, and of which results show less.
+    shown = {
+        key: WorkSeen(
+            at=0.0,
+            run_id=run.env.run_id,
+            name=wanted[key],
+            work=key.work,
+            rerun=key.rerun,
+            counts=WorkCounts(of=it.requests.total or 0, answered=it.requests.ok),
+            jobs=tuple(ended[key]),
+        )
+        for key, it in summaries.items()
+        if key in wanted
+    }
+    if not shown:
+        return
+    try:
+        memory = recall(run).memory
+        selected = replace(declared, selected=frozenset(it.name for it in shown.values()))
+        observed = Observed(owned=tuple(owned), read_started_at=run.env.now())
+        believed = dataclasses.replace(memory, seen={**memory.seen, **shown})
+        found = decide(run, selected, observed, believed, states="exact")
+        run.env.ledger.append(*works_seen(run, dataclasses.replace(found, memory=memory)))
+        publish(run)
+    except ReconcilerError as error:  # the next apply records it
+        run.env.log("ledger.degraded", error=str(error))
 
 
 def own_and_adopted(run: RunContext[Reader], specs: Sequence[JobSpec]) -> Sequence[OwnedJob]:

@@ -42,23 +42,23 @@ def succeeded(case: Case) -> Actions:
     if work is not None and work.verdict is Verdict.COMPLETE:
         return (_complete(case, work), *_duplicates(case))
     owned = min(case.wanted_in(Phase.SUCCEEDED), key=lambda it: it.success_key)
-    job, total, checked = owned.job, owned.requests or 0, owned.checked
+    job, total, checked, difference = owned.job, owned.requests or 0, owned.checked, owned.difference
     counts = {"failed": (job.failed_requests, total)} if case.counts is None else {**case.counts.for_checks}
-    if case.counts is None and case.tally is not None and owned.is_part:
+    if case.counts is None and owned.is_part and case.tally is not None:
         counts["failed"] = (case.tally.unanswered, case.tally.of)
     if case.counts is None and checked:
         counts |= {name: (getattr(checked, name), checked.answers) for name in OF_ANSWERS}
     broken = (case.spec.checks if case.spec else Checks()).broken(counts)
     failed = f"{job.failed_requests:,} of {total:,} requests failed" if job.failed_requests else ""
     if case.counts is not None:
-        failed = "" if owned.difference or case.counts.complete else case.counts.unanswered
+        failed = "" if difference or case.counts.complete else case.counts.unanswered
     elif owned.is_part:
         missing, of = counts["failed"]
         failed = f"{missing:,} of {of:,} requests have no answer" if missing else ""
     again = to_submit_again(case, work) if work is not None and "failed" in broken else ""
-    words = (failed, owned.difference, checked.words if checked else "", *broken.values(), again)
+    words = (failed, difference, checked.words if checked else "", *broken.values(), again)
     reason = _unless_adopted(Reason.SUCCEEDED, case, job)
-    attention = bool(broken or owned.difference)
+    attention = bool(broken or difference)
     kept = Keep(job=job, reason=reason, detail="; ".join(filter(None, words)), attention=attention)
     return (kept, *_duplicates(case))
 

@@ -21,7 +21,7 @@ from reconciler.model import InputFile
 from reconciler.specs.inputs.requirements import FileFacts
 from reconciler.specs.project import make_own
 
-VERSION: Final = 8
+VERSION: Final = 9
 """Version of the format and of the checks: after a change every file is read again."""
 NAME: Final = "inputs.cache"
 MIN_CACHED_BYTES: Final = 1_000_000
@@ -88,9 +88,9 @@ class InputCache:
         if self._own and size >= self._worth and max(times) < self._own[1] - self._racy_ns:
             self._entries[entry.file.path] = entry
 
-    def requests(self, sha256: str) -> int | None:
-        """Return the number of requests in a known content; None if it is not cached."""
-        return next((it.file.requests for it in self._entries.values() if it.file.sha256 == sha256), None)
+    def known(self, sha256: str) -> InputFile | None:
+        """Return a file with a content; None if it is not cached."""
+        return next((it.file for it in self._entries.values() if it.file.sha256 == sha256), None)
 
     def _begin(self, stamp: Stamp | None) -> None:
         """Get the file system's time, once, before the first file to cache is read."""

@@ -24,14 +24,16 @@ from reconciler.catalogue.bodies import BODIES
 from reconciler.errors import Problem
 from reconciler.file_access import open_to_read
 from reconciler.model import InputFile
+from reconciler.model.money import Workload
 from reconciler.settings import Limits
 from reconciler.specs.inputs.blocks import pieces
 from reconciler.specs.inputs.cache import Entry, InputCache
+from reconciler.specs.inputs.decode import requests
 from reconciler.specs.inputs.diagnose import MAX_LENGTH
 from reconciler.specs.inputs.findings import Finding, FindingKind, Findings
 from reconciler.specs.inputs.formats import of_file
 from reconciler.specs.inputs.requirements import FileFacts, Requirements
-from reconciler.specs.inputs.scan import Scan, requests, scan
+from reconciler.specs.inputs.scan import Scan, scan
 from reconciler.telemetry.progress import UNWATCHED, Progress
 
 MAX_POINTER_BYTES: Final = 1024
@@ -83,7 +85,7 @@ class InputReader:
     def _remembered(self, path: str) -> Checked | None:
         """Return the cached result of a file that has not changed and is within the current limits."""
         entry = self._cache.get(path, self._cache.stamp(self._root / path))
-        if entry is None or entry.facts.longest > _longest(self._limits):
+        if entry is None or (entry.file.workload or Workload()).longest > _longest(self._limits):
             return None
         self._progress.advance("checking", entry.file.size)
         return Checked(entry.file, (), entry.facts)
@@ -93,7 +95,9 @@ class InputReader:
         stamp = self._cache.stamp(self._root / path)
         found = check(self._root / path, path, self._limits, progress=self._progress)
         if found.file.pointer:
-            return replace(found, file=replace(found.file, requests=self._cache.requests(found.file.sha256)))
+            known = self._cache.known(found.file.sha256)
+            facts = {"requests": known.requests, "workload": known.workload} if known else {}
+            return replace(found, file=replace(found.file, **facts))
         if stamp and not found.problems:
             self._cache.put(Entry(stamp, found.file, found.facts))
         return found
@@ -203,7 +207,7 @@ def check(place: Path, path: str, limits: Limits, progress: Progress = UNWATCHED
                 findings.add(Finding(FindingKind.CHANGED))
     except OSError as error:
         findings.add(_unreadable(error))
-    result = InputFile(path=path, sha256=sha256, size=size, requests=found.number)
+    result = InputFile(path=path, sha256=sha256, size=size, requests=found.number, workload=found.workload)
     marks = array("q", map(hash, found.ids))
     return Checked(result, findings.problems(first), found.facts, marks)
 

@@ -26,8 +26,6 @@ class FileFacts(Struct, frozen=True):
     """The models that bodies name, at most a few; "" for one that is not text."""
     fitting: frozenset[str] = frozenset(BODIES)
     """The endpoints for which the checked lines have no plain mistakes."""
-    longest: int = 0
-    """Upper bound of the bytes of a line."""
 
 
 class Requirements(Struct, frozen=True):

@@ -38,7 +38,7 @@ from reconciler.specs.yaml.source import SourceFile
 from reconciler.specs.yaml.tree import SHARED_FIELDS, Document, Fields, Items, Node, children, place_of
 
 RAISE: Final = "raise `limits.{}` in reconciler.yaml if this is intended"
-FASTEST: Final = getattr(yaml, "CSafeLoader", messages.PureParser)
+FASTEST: Final = getattr(yaml.cyaml, "CParser") if yaml.__with_libyaml__ else messages.PureParser  # noqa: B009 - untyped
 
 
 def read(
@@ -88,7 +88,7 @@ class _Tree:
         self.problems: list[Problem] = []
         """The problems of the current document."""
 
-    def read(self, get_event: Callable[[], Any]) -> None:  # noqa: C901, PLR0912 - see below
+    def read(self, get_event: Callable[[], Any]) -> None:  # noqa: C901, PLR0912, PLR0915 - see below
         """Read the documents.
 
         One loop with calls only in rare cases: a call for every event would take as long as the parser.
@@ -98,7 +98,8 @@ class _Tree:
         inside = root
         key: ScalarEvent | None = None
         node: Node
-        most = 3 * self._limits.spec_nodes + 2  # at most three events per value, and two for the file
+        deepest, largest = self._limits.spec_depth, self._limits.spec_nodes
+        most = 3 * largest + 2  # at most three events per value, and two for the file
         text = self._source.text
         plain = (
             text.isascii() and "\\" not in text and "&" not in text and "!" not in text
@@ -115,11 +116,15 @@ class _Tree:
                     value = self._plain(event)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 outer.append((inside, key))
-                inside, key = self._started(event, len(outer)), None
+                if not plain or len(outer) > deepest:
+                    self._started(event, len(outer))
+                inside, key = Fields(event) if kind is MappingStartEvent else Items(event), None
                 continue
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 node, value = inside, inside.value
-                self._ended(inside)
+                self._count += 1 + len(inside.parts)
+                if not plain or self._count > largest:
+                    self._ended(inside)
                 inside, key = outer.pop()
             elif kind is AliasEvent:
                 node, value = self._alias(event, len(outer))
@@ -177,15 +182,14 @@ class _Tree:
             self._anchors[event.anchor] = (event, value)
         return value
 
-    def _started(self, event: CollectionStartEvent, depth: int) -> Fields | Items:
+    def _started(self, event: CollectionStartEvent, depth: int) -> None:
         if depth > self._limits.spec_depth:
             self._too_deep(event)
         if event.tag is not None:
             self._problem(event, messages.NO_TAGS, messages.REMOVE_TAG)
-        return Fields(event) if type(event) is MappingStartEvent else Items(event)
 
     def _ended(self, node: Fields | Items) -> None:
-        self._grow(node.event, 1 + len(node.parts))
+        self._grow(node.event, 0)
         if isinstance(node.event, NodeEvent) and node.event.anchor is not None:
             self._anchors[node.event.anchor] = (node, node.value)
 

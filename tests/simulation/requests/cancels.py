@@ -71,6 +71,8 @@ def other_work_is_cancelled_as_on_change_says(cancel: Cancelled) -> Iterator[str
         return
     if job.recipe[-1] != spec.rerun:
         yield "it has another rerun"
+    elif run.agreed is not None:
+        yield "the run only waits and goes on"
     elif spec.on_change == "finish":
         yield "the spec says `on_change: finish`"
     elif spec.on_change == "auto" and view is not None and must_end_first(run, spec, view):

@@ -10,6 +10,7 @@ from typing import Final
 
 from reconciler.outputs import paths
 from tests.simulation.requests.api import ERRORS, OUTPUT, AskedJob
+from tests.simulation.requests.specs import NAMES
 
 _STORED: Final = {OUTPUT: paths.OUTPUT, ERRORS: paths.ERRORS}
 
@@ -29,7 +30,7 @@ class Place:
 
     def holds(self, job: AskedJob) -> set[str]:
         """Return which result files of a job it has, finished."""
-        found = [it for it in self.folder.glob(f"*/jobs/{job.id}") if (it / "summary.json").exists()]
+        found = [it for it in self._folders(job) if (it / "summary.json").exists()]
         return {name for name, file in _STORED.items() if any((it / file).exists() for it in found)}
 
     def knows(self, job: AskedJob) -> bool:
@@ -38,8 +39,11 @@ class Place:
 
     def has_index(self, job: AskedJob) -> bool:
         """Return whether it has an index of the requests of a job."""
-        indexes = [it / "asked.idx" for it in self.folder.glob(f"*/jobs/{job.id}")]
+        indexes = [it / "asked.idx" for it in self._folders(job)]
         return any(it.exists() and _has_requests(it) for it in indexes)
+
+    def _folders(self, job: AskedJob) -> list[Path]:
+        return [Path(f"{self.folder}/{name}/jobs/{job.id}") for name in NAMES]
 
     def go(self) -> None:
         """Let it be away: as a mount that is missing, it looks empty."""

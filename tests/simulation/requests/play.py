@@ -6,7 +6,9 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +18,15 @@ from reconciler.model import Declared, Observed, Phase
 from reconciler.outputs.place import make_place, open_place
 from reconciler.outputs.submitted import index_submitted
 from reconciler.planning.actions import Decision, Hold, Keep, Reason
+from reconciler.plans.approval import approval_of
+from reconciler.plans.outcomes import Outcome
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather
 from reconciler.runs.apply import plan_and_apply
+from reconciler.runs.apply_loop import ApplyLoop, requests_submitted
 from reconciler.runs.known_requests import with_requests
 from reconciler.runs.results import puller
+from reconciler.runs.wait import PollPolicy, wait_until_ended
 from reconciler.workspace.recall import recall
 from tests.simulation.history import History
 from tests.simulation.requests import cancels, plans
@@ -61,6 +67,8 @@ class Schedule:
     losses: float
     names: float
     """Share of edits that rename, split or merge."""
+    waits: float
+    """Share of applies that wait and go on with the rest: `apply --wait`."""
 
 
 def of(seed: int) -> Schedule:
@@ -90,6 +98,7 @@ def of(seed: int) -> Schedule:
         places=dice.choice((0.0, 0.0, 0.06)),
         losses=dice.choice((0.0, 0.0, 0.0, 0.05)),
         names=dice.choice((0.0, 0.0, 0.0, 0.3)),
+        waits=dice.choice((0.0, 0.0, 0.5)),
     )
 
 
@@ -213,13 +222,48 @@ class Story:
         def apply(run: RunContext[Writer], declared: Declared) -> PlannedRun:
             planned, outcomes = plan_and_apply(run, declared, lambda _: True, asks=True)
             index_submitted(run, declared.specs, outcomes)
-            return planned
+            return self._go_on(run, declared, (planned, outcomes)) if waits else planned
 
         at = dice.randrange(1, 60) if killed and not trouble.dies_creating else None
+        waits = hostile and dice.random() < schedule.waits
         run = self.world.run(runner, self.specs, apply, trouble=trouble, killed_at=at)
         for wrong in plans.a_hold_has_a_cause(run):
             self.world.history.violated("a_hold_has_a_cause", wrong)
         return run
+
+    def _go_on(
+        self, run: RunContext[Writer], declared: Declared, first: tuple[PlannedRun, tuple[Outcome, ...]]
+    ) -> PlannedRun:
+        """Wait for the jobs, which end meanwhile, and let the run create what is left."""
+        world, (planned, outcomes) = self.world, first
+        record = next(it for it in world.runs if it.name == run.env.run_id)
+        record.agreed = planned
+        rounds = ApplyLoop(
+            run=run,
+            declared=declared,
+            approval=approval_of(planned.plan).record_attempts(planned.proposed),
+            submitted=requests_submitted(planned.plan, planned.observed, outcomes),
+            locked=nullcontext,
+            report=lambda _, done: index_submitted(run, declared.specs, done),
+            outcomes=outcomes,
+        )
+
+        def look() -> PlannedRun:
+            for job in self._running:
+                if self.dice.random() < 0.7:
+                    world.baton.at(
+                        world.baton.now + self.dice.choice((5.0, 40.0, 150.0)), partial(self._end_once, job)
+                    )
+            world.history.counts["rounds"] += 1
+            return rounds.run_round()
+
+        policy = PollPolicy(first_seconds=10.0, factor=2.0, timeout_seconds=self.dice.choice((60.0, 400.0)))
+        held = lambda: rounds.approval.names_held  # noqa: E731 - the approval changes
+        return wait_until_ended(run, look, policy, lambda _: None, held).planned
+
+    def _end_once(self, job: AskedJob) -> None:
+        if job.live:
+            self._end(job)
 
     def _look(self) -> None:
         """Let runners plan without a fault, and see that equal views lead to equal plans whose numbers add up."""

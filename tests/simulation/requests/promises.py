@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from reconciler.planning.actions import Create
 from tests.simulation.requests.api import AskedJob, Question
 
 if TYPE_CHECKING:
@@ -196,7 +197,8 @@ def a_part_says_what_is_left(create: Accepted) -> Iterator[str]:
     if of != len(spec.want):
         yield f"it says {of} of {len(spec.want)}"
     there = [create.world.api.jobs[it] for it in create.by.had_answers]
-    answered = {it for other in there if lends(spec, other, create.by.specs) for it in other.answers()}
+    lending = (it for it in there if lends(spec, it, create.by.specs) or _asked_the_same(spec, it))
+    answered = {it for other in lending for it in other.answers()}
     if reused > len(answered & set(spec.questions)):
         yield f"it says that {reused} are answered, and the place of results has {len(answered)} answers"
 
@@ -211,6 +213,22 @@ def a_part_fits_into_one_job(create: Accepted) -> Iterator[str]:
             yield f"a file of it has {len(content)} bytes"
 
 
+def _asked_the_same(spec: Spec, other: AskedJob) -> bool:
+    """Return whether a job is of work with the same requests; under another name it may count."""
+    return other.recipe == spec.recipe and set(other.spec.questions) == set(spec.questions)
+
+
+def a_later_round_submits_no_more_than_was_shown(create: Accepted) -> Iterator[str]:
+    """In all rounds of a run, no more requests of a work are submitted than its first plan says may follow."""
+    run, job = create.by, create.job
+    shown = run.agreed.plan.of(Create) if run.agreed else ()
+    for most in (it.in_all for it in shown if it.spec.name == job.name and it.in_all is not None):
+        jobs = (it for it in create.world.api.jobs.values() if it.by is run and it.name == job.name)
+        asked = {it for each in jobs for it in each.asked}
+        if len(asked) > most:
+            yield f"the first plan showed {most}, and it submitted {len(asked)}"
+
+
 OF_A_CREATE: Final[tuple[Promise, ...]] = (
     no_request_in_two_open_or_live_jobs_of_a_name,
     nothing_answered_is_submitted_again,
@@ -222,4 +240,5 @@ OF_A_CREATE: Final[tuple[Promise, ...]] = (
     only_what_is_wanted_is_submitted,
     a_part_says_what_is_left,
     a_part_fits_into_one_job,
+    a_later_round_submits_no_more_than_was_shown,
 )

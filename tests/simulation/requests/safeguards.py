@@ -9,8 +9,8 @@ from tests.simulation.mutation import Mutation
 OPTION: Final = "--requests"
 
 
-def _without(name: str, module: str, old: str, new: str) -> Mutation:
-    return Mutation(name, module, old, new, OPTION)
+def _without(name: str, module: str, old: str, new: str, start: int = 0) -> Mutation:
+    return Mutation(name, module, old, new, OPTION, start)
 
 
 SAFEGUARDS: Final = (
@@ -145,5 +145,116 @@ SAFEGUARDS: Final = (
         "outputs/work_states.py",
         "if assumed and (how is Account.ANSWERED or (blank and not stopped and (of_work or in_upload))):",
         "if assumed and how is Account.ANSWERED:",
+    ),
+    _without(
+        "only the newest job completes a work",
+        "planning/name_facts.py",
+        "return any(it.completes_the_work for it in self.wanted)",
+        "return self.newest is not None and self.newest.completes_the_work",
+    ),
+    # What happens to a live job after an edit.
+    _without(
+        "auto lets every job end",
+        "planning/other_jobs.py",
+        "return overlap is None or (overlap.open > 0 and overlap.open * 2 >= overlap.asked)",
+        "return True",
+    ),
+    _without(
+        "auto replaces every job",
+        "planning/other_jobs.py",
+        "return overlap is None or (overlap.open > 0 and overlap.open * 2 >= overlap.asked)",
+        "return False",
+    ),
+    _without(
+        "auto replaces a job of which it is not known what it was asked",
+        "planning/other_jobs.py",
+        "return overlap is None or (overlap.open",
+        "return overlap is not None and (overlap.open",
+    ),
+    _without(
+        "auto counts what is answered",
+        "planning/overlap.py",
+        "if states[at] == State.LIVE and not taken[at]",
+        "if not taken[at]",
+    ),
+    _without(
+        "a job of another rerun is replaced",
+        "planning/other_jobs.py",
+        "if owned.adopted or owned.tags.run_key.rerun != spec.rerun:",
+        "if owned.adopted:",
+    ),
+    _without(
+        "finish replaces",
+        "planning/other_jobs.py",
+        'return spec.on_change == "finish"',
+        "return False",
+    ),
+    _without(
+        "a replaced job is not waited for",
+        "planning/other_jobs.py",
+        "return self.waited_for or stops",
+        "return self.waited_for",
+    ),
+    # Works of several names.
+    _without(
+        "live jobs of names in reuse are not waited for",
+        "planning/other_jobs.py",
+        "for owned in (*others, *lenders)",
+        "for owned in others",
+    ),
+    _without(
+        "stopping jobs of names in reuse are not waited for",
+        "planning/other_jobs.py",
+        "live = (Phase.ACTIVE, Phase.STOPPING)\n        lenders",
+        "live = (Phase.ACTIVE,)\n        lenders",
+    ),
+    _without(
+        "open creates of names in reuse are not looked up",
+        "planning/name_facts.py",
+        "names = self.memory, (self.name, *(self.spec.reused_names if self.spec else ()))",
+        "names = self.memory, (self.name,)",
+    ),
+    _without(
+        "creates of names in reuse are not waited for",
+        "planning/planner.py",
+        "decisions=wait_for_lenders(decisions)",
+        "decisions=tuple(decisions)",
+    ),
+    _without(
+        "answers of names in reuse do not count",
+        "planning/group_by_name.py",
+        "lending = (name, *(spec.reused_names if spec else ()))",
+        "lending = (name,)",
+    ),
+    _without(
+        "jobs that another spec took over do not answer for their name",
+        "planning/group_by_name.py",
+        "it for each in lending for it in (*jobs.get(each, ()), *(it for it, _ in moved.get(each, ())))",
+        "it for each in lending for it in jobs.get(each, ())",
+    ),
+    _without(
+        "results of the same requests are not joined",
+        "outputs/current.py",
+        "folder: job for folder, job in others if _run_key(job) in keys or self.lends(work, job, begun)",
+        "folder: job for folder, job in others if self.lends(work, job, begun)",
+    ),
+    # Works larger than one job.
+    _without(
+        "a job may have any number of requests",
+        "planning/next_part.py",
+        "places = places[: rules.max_requests]",
+        "places = places[:]",
+    ),
+    _without(
+        "a file of a job may have any size",
+        "planning/next_part.py",
+        "if used > rules.max_bytes and count:",
+        "if False:",
+    ),
+    _without(
+        "a large work is submitted whole",
+        "planning/rules/create.py",
+        "and not part.at_most and not spec.in_parts",
+        "and not part.at_most or spec.large",
     ),
 )

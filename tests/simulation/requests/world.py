@@ -78,6 +78,8 @@ class Run:
     views: Mapping[str, View] = field(default_factory=dict)
     """Of every job that its list showed."""
     planned: PlannedRun | None = None
+    agreed: PlannedRun | None = None
+    """What it planned first, in later rounds of `apply --wait`."""
     had_answers: frozenset[str] = frozenset()
     """The jobs whose answers were in its place of results when it last sent a create."""
     ended: str = ""
