@@ -30,9 +30,9 @@ def reserved(stage: Stage) -> dict[str, int]:
     return {job["name"]: most(job["metadata"]) for job in stage.jobs()}
 
 
-def chat(stage: Stage, name: str, **fields: object) -> None:
-    """Declare a job of three requests, whose bound is known."""
-    stage.spec(name, model=MODEL, **fields)
+def chat(stage: Stage, name: str, *, requests: int = 3, canary: int = 0) -> None:
+    """Declare a job whose bound is known."""
+    stage.spec(name, model=MODEL, requests=requests, canary={"requests": canary} if canary else None)
 
 
 def budget(stage: Stage, guard: str, micros: float, settings: str = "project: shop\n") -> None:
@@ -134,7 +134,7 @@ def test_a_create_that_the_api_refuses_gives_its_reservation_back(stage: Stage) 
 
 def test_each_part_reserves_its_own_bound_and_a_plan_is_asked_about_all_of_them(stage: Stage) -> None:
     bound = cost_of_one(stage)
-    chat(stage, "canary", requests=12, canary={"requests": 3})
+    chat(stage, "canary", requests=12, canary=3)
     budget(stage, "max_cost", bound * 3)
     assert stage.run("apply", "--yes").code == 3
     budget(stage, "max_cost", bound * 5)

@@ -56,7 +56,7 @@ def reserving(of: JobSpec, job_id: str, most: int | None, *, age: int = 600, cur
     """A job with a reservation in its tags."""
     plain = job(of, job_id, SUCCEEDED, age=age)
     word = "" if most is None else f" most={most}{currency}"
-    return structs.replace(plain, metadata=plain.metadata | {tags.RUN: f"{plain.metadata[tags.RUN]}{word}"})
+    return structs.replace(plain, metadata={**plain.metadata, tags.RUN: f"{plain.metadata[tags.RUN]}{word}"})
 
 
 def used(job_id: str, tokens: int, *, incomplete: int = 0, at: float = NOW) -> UsageSeen:
@@ -280,7 +280,7 @@ def test_a_day_and_a_month_name_the_jobs_that_were_never_pulled() -> None:
 
 def test_a_bound_that_is_not_known_fits_into_no_budget_and_its_gap_is_the_hint() -> None:
     for guard in ("max_cost", "max_cost_per_day", "max_cost_per_month"):
-        it = proposal({"a": None, "b": 1}, Guards(**{guard: 5.0}))
+        it = proposal({"a": None, "b": 1}, structs.replace(Guards(), **{guard: 5.0}))
         assert let_go(it) == ["b"]
         assert only(it).message == "what a can cost is not known"
         assert (
@@ -338,7 +338,8 @@ def test_what_goes_fits_and_what_is_held_does_not(
         )
         for at, (most, age) in enumerate(doubts)
     ]
-    settings = Guards(**{name: None if most is None else most / 1_000_000 for name, most in limits.items()})
+    given = {name: None if most is None else most / 1_000_000 for name, most in limits.items()}
+    settings = structs.replace(Guards(), **given)
     left = set(let_go(proposal(bounds, settings, *there, lines=tuple(lines))))
     costs = [(most if tokens is None else tokens * PRICE, age) for (most, age, tokens) in jobs] + [
         (most, 0) for most, age in doubts if age < SETTLE

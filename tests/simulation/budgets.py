@@ -7,17 +7,16 @@ what its tags say; once a line of the ledger has its usage, it costs what the se
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from msgspec import structs
 
 from reconciler.ledger.lines import UsageSeen, encode
-from reconciler.model import Declared, InlineRequests, JobSpec, Position, digests
+from reconciler.model import InlineRequests, JobSpec, Position, digests
 from reconciler.model.money import Usage
 from reconciler.planning.actions import Hold, Reason
 from reconciler.settings import Guards, Limits
@@ -31,7 +30,7 @@ from tests.simulation.schedule import LAG, LATE, SETTLE, TIMEOUT, Schedule
 from tests.simulation.server import LIVE, Server
 from tests.simulation.setups import Setup
 from tests.simulation.stage import Stage
-from tests.simulation.tool import GENEROUS, Order
+from tests.simulation.tool import GENEROUS
 from tests.simulation.wire import Delays
 from tests.simulation.workspace import Climate
 
@@ -57,11 +56,14 @@ class BudgetSchedule(Schedule):
 def of(seed: int) -> BudgetSchedule:
     """Return the schedule of a seed."""
     dice = random.Random(f"budget {seed}")
-    ledger = dice.choice(("ref", "ref", "ref, fresh clones"))
-    runners = dice.choice((2, 3, 5, 8))
+    lasting, runners = dice.random() < 0.7, dice.choice((2, 3, 5, 8))
     return BudgetSchedule(
         seed=seed,
-        setup=Setup(name=f"{runners} with a shared ref", runners=runners, ledger=ledger),
+        setup=Setup(
+            name=f"{runners} with a shared ref",
+            runners=runners,
+            ledger="ref" if lasting else "ref, fresh clones",
+        ),
         in_git=True,
         epochs=dice.choice((1, 2, 3)),
         limits=Limits(
@@ -131,18 +133,16 @@ def cheapest() -> int:
 
 
 class _Stage(Stage):
-    """A stage whose runners have a budget."""
+    """A stage whose runners have a budget, in micros."""
 
+    schedule: BudgetSchedule
+    git: _Git
     budget: int
 
-    def _order(self, commit: int, declared: Declared, **more: bool) -> Order:
-        order = super()._order(commit, declared, **more)
-        return replace(order, guards=budget_of_a_day(self.budget))
-
-
-def budget_of_a_day(micros: int) -> Guards:
-    """Return guards with a budget and no other bounds."""
-    return structs.replace(GENEROUS, max_cost_per_day=float(Decimal(micros).scaleb(-6)))
+    def guards(self, *, permissive: bool) -> Guards:
+        """Return the budget, and no other bounds."""
+        del permissive
+        return structs.replace(GENEROUS, max_cost_per_day=float(Decimal(self.budget).scaleb(-6)))
 
 
 @dataclass
@@ -218,8 +218,8 @@ def record_usage(stage: _Stage, truth: Truth, dice: random.Random) -> None:
     for job in stage.history.jobs.values():
         ended = job.project == PROJECT and stage.server.status(job.id) not in (*LIVE, None)
         if ended and job.id not in truth.used and job.most and dice.random() < stage.schedule.pulls:
-            tokens = int(Decimal(dice.random()) * job.most / OUTPUT_PRICE)
-            truth.used[job.id] = math.ceil(tokens * OUTPUT_PRICE)
+            tokens = 10 * dice.randrange(int(job.most / OUTPUT_PRICE) // 10 + 1)  # a whole number of micros
+            truth.used[job.id] = int(tokens * OUTPUT_PRICE)
             line = UsageSeen(
                 at=START + stage.baton.now,
                 run_id="a reader",
