@@ -31,6 +31,7 @@ from reconciler.planning.quota import apply_quota
 from reconciler.planning.work_facts import may_still_answer
 from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.runs.estimates import with_estimates
 from reconciler.runs.guarded import check, narrow, quota_of
 from reconciler.runs.known_requests import with_requests
 from reconciler.runs.rendering import with_rendered
@@ -160,6 +161,7 @@ def decide(
             cases = results.with_answers(run, cases, declared.specs, observed.owned)
     decided = plan_cases(cases, it.declared)
     decided = hold_unread(decided) if states == "exact" else decided
+    decided = with_estimates(run, decided, observed, it.memory)
     left = apply_quota(decided, observed.pending, quota_of(run))
     return Proposal(
         declared=it.declared,
