@@ -91,7 +91,7 @@ def estimate(
         at_most=at_most,
         in_all=_most([*_costs(asked._replace(work=whole), earlier, price)]),
         prices=price.date,
-        basis=basis_of(earlier, price, endpoint),
+        basis=basis_of(whole, earlier, price, endpoint),
         gaps=tuple(gaps_of(whole, price, endpoint, context)),
     )
 

@@ -15,16 +15,18 @@ SEVERAL_CALLS: Final = frozenset({"/v1/conversations"})
 """The endpoints that may call tools, and the model again with their results: nothing bounds what they use."""
 
 
-def basis_of(earlier: Usage, price: Price, endpoint: str) -> tuple[str, ...]:
+def basis_of(work: Workload, earlier: Usage, price: Price, endpoint: str) -> tuple[str, ...]:
     """Return what an estimate rests on: `output from 980 answers`."""
     answers, rates = f"from {pluralize(earlier.answers, 'answer')}", price.batch
+    bounded = not work.without_maximum
     found = []
-    if rates.pages is not None:
+    if rates.pages is not None and (earlier.pages or bounded):
         found.append(f"pages {answers}" if earlier.pages else "pages by `pages`")
     if rates.minutes is not None and earlier.audio_seconds:
         found.append(f"minutes {answers}")
     if (rates.input, rates.output) != (None, None) and endpoint in ANSWERED_IN_TOKENS:
-        found.append(f"output {answers}" if earlier.completion else "output by `max_tokens`")
+        most = "output by `max_tokens`" if bounded else "output by the context of the model"
+        found.append(f"output {answers}" if earlier.completion else most)
     elif rates.input is not None:
         found.append(f"tokens {answers}" if earlier.prompt else "tokens by bytes")
     return tuple(found)

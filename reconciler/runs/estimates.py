@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -23,6 +22,7 @@ from reconciler.outputs.place import local_folder
 from reconciler.outputs.store import FolderStore
 from reconciler.outputs.summary import usage
 from reconciler.planning.actions import Create, Plan
+from reconciler.runs.results import READ, read_results
 from reconciler.text.timestamps import rfc3339
 
 ENOUGH: Final = 1_000
@@ -34,14 +34,20 @@ _MAXIMA: Final = frozenset({"longest", "largest_output", "largest_n"})
 """The fields of a workload that are not sums."""
 
 
-def with_estimates(run: RunContext[ApiT], plan: Plan, observed: Observed, memory: Memory) -> Plan:
-    """Return a plan with an estimate of each create. A plan without creates is not looked at.
+def with_estimates(
+    run: RunContext[ApiT], plan: Plan, observed: Observed, memory: Memory, *, read: bool
+) -> Plan:
+    """Return a plan with an estimate of each create.
 
-    Raises what reading the prices raises.
+    If `read`, the results of canaries are read from the API if nothing else says what they used. Raises what reading
+    the prices raises.
     """
-    if not plan.of(Create):
-        return plan
+    creates = plan.of(Create)
     earlier = _Earlier(run, observed, memory)
+    if read and (unknown := [job for it in creates if it.spec.canary for job in earlier.unknown(it.spec)]):
+        specs = [it.spec for it in creates]
+        read_results(run, FolderStore(run.folder / READ), unknown, specs, observed.owned)
+        earlier = _Earlier(run, observed, memory)
 
     def estimated(create: Create) -> Create:
         return replace(create, estimate=_estimate(run, create, earlier))
@@ -117,7 +123,7 @@ class _Earlier:
         for line in memory.usage.values():
             self._seen[line.name, line.recipe].append((line.at, line.usage))
         folder = local_folder(run.project, run.env.environ)
-        self._stores = [FolderStore(it) for it in (run.folder / "read", folder) if it and it.is_dir()]
+        self._stores = [FolderStore(it) for it in (run.folder / READ, folder) if it and it.is_dir()]
 
     def of(self, spec: JobSpec) -> Usage:
         """Return the sum of what the newest jobs used."""
@@ -130,18 +136,28 @@ class _Earlier:
                 break
         return Usage(**sums)
 
+    def unknown(self, spec: JobSpec) -> Sequence[OwnedJob]:
+        """Return the newest jobs with answers of which nothing says what they used; none if others say enough."""
+        jobs = self._without_usage(spec.name, spec.recipe)
+        return [] if self.of(spec).answers else [it for it in jobs if it.job.has_answers]
+
     def _of(self, name: str, recipe: str) -> Iterator[tuple[float, Usage]]:
         yield from (it for it in self._seen.get((name, recipe), ()) if it[1].answers)
-        jobs = [
-            it
-            for it in self._owned.get(name, ())
-            if it.tags.recipe == recipe and it.phase.ended and it.job.id not in self._memory.usage
-        ]
-        for it in sorted(jobs, key=lambda it: it.job.age_key, reverse=True)[:MAX_READ]:
-            for store in self._stores:
-                with suppress(OSError):
-                    data = store.read(f"{job_folder(name, it.job.id)}/{NAME}")
-                    summary = decode(data, ResultSummary) if data else None
-                    if summary is not None:
-                        yield it.job.created_at, usage(summary, it)
-                        break
+        for it in self._without_usage(name, recipe):
+            summaries = (_summary(store, f"{job_folder(name, it.job.id)}/{NAME}") for store in self._stores)
+            for summary in filter(None, summaries):
+                yield it.job.created_at, usage(summary, it)
+                break
+
+    def _without_usage(self, name: str, recipe: str) -> Sequence[OwnedJob]:
+        known = self._memory.usage
+        jobs = [it for it in self._owned.get(name, ()) if it.tags.recipe == recipe and it.phase.ended]
+        newest = sorted(jobs, key=lambda it: it.job.age_key, reverse=True)[:MAX_READ]
+        return [it for it in newest if it.job.id not in known]
+
+
+def _summary(store: FolderStore, path: str) -> ResultSummary | None:
+    try:
+        return decode(store.read(path), ResultSummary)
+    except OSError:
+        return None
