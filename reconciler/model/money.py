@@ -34,7 +34,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     completion: Count = 0
     """Tokens out."""
     prompt_squares: float = 0.0
-    """Sum of the squares of each answer's tokens in: with the sum, how much they vary."""
+    """Sum of the squares of each answer's tokens in, by the bytes of its line: with the sums, how much they vary."""
     completion_squares: float = 0.0
     pages: Count = 0
     """Pages of documents."""

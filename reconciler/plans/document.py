@@ -13,6 +13,7 @@ from reconciler.model import RunKey, Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guard_input import Approved, Refusal
 from reconciler.planning.tally import Tally
+from reconciler.plans.cost_document import CostDoc
 from reconciler.plans.settings_document import SettingsDoc
 
 FORMAT_VERSION: Final = "1.0"
@@ -40,6 +41,8 @@ class JobDoc(_Part, frozen=True, kw_only=True):
     completed_requests: int = 0
     failed_requests: int = 0
     created_at: int = 0
+    cost: CostDoc | None = None
+    """The most that it can cost, if its create reserved that; of a job that is cancelled."""
 
 
 class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="create"):
@@ -65,6 +68,8 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """How many requests wait for their outcome: those of the canary, or the first of several parts."""
     at_most: bool = False
     """True if `requests` is a bound, because results were not read."""
+    cost: CostDoc | None = None
+    """What it may cost; null in a plan of an earlier version."""
     uploads: tuple[UploadDoc, ...] = ()
     changes: tuple[Change, ...] = ()
     rests_on_ledger: str = ""
@@ -188,6 +193,10 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """Creates whose number of requests is not known."""
     requests_in_all: int
     """The most requests that may follow without another plan: with those that wait for the canary or a later part."""
+    cost: CostDoc | None = None
+    """What the creates with an upper bound may cost together; null if there are none."""
+    cost_unknown: int = 0
+    """Creates without an upper bound of their cost."""
     lost_answers: int
     """Requests that the cancelled jobs have already answered."""
     upload_bytes: int = 0
