@@ -55,7 +55,9 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
         now=guard_input.now,
     )
-    run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
+    facts = msgspec.structs.asdict(document.summary)
+    cost = facts.pop("cost")
+    run.env.log("plan.computed", cost_at_most=(cost and cost.estimate.at_most) or 0, **facts)
     for refusal in document.guards:
         run.env.log("guard.refused", guard=refusal.guard, message=refusal.message, names=len(refusal.held))
     return PlannedRun(**(vars(it) | {"plan": left}), proposed=it.plan, document=document)

