@@ -16,6 +16,7 @@ from reconciler.planning.standing import Standing
 from reconciler.plans import plan_file
 from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.runs.models import about_models
 
 
 def quota_of(run: RunContext[ApiT]) -> Quota:
@@ -53,6 +54,7 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         refusals=(*it.not_agreed, *found),
         active=guard_input.active,
         policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
+        models=about_models(run, it),
         now=guard_input.now,
     )
     facts = msgspec.structs.asdict(document.summary)
