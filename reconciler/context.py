@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.api.client import Reader
 from reconciler.api.retry import Retrier
+from reconciler.catalogue.models import Model
 from reconciler.cost.prices import Prices
 from reconciler.environment import Environment
 from reconciler.facts import cached_property
@@ -57,8 +58,15 @@ class RunContext(Generic[ApiT_co]):
     """The requests that the run has rendered, by the identity of their rows."""
     apply_from: ApplyFrom = field(default_factory=ApplyFrom)
     """The rules that hold for the checkout; none in the sandbox and for the plan of a pull request."""
+    models: list[Mapping[str, Model]] = field(default_factory=list)
+    """The API's list of models by name, once it was asked; an empty one if it did not answer."""
     ops: Mapping[RunKey, str] = field(default_factory=dict)
     """The ops of the intents that an apply has recorded, by the run key to create."""
+
+    def resolved(self, model: str | None) -> str:
+        """Return the id of the model that an alias means now, "" if it is none or that is not known."""
+        found = self.models[0].get(model or "") if self.models else None
+        return found.id if found and found.id != model else ""
 
     @cached_property
     def prices(self) -> Prices:

@@ -6,7 +6,7 @@ a lost answer submits the work twice, and only the caller can check the outcome 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
@@ -16,6 +16,7 @@ from reconciler.api.http import Exchange
 from reconciler.api.values import Call, Content, CreateJob, File, FilePage, JobPage, Upload
 
 if TYPE_CHECKING:
+    from reconciler.catalogue.models import Model
     from reconciler.model import Job
 
 UPLOAD_TIMEOUT_SECONDS: Final = 300.0
@@ -23,6 +24,10 @@ UPLOAD_TIMEOUT_SECONDS: Final = 300.0
 
 The whole exchange may take this and the time that the file takes at the slowest permitted speed.
 """
+MODELS_SECONDS: Final = 5.0
+"""Timeout for the list of models, which only adds warnings."""
+MODELS_BYTES: Final = 4 * 1024 * 1024
+"""Maximum size of the list of models. One of 150 names has 100 KB."""
 _UPLOADS: Final = {"purpose": "batch", "sample_type": "batch_request", "source": "upload"}
 
 
@@ -54,6 +59,12 @@ class Reader(Exchange):
     def get_file(self, file_id: str) -> File:
         """Return the description of a file. Raises `NotFoundError` if the key's workspace does not have it."""
         return self._send_with_retry(Call(method="GET", path=values.file_path(file_id)), wire.read_file)
+
+    def list_models(self) -> Mapping[str, Model]:
+        """Return the models that the key may use, by each of their names. It is asked once, and not for long."""
+        call = Call(method="GET", path=values.MODELS, most_seconds=MODELS_SECONDS, most_bytes=MODELS_BYTES)
+        self._retry.before_write()  # waits if the API has asked for fewer requests
+        return self._send_once(call, wire.read_models)
 
     def file_content(self, file_id: str, *, start: int = 0) -> AbstractContextManager[Content]:
         """Open a file, in constant memory: `with reader.file_content(id, start=bytes_already_here) as content: …`.

@@ -31,8 +31,6 @@ Observer: TypeAlias = Callable[[RequestRecord], None]
 
 USER_AGENT: Final = f"mistral-batch-reconciler/{__version__}"
 
-MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of JSON, decompressed. A page of 1,000 jobs with full metadata is 5 MB."""
 MAX_ERROR_BYTES: Final = 64 * 1024
 """Maximum number of bytes read of an error's body."""
 
@@ -88,7 +86,7 @@ class Exchange:
         The class of an `ApiError` says whether the API may have carried the request out.
         """
         with self._answer(call, attempt) as (answer, until):
-            return understand(self._key.redact_body(_whole(answer, until)))
+            return understand(self._key.redact_body(_whole(answer, until, call.most_bytes)))
 
     def _send_with_retry(self, call: Call, understand: Callable[[bytes], T]) -> T:
         """Send a request that is safe to repeat, as often as the retry policy allows.
@@ -186,7 +184,7 @@ class Exchange:
         )
 
     def _seconds(self, call: Call) -> float:
-        return max(self._timeout, call.least_seconds)
+        return min(max(self._timeout, call.least_seconds), call.most_seconds)
 
     def _error_from_response(self, call: Call, answer: httpx.Response, until: Deadline) -> ApiError:
         """Return the error for an answer that is not a success."""
@@ -214,14 +212,14 @@ class Exchange:
                 yield piece
 
 
-def _whole(answer: httpx.Response, until: Deadline) -> bytes:
+def _whole(answer: httpx.Response, until: Deadline, most: int) -> bytes:
     """Read a body within limits of size and time."""
     body = bytearray()
     for piece in bodies.pieces(answer):
         body += piece
-        if len(body) > MAX_ANSWER_BYTES:
+        if len(body) > most:
             body.clear()  # the traceback of the error keeps it, and that of every attempt is kept
-            raise MalformedAnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes")
+            raise MalformedAnswerError(f"the answer is longer than {most:,} bytes")
         until.check()
     return bytes(body)
 

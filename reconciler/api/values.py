@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from reconciler.model.jobs import ID_PATTERN, Count, Time
 
 JOBS: Final = "/v1/batch/jobs"
 FILES: Final = "/v1/files"
+MODELS: Final = "/v1/models"
 
 Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]+\Z")]
 """Visible ASCII: ids appear unchanged in URLs, tables and logs."""
@@ -38,6 +40,10 @@ class Call(Struct, frozen=True, kw_only=True):
     """Whether the body contains the requests of a job, and so may be large."""
     least_seconds: float = 0.0
     """Minimum timeout: used if the client's own is shorter."""
+    most_seconds: float = math.inf
+    """Maximum timeout: used if the client's own is longer."""
+    most_bytes: int = 64 * 1024 * 1024
+    """Maximum bytes of the answer's JSON, decompressed. A page of 1,000 jobs with full metadata has 5 MB."""
     sends: int = 0
     """Bytes of `files`: a slow connection may take longer for more of them."""
     start: int = 0

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from reconciler.api import error_text
 from reconciler.api.errors import FROM_A_PROXY, MalformedAnswerError
 from reconciler.api.values import CreateJob, File, FilePage, Id, JobPage
+from reconciler.catalogue.models import CAPABILITIES, Model
 from reconciler.model import Job, Phase
 from reconciler.model.jobs import Count, Time
 from reconciler.text.sanitize import clean
@@ -40,6 +42,13 @@ NO_MATCH: Final = "the answer does not match the API's description"
 MAX_DIGITS: Final = 40
 """Digits: a longer number is read as text."""
 
+
+NO_BATCH: Final = ("audio_speech", "audio_transcription_realtime")
+"""Capabilities that no endpoint for batches needs."""
+_DATED: Final = re.compile(r"-\d{4}\Z")
+
+Name = Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9][\w.:/-]*\Z")]
+"""A model's id or alias."""
 
 _shared: Final = lru_cache(maxsize=1000)(clean)
 """Cleans values that most jobs have in common, and shares them in memory."""
@@ -98,6 +107,48 @@ class _Files(Struct, gc=False):
     total: Count | None = None
 
 
+class ModelCard(Struct, gc=False):
+    """A model as the API returns it: BaseModelCard or FTModelCard of the official SDK.
+
+    An alias has a card of its own, whose `name` is the model's id, and `aliases` are its other names.
+    """
+
+    id: Name
+    name: str | None = None
+    aliases: list[Name] | None = None
+    capabilities: dict[str, bool | None] | None = None
+    max_context_length: Annotated[int, Meta(gt=0)] | None = None
+    deprecation: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d")] | None = None
+    deprecation_replacement_model: Name | None = None
+
+    def fold(self) -> Model:
+        """Return our value of the model. It has the endpoints that no capability denies."""
+        names = (self.id, *(self.aliases or ()))
+        dated = (name for name in names if _DATED.search(name))
+        own = self.name if self.name and self.name in names else next(dated, self.id)
+        able = self.capabilities or {}
+        endpoints = [it for it, capability in CAPABILITIES.items() if able.get(capability) is not False]
+        embeds = not any(map(able.get, (*CAPABILITIES.values(), *NO_BATCH)))
+        return Model(
+            id=own,
+            aliases=tuple(sorted(set(names) - {own})),
+            endpoints=tuple(sorted([*endpoints, *(["/v1/embeddings"] if embeds else [])])),
+            context=self.max_context_length,
+            retired=self.deprecation and self.deprecation[:10],
+            replacement=self.deprecation_replacement_model,
+        )
+
+
+class _Models(Struct, gc=False):
+    data: list[ModelCard] | None = None
+
+    def by_name(self) -> dict[str, Model]:
+        """Return every model under its names; a card of its own decides about a name."""
+        cards = [(card, card.fold()) for card in self.data or ()]
+        others = {alias: model for card, model in cards for alias in card.aliases or ()}
+        return others | {card.id: model for card, model in cards}
+
+
 class _Deleted(Struct, gc=False):
     id: Id
     deleted: bool | None = True
@@ -135,6 +186,10 @@ read_file_page: Final = reads(
 )
 """Reads a page of files."""
 _read_deleted: Final = reads(_Deleted, lambda answer: answer.deleted is not False)
+
+
+read_models: Final = reads(_Models, _Models.by_name)
+"""Reads the list of models."""
 
 
 def read_deleted(body: bytes) -> bool:

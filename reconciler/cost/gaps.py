@@ -25,8 +25,7 @@ def basis_of(work: Workload, earlier: Usage, price: Price, endpoint: str) -> tup
     if rates.minutes is not None and earlier.audio_seconds:
         found.append(f"minutes {answers}")
     if (rates.input, rates.output) != (None, None) and endpoint in ANSWERED_IN_TOKENS:
-        most = "output by `max_tokens`" if bounded else "output by the context of the model"
-        found.append(f"output {answers}" if earlier.completion else most)
+        found += [f"output {answers}"] if earlier.completion else ["output by `max_tokens`"] * bounded
     elif rates.input is not None:
         found.append(f"tokens {answers}" if earlier.prompt else "tokens by bytes")
     return tuple(found)

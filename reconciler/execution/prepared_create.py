@@ -41,6 +41,7 @@ def prepare(
         over=over,
         request_digest=known.digest if known else "",
         part=create.submitted,
+        resolved=run.resolved(spec.model),
         estimate=create.estimate,
     )
     if any(isinstance(it, TableRows) for it in create.sent.inputs):

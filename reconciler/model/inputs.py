@@ -65,6 +65,8 @@ class TableFile(Struct, frozen=True, kw_only=True, gc=False):
     sha256: str
     size: int
     """Bytes."""
+    pointer: bool = False
+    """True if this clone has only a Git LFS pointer to the content."""
 
 
 class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
@@ -83,7 +85,15 @@ class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
     """The paths of the files that the template includes. For readers: their contents are in `body`."""
     custom_id: str
     body: bytes
-    """The template of the body as canonical JSON, with the contents of included files."""
+    """The template of the body as JSON, with the contents of included files.
+
+    Its keys are in the order of the spec: models answer in the order of a schema's properties.
+    """
+
+    @property
+    def absent(self) -> str | None:
+        """The first of its files of which this clone has only a Git LFS pointer."""
+        return next((file.path for file in self.files if file.pointer), None)
 
     @cached_property
     def identity(self) -> str:
@@ -100,7 +110,8 @@ class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
                 },
             }
         read |= {"kind": self.kind, "columns": self.columns, "custom_id": self.custom_id}
-        return f"rows:{digests.sha256(digests.canonical(read | {'body': digests.sha256(self.body)}))}"
+        body = digests.sha256(digests.canonical(msgspec.json.decode(self.body)))
+        return f"rows:{digests.sha256(digests.canonical(read | {'body': body}))}"
 
 
 class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):

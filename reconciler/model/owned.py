@@ -70,6 +70,8 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     """Digest of the sorted keys of the requests, so that their order and form do not matter; "" if unknown."""
     recipe: str = ""
     """Digest of endpoint and declared model or agent; the API may show another name for a model."""
+    resolved: str = ""
+    """The id of the model that the alias in the spec meant when the job was created; "" if it is none or unknown."""
     most: int | None = None
     """The most that the job can cost, in micros of `currency`; None if that was not known."""
     currency: str = DOLLAR

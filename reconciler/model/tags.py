@@ -66,13 +66,15 @@ def tags_of(
     over: Iterable[str] = (),
     part: SubmittedPart | None = None,
     request_digest: str = "",
+    resolved: str = "",
     estimate: Estimate | None = None,
 ) -> Tags:
     """Return the tags of a job created for `spec`, which comes from `source`.
 
     `attempt` is its number among the jobs of its run key, `op` identifies its create, and `over` has the ids of the
     jobs that it replaces. `part` is what it is asked, if that is only a part of the work; the digest is that of the
-    requests of the whole work, "" if it is unknown. `estimate` has the most that the job can cost.
+    requests of the whole work, "" if it is unknown. `resolved` is the id of the model that an alias means;
+    `estimate` has the most that the job can cost.
     """
     inputs = spec.inputs if part is None else part.inputs
     return Tags(
@@ -92,6 +94,7 @@ def tags_of(
         over=frozenset(over),
         request_digest=request_digest,
         recipe=spec.recipe,
+        resolved=resolved,
         most=estimate.at_most if estimate else None,
         currency=estimate.currency if estimate else DOLLAR,
         source=source,
@@ -121,6 +124,8 @@ def write(tags: Tags) -> dict[str, str]:
         "most": "" if tags.most is None else f"{tags.most}{tags.currency}",
     }
     run["over"] = _over(tags.over, room=MAX_VALUE - len(join(run)))
+    if len(join(run | {"model": tags.resolved})) <= MAX_VALUE:
+        run["model"] = tags.resolved
     pairs = {
         PROJECT: tags.project,
         NAME: tags.name,
@@ -217,6 +222,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         reused=_number(run.get("reused", "")) or 0,
         request_digest=run.get("all", ""),
         recipe=run.get("recipe", ""),
+        resolved=run.get("model", ""),
         most=int(most[1]) if most else None,
         currency=most[2] if most else DOLLAR,
         source=source_tag.read(pairs.get(SOURCE, "")),

@@ -69,11 +69,15 @@ def joined_with(
     table; rows that come earlier than their results are kept in memory. Raises `ReconcilerError` if the table cannot be
     read.
     """
-    taken = {column.name for column in columns}
+    taken, names = {column.name for column in columns}, dict[str, str]()
     try:
-        names = {name: f"row_{name}" if name in taken else name for name in columns_of(source, root)}
+        for name in columns_of(source, root):
+            names[name] = name
+            while names[name] in taken:
+                names[name] = f"row_{names[name]}"
+            taken.add(names[name])
     except RowsError as error:
-        raise ReconcilerError(str(error), hint=error.hint) from error
+        raise ReconcilerError(error.placed, hint=error.hint) from error
     added = tuple(Column(name, TEXT) for name in names.values())
     return (*added, *columns), _joined(source, root, names, results)
 
@@ -98,4 +102,5 @@ def _joined(
                     waiting[custom_id] = cells
             yield {**(found or {}), **result}
     except (RowsError, CellError, ValueError) as error:
-        raise ReconcilerError(f"the table cannot be read: {error}", hint="reconciler validate") from error
+        what = error.placed if isinstance(error, RowsError) else str(error)
+        raise ReconcilerError(f"the table cannot be read: {what}", hint="reconciler validate") from error

@@ -175,6 +175,25 @@ class PolicyDoc(_Part, frozen=True, kw_only=True):
     sha256: str
 
 
+class ModelDoc(_Part, frozen=True, kw_only=True):
+    """What a reader should know about a model that a create or an earlier job names."""
+
+    kind: str
+    """`unknown`, `retired`, `unfit` or `too_long`: a warning. `retires`, `alias` or `moved`: a note."""
+    model: str
+    """As the spec names it."""
+    message: str
+    hint: str = ""
+    """What to do."""
+    names: tuple[str, ...]
+    """The jobs that it concerns."""
+
+    @property
+    def warning(self) -> bool:
+        """Whether the API will probably not run the jobs."""
+        return self.kind not in ("retires", "alias", "moved")
+
+
 class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """The plan in numbers. A replacement is a create and a cancel under one name, counted once."""
 
@@ -228,6 +247,8 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     """None without one. `apply` checks against its own policy again."""
     guards: tuple[Refusal, ...] = ()
     """The guards that hold something back."""
+    models: tuple[ModelDoc, ...] = ()
+    """Warnings and notes about models. They decide nothing."""
     decisions: tuple[DecisionDoc, ...]
 
     @property

@@ -31,6 +31,7 @@ from reconciler.plans.document import (
     HoldDoc,
     JobDoc,
     KeepDoc,
+    ModelDoc,
     PlanDoc,
     PolicyDoc,
     SummaryDoc,
@@ -51,6 +52,7 @@ def plan_document(
     refusals: Sequence[Refusal],
     active: int = 0,
     policy: PolicyDoc | None = None,
+    models: tuple[ModelDoc, ...] = (),
     now: float,
 ) -> PlanDoc:
     """Return a plan as a document. Pure."""
@@ -72,6 +74,7 @@ def plan_document(
         summary=_summary(plan, again=sum(bool(it.again) for it in decisions)),
         policy=policy,
         guards=tuple(refusals),
+        models=models,
         decisions=decisions,
     )
 

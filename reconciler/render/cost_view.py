@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from reconciler.model.money import Estimate
 from reconciler.plans.cost_document import CostDoc
 from reconciler.plans.document import CreateDoc, JobDoc
@@ -28,14 +26,13 @@ def _words(it: Estimate) -> str:
     return f"≈ {money(it.expected, it.currency)} ({span}, {most or 'no upper bound'})"
 
 
-def estimate_lines(cost: CostDoc | None) -> Iterator[str]:
-    """Yield what an estimate rests on, and what it does not know."""
+def estimate_line(cost: CostDoc | None) -> str:
+    """Return what an estimate rests on, and what it does not know, "" for neither."""
     if cost is None:
-        return
-    facts = [*cost.basis, *([f"prices of {cost.prices}"] if cost.prices else [])]
-    if facts:
-        yield clean(f"cost: {' · '.join(facts)}")
-    yield from (clean(f"cost: {gap}") for gap in cost.gaps)
+        return ""
+    prices = f"prices of {cost.prices}" if cost.prices else ""
+    facts = [fact for fact in (*cost.basis, prices, *cost.gaps) if fact]
+    return clean(f"cost: {' · '.join(facts)}") if facts else ""
 
 
 def difference(create: CreateDoc, job: JobDoc) -> str:

@@ -54,6 +54,15 @@ def plan_github(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool 
         found.append(
             annotation("warning" if row.attention else "notice", " · ".join(row.facts), title=title, **place)
         )
+    places = {decision.name: decision.declared_at for decision in plan.decisions}
+    found += [
+        annotation(
+            "warning" if it.warning else "notice",
+            plan_summary.model_line(it) + (f": {it.hint}" if it.hint else ""),
+            **_place(places.get(it.names[0], "") if it.names else ""),
+        )
+        for it in plan.models
+    ]
     found += [annotation("notice", line) for line in remarks]
     found.append(annotation("notice", plan_summary.header(plan), title=plan_summary.verdict(plan)))
     return _limited(found)

@@ -118,7 +118,7 @@ def _plan(plan: PlanDoc, lines: PlanLines, remarks: Sequence[str], cut: _Cut) ->
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
     if selection := plan_summary.selection(plan):
         yield from ("", escape(selection))
-    yield from _list(remarks, cut)
+    yield from _list([*remarks, *plan_summary.model_notes(plan)], cut)
     if lines.folded:
         yield from ("", escape(grouping.FOLDED_NOTE))
     different = [row for row in rows if row.below]

@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, KeepDoc, PlanDoc
+from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, KeepDoc, ModelDoc, PlanDoc
 from reconciler.plans.name_status import known_total
 from reconciler.render.cost_view import cost_words
 from reconciler.render.plan_view import BY_LEDGER, Row
 from reconciler.text.plural import age, pluralize, size
 from reconciler.text.sanitize import clean
+from reconciler.text.suggest import some
 
 MAX_MODELS: Final = 3
 """Maximum number of models whose requests are counted apart."""
+MAX_NAMES: Final = 3
+"""Maximum number of names beside a model."""
 MAX_LISTED_LOSSES: Final = 3
 """Maximum number of losses listed."""
 
@@ -150,8 +153,24 @@ def totals(plan: PlanDoc) -> str:
 
 def review_highlights(plan: PlanDoc, rows: Sequence[Row]) -> list[str]:
     """Return what a reviewer should see first, the most important first; [] if nothing is remarkable."""
-    found = (refusals(plan), _by_ledger(rows), _losses(plan), _large(plan))
+    doubted = (f"{line}: {hint}" for line, hint in model_warnings(plan))
+    found = (refusals(plan), doubted, _by_ledger(rows), _losses(plan), _large(plan))
     return [*(line for lines in found for line in lines), *_half_of_a_spec(plan, rows)]
+
+
+def model_warnings(plan: PlanDoc) -> list[tuple[str, str]]:
+    """Return a line for each warning about a model, and what to do."""
+    return [(model_line(it), clean(it.hint)) for it in plan.models if it.warning]
+
+
+def model_notes(plan: PlanDoc) -> list[str]:
+    """Return a line for each note about a model."""
+    return [model_line(it) for it in plan.models if not it.warning]
+
+
+def model_line(it: ModelDoc) -> str:
+    """Return a model, what is to be said about it, and the jobs that it concerns."""
+    return clean(f"`{it.model}` {it.message} ({some(it.names, MAX_NAMES)})")
 
 
 def refusals(plan: PlanDoc) -> Iterator[str]:

@@ -17,7 +17,7 @@ from reconciler.planning.tally import STATES, Tally
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
 from reconciler.plans.name_status import known_total
 from reconciler.plans.settings_document import SettingsDoc
-from reconciler.render.cost_view import cost_words, difference, estimate_lines
+from reconciler.render.cost_view import cost_words, difference, estimate_line
 from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
 
@@ -158,7 +158,7 @@ def row(decision: DecisionDoc) -> Row | None:
         difference=", ".join(
             filter(None, (difference(create, it.job) for create in creates for it in cancels))
         ),
-        estimate=tuple(line for it in creates for line in estimate_lines(it.cost)),
+        estimate=tuple(line for it in creates if (line := estimate_line(it.cost))),
         model=clean(", ".join(create.answered_by for create in creates)),
         endpoint=clean(", ".join(create.endpoint for create in creates)),
         uploads=clean(_uploads(creates)),

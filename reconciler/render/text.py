@@ -64,6 +64,11 @@ def plan_text(plan: PlanDoc, *, colour: bool, next_step: str = "", everything: b
     totals = plan_summary.totals(plan)
     if totals:
         lines += ["", totals]
+    lines += [
+        f"{paint('warning', '~', colour=colour)}: {line}\n  hint: {hint}"
+        for line, hint in plan_summary.model_warnings(plan)
+    ]
+    lines += [f"note: {line}" for line in plan_summary.model_notes(plan)]
     lines += guards
     if next_step and plan.pending:
         lines.append(next_step)

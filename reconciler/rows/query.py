@@ -37,9 +37,10 @@ def query(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator[Row
     Raises `RowsError` if DuckDB is not installed, the query is refused or fails, or a column is missing or has values
     that are not plain.
     """
-    label, number, decimals = _label(source), 0, [False] * len(columns)
+    label, number, decimals = "", 0, [False] * len(columns)
     for message in _messages(source, root, columns):
-        decimals = message.get("decimals", decimals)
+        if "file" in message:
+            label, number, decimals = message["file"], 0, message["decimals"]
         for cells in message.get("rows", ()):
             number += 1
             if number > MAX_ROWS:
@@ -60,13 +61,8 @@ def plain_columns(source: TableRows, root: Path) -> tuple[str, ...]:
         return tuple(next(messages)["columns"])
 
 
-def _label(source: TableRows) -> str:
-    return source.files[0].path if source.kind == "parquet" and len(source.files) == 1 else ""
-
-
 def _messages(source: TableRows, root: Path, columns: Sequence[str]) -> Generator[dict[str, Any]]:
     """Yield what a child process says of a table, until it says that this was all. Raises `RowsError`."""
-    label = _label(source)
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder, _child(folder) as child:
         if child.stdin is None or child.stdout is None:
             raise AssertionError("both are pipes")
@@ -78,11 +74,11 @@ def _messages(source: TableRows, root: Path, columns: Sequence[str]) -> Generato
                 message: dict[str, Any] = json.loads(line)
                 if message.get("end"):
                     return
-                if "message" in message:
-                    raise RowsError(message["message"], message["hint"], label, 0, message["column"])
+                if "error" in message:
+                    raise RowsError(*message["error"])
                 yield message
             ended = f"the query was ended: it took more than {SECONDS:g} seconds, or too much memory"
-            raise RowsError(ended, "let it read or sort less", label)
+            raise RowsError(ended, "let it read or sort less")
         finally:
             child.kill()
 

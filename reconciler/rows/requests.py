@@ -43,7 +43,7 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
     read, or the file cannot be written.
     """
     template = template_of(source)
-    found = Problems(source.files[0].path if source.files else "")
+    found = Problems(source)
     ids = _Ids()
     load, dynamic = Load(), any(slot.steps and slot.steps[-1] in DYNAMIC for slot in template.slots)
     digest, size, count, most = hashlib.sha256(), 0, 0, 0
@@ -108,8 +108,7 @@ def lines(
             try:
                 line = template.render(row.cells)
             except CellError as error:
-                hint = "fill the cell, or select other rows with a query"
-                refuse(RowsError(f"`{error.column}`: {error}", hint, row.file, row.line, error.column))
+                refuse(RowsError(f"`{error.column}`: {error}", error.hint, *_place(row), error.column))
                 continue
             if line.startswith(b'{"custom_id":"",'):
                 refuse(RowsError("`custom_id` is empty", "fill the cells that it is made of", *_place(row)))
@@ -159,9 +158,7 @@ def _find_doubled(
         if hash(own) in suspects:
             used = first.setdefault(own, row)
             if used is not row:
-                message = (
-                    f"`custom_id` was used before, in {':'.join(filter(None, (used.file, str(used.line))))}"
-                )
+                message = f"`custom_id` was used before, in {used.where}"
                 found.add(
                     RowsError(message, "make it of columns that are different in each row", *_place(row))
                 )
@@ -170,19 +167,20 @@ def _find_doubled(
 class Problems:
     """Collects the problems of a table: the first are listed, the others counted."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, source: TableRows) -> None:
+        self._path = source.files[0].path if source.kind != "sql" else ""
         self._listed: list[Problem] = []
         self._more = 0
 
     def add(self, error: RowsError) -> None:
-        """Add a problem."""
+        """Add a problem. That of a query has no path: its place is the spec."""
         if len(self._listed) == MAX_LISTED:
             self._more += 1
             return
-        message = str(error)
+        path = error.file or self._path
+        row = f"row {error.line}: " if error.line and not path else ""
         self._listed.append(
-            Problem(path=error.file or self._path, line=error.line, message=message, hint=error.hint)
+            Problem(path=path, line=error.line if path else 0, message=f"{row}{error}", hint=error.hint)
         )
 
     def __bool__(self) -> bool:

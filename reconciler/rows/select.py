@@ -58,6 +58,12 @@ def checked(database: Any, sql: str, views: Mapping[str, Sequence[str]]) -> str:
     own = {
         str(entry["key"]).lower() for node in nodes for entry in (node.get("cte_map") or {}).get("map", ())
     }
+    system = database.execute(
+        "select lower(view_name) from duckdb_views() where internal and schema_name <> 'information_schema'"
+    )
+    hiding = own & {name for (name,) in system.fetchall()}
+    if hiding:
+        raise RowsError(f"`{min(hiding)}` is a system table", "give the part of the query another name")
     volatile = _VOLATILE | _volatile(database)
     columns = {
         name.lower()

@@ -23,6 +23,8 @@ Steps: TypeAlias = tuple[str | int, ...]
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(?:(?P<braces>\{\{)|(?P<name>[^{}\n]{1,200})\}\})?")
 ID: Final = "custom_id"
+MAX_DIGITS: Final = 308
+"""Digits of a number before or after its point: as many as JSON numbers have that others can read."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -37,9 +39,10 @@ class TemplateError(Exception):
 class CellError(Exception):
     """A value of a row cannot be inserted."""
 
-    def __init__(self, column: str, message: str) -> None:
+    def __init__(self, column: str, message: str, hint: str) -> None:
         super().__init__(message)
         self.column = column
+        self.hint = hint
 
 
 class Slot(Struct, frozen=True):
@@ -127,6 +130,26 @@ def _of_text(text: str, steps: Steps, *, whole: bool) -> Iterator[Piece]:
     yield b'"'
 
 
+def cells_in(text: str, made: str) -> dict[str, str]:
+    """Return the cells by column, escaped as in JSON, in what a text of a template made; {} if another text made it.
+
+    A cell ends where the text after its placeholder is first found.
+    """
+    pieces, line = _joined(_of_text(text, (), whole=False)), _encode(made)
+    cells, at, column = dict[str, str](), 0, ""
+    for number, piece in enumerate(pieces, start=1):
+        if isinstance(piece, Slot):
+            column = "" if column else piece.column
+            continue
+        end = len(line) - len(piece) if number == len(pieces) else line.find(piece, at)
+        if end < at or not line.startswith(piece, end) or (end > at and not column):
+            return {}
+        if column:
+            cells[column] = line[at:end].decode()
+        at, column = end + len(piece), ""
+    return cells
+
+
 def _inside(text: str) -> bytes:
     """Return a text as the inside of a JSON text."""
     return _encode(text)[1:-1]
@@ -161,9 +184,10 @@ def _inserted(slot: Slot, row: Mapping[str, Value]) -> bytes:
             )
         return _inside(text_of(value))
     except UnicodeEncodeError:
-        raise CellError(slot.column, "not UTF-8, or half a character (a lone surrogate)") from None
+        message = "not UTF-8, or half a character (a lone surrogate)"
+        raise CellError(slot.column, message, "save the file as UTF-8") from None
     except ValueError as error:
-        raise CellError(slot.column, str(error)) from None
+        raise CellError(slot.column, str(error), "fill the cell, or select other rows with a query") from None
 
 
 def text_of(value: Value) -> str:
@@ -180,8 +204,8 @@ def text_of(value: Value) -> str:
 
 def _number(value: float | Decimal | str | None) -> bytes:
     if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise ValueError(f"{value} is not a number of JSON")
+        if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
+            raise ValueError(f"not a number of JSON with at most {MAX_DIGITS} digits")
         return f"{value:f}".encode()
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} is not a number of JSON")

@@ -12,8 +12,10 @@ from reconciler.api.values import RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import FindingDoc, Verdict
 from reconciler.errors import ReconcilerError
-from reconciler.model import Job, JobSpec, tags
+from reconciler.model import Job, JobSpec, OwnedJob, tags
 from reconciler.outputs.place import place_of, warning_on_ci
+from reconciler.render.plan_summary import model_line
+from reconciler.runs import models
 from reconciler.text.plural import pluralize
 from reconciler.text.suggest import some
 from reconciler.workspace import listing
@@ -33,12 +35,18 @@ def guarded(check: str, look: Callable[[], Iterator[FindingDoc]]) -> Iterator[Fi
         yield FindingDoc(check, "failed", str(error), error.hint)
 
 
-def examine(run: RunContext[ApiT], requests: Sequence[RequestRecord]) -> Iterator[FindingDoc]:
-    """Check key, host, clock, list and ledger; `requests` gets the record of each request. Creates nothing."""
+def examine(
+    run: RunContext[ApiT], requests: Sequence[RequestRecord], specs: Sequence[JobSpec]
+) -> Iterator[FindingDoc]:
+    """Check key, host, clock, list, the models of `specs`, and ledger. Creates nothing.
+
+    `requests` gets the record of each request.
+    """
     yield from guarded("host and key", lambda: _host(run, requests))
     lists: list[tuple[Job, ...]] = []
     began = run.env.now()
     yield from guarded("list", lambda: _list(run, lists))
+    yield from guarded("models", lambda: _models(run, specs, lists))
     yield from guarded("ledger", lambda: _ledger(run, lists, began))
     yield from guarded("results", lambda: _results(run))
 
@@ -76,6 +84,26 @@ def _list(run: RunContext[ApiT], lists: list[tuple[Job, ...]]) -> Iterator[Findi
     yield FindingDoc(
         "list", "ok", f"complete: {pluralize(len(jobs), 'job')}, {len(own_jobs):,} of this project"
     )
+
+
+def _models(
+    run: RunContext[ApiT], specs: Sequence[JobSpec], lists: Sequence[tuple[Job, ...]]
+) -> Iterator[FindingDoc]:
+    """Compare the models of the specs with the API's list, if they name any."""
+    named = {spec.model for spec in specs if spec.model}
+    if not named:
+        return
+    listed = models.list_models(run)
+    if not listed:
+        yield FindingDoc("models", "note", "not checked: the API's list of models could not be read")
+        return
+    read = (tags.read(job) for jobs in lists for job in jobs if tags.project_of(job) == run.target.project)
+    owned = [it for it in read if isinstance(it, OwnedJob)]
+    found = models.remarks(specs, specs, owned, listed, now=run.env.now())
+    for it in found:
+        yield FindingDoc("models", "warning" if it.warning else "note", model_line(it), it.hint)
+    if not any(it.warning for it in found):
+        yield FindingDoc("models", "ok", f"{pluralize(len(named), 'model')} in the specs, known to the API")
 
 
 def _ledger(run: RunContext[ApiT], lists: Sequence[tuple[Job, ...]], began: float) -> Iterator[FindingDoc]:

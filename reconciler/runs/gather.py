@@ -118,6 +118,7 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     places = {encode(line): f"line {number} of the snapshot's ledger" for number, line in lines}
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
+    run.models.append({})  # do not ask
     declared = with_requests(run, with_rendered(run, declared, observed), observed, results=False)
     found = decide(run, declared, observed, memory, states="bound")
     return check(run, narrow(run, found, lambda it: it))

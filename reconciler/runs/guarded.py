@@ -21,6 +21,7 @@ from reconciler.planning.standing import Standing
 from reconciler.plans import plan_file
 from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.runs.models import about_models
 from reconciler.text.timestamps import month_began, rfc3339
 
 DATE: Final = len("YYYY-MM-DD")
@@ -61,9 +62,12 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         refusals=(*it.not_agreed, *found),
         active=guard_input.active,
         policy=PolicyDoc(file=policy.document.source.path, sha256=policy.sha256) if policy else None,
+        models=about_models(run, it),
         now=guard_input.now,
     )
-    run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
+    facts = msgspec.structs.asdict(document.summary)
+    cost = facts.pop("cost")
+    run.env.log("plan.computed", cost_at_most=(cost and cost.estimate.at_most) or 0, **facts)
     for refusal in document.guards:
         run.env.log("guard.refused", guard=refusal.guard, message=refusal.message, names=len(refusal.held))
     return PlannedRun(**(vars(it) | {"plan": left}), proposed=it.plan, document=document)

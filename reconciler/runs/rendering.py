@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace as replaced
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -79,21 +80,33 @@ def rendered_spec(
                     f"the requests of {spec.name} cannot be rendered: {error.strerror}",
                     hint=f"look at {error.filename or path}",
                 ) from error
-            yield from found.problems
+            yield from placed(found.problems, spec)
             if not found.problems:
                 known[part.identity] = found.file
+
+
+def placed(problems: Iterable[Problem], spec: JobSpec) -> Iterator[Problem]:
+    """Yield problems; those that have no place, which are those of a query, with the place of their spec."""
+    at = spec.declared_at
+    for it in problems:
+        yield it if it.path else replaced(it, path=at.path, line=at.line, message=f"rows: {it.message}")
 
 
 def checked(
     specs: Sequence[JobSpec], root: Path, limits: Limits
 ) -> tuple[tuple[JobSpec, ...], list[Problem]]:
-    """Return specs with their requests counted, and the problems of all rows.
+    """Return specs with their requests counted, if this clone has their tables, and the problems of all rows.
 
     Raises `ReconcilerError` if a file cannot be read or written.
     """
     known: dict[str, InputFile] = {}
     with TemporaryDirectory(prefix="reconciler-") as folder:
-        problems = [it for spec in specs for it in rendered_spec(spec, root, Path(folder), limits, known)]
+        problems = [
+            it
+            for spec in specs
+            if not any(isinstance(part, TableRows) and part.absent for part in spec.inputs)
+            for it in rendered_spec(spec, root, Path(folder), limits, known)
+        ]
     found = (
         replace(spec, inputs=tuple(known.get(part.identity, part) for part in spec.inputs)) for spec in specs
     )

@@ -14,6 +14,7 @@ from reconciler.errors import ReconcilerError, SpecError
 from reconciler.model import InlineRequests, InputFile, JobSpec, TableRows
 from reconciler.rows.requests import Problems, lines, template_of
 from reconciler.rows.template import Value
+from reconciler.runs.rendering import placed
 
 
 class Sample(Struct, frozen=True):
@@ -36,7 +37,7 @@ def first_requests(spec: JobSpec, root: Path, count: int) -> list[Sample]:
     for part in spec.inputs:
         try:
             if isinstance(part, TableRows):
-                found += _of_rows(part, root, count - len(found))
+                found += _of_rows(spec, part, root, count - len(found))
             elif isinstance(part, InlineRequests):
                 found += islice(_of_lines(BytesIO(part.lines), spec.declared_at.path), count - len(found))
             elif isinstance(part, InputFile) and not part.pointer:
@@ -51,14 +52,14 @@ def first_requests(spec: JobSpec, root: Path, count: int) -> list[Sample]:
     return found
 
 
-def _of_rows(source: TableRows, root: Path, count: int) -> list[Sample]:
-    problems = Problems(source.files[0].path)
+def _of_rows(spec: JobSpec, source: TableRows, root: Path, count: int) -> list[Sample]:
+    problems = Problems(source)
     found = [
-        Sample(line.rstrip(b"\n"), f"{row.file}:{row.line}", row.cells)
+        Sample(line.rstrip(b"\n"), row.where, row.cells)
         for row, line in islice(lines(source, root, template_of(source), problems.add), count)
     ]
     if problems:
-        raise SpecError(problems.shown())
+        raise SpecError(tuple(placed(problems.shown(), spec)))
     return found
 
 

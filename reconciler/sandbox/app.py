@@ -7,7 +7,7 @@ import math
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 
 _JOBS, _JOB = "/v1/batch/jobs", "/v1/batch/jobs/<uuid:job_id>"
 _FILES, _FILE = "/v1/files", "/v1/files/<uuid:file_id>"
-
-_CAPABILITIES: Final = {
-    "audio_transcription": "/v1/audio/transcriptions",
-    "completion_chat": "/v1/chat/completions",
-    "completion_fim": "/v1/fim/completions",
-    "moderation": "/v1/moderations",
-    "ocr": "/v1/ocr",
-}
-"""The names that the API gives to uses, and the endpoint of each. The table says nothing of other capabilities."""
 
 
 def _list_models(world: World, request: Request, workspace: str) -> Json:  # noqa: ARG001 - a handler
@@ -49,7 +40,11 @@ def _shown_model(model: models.Model) -> Json:
         "owned_by": "mistralai",
         "name": model.id,
         "aliases": model.aliases,
-        "capabilities": {name: endpoint in model.endpoints for name, endpoint in _CAPABILITIES.items()},
+        "capabilities": {
+            name: any(models.CAPABILITIES.get(endpoint) == name for endpoint in model.endpoints)
+            for name in models.CAPABILITIES.values()
+        },
+        **({} if model.context is None else {"max_context_length": model.context}),
         "deprecation": None if model.retired is None else f"{model.retired}T00:00:00Z",
         "deprecation_replacement_model": model.replacement,
         "type": "base",

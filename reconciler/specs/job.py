@@ -31,6 +31,7 @@ from reconciler.specs.schema.types import PeriodFields
 from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.sanitize import NO_WINDOWS_NAME
 from reconciler.text.suggest import did_you_mean
+from reconciler.text.timestamps import rfc3339
 
 _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",), ("retry",))
 """Fields whose change submits the work, or what is left of it, again."""
@@ -47,12 +48,18 @@ class DocumentResult(Struct, frozen=True, kw_only=True):
 
 
 def jobs_of_document(
-    document: Document, inputs: Inputs, limits: Limits, *, now: float, policy: Policy | None = None
+    document: Document,
+    inputs: Inputs,
+    limits: Limits,
+    *,
+    now: float,
+    policy: Policy | None = None,
+    judges_models: bool = True,
 ) -> DocumentResult:
     """Return the jobs that a document with its defaults declares, none if it has errors.
 
-    `now` is in Unix seconds, for a `rerun` with a period. Raises `OverBudgetError` if the load does too much work
-    and `SpecError` if the file has too many errors.
+    `now` is in Unix seconds, for a `rerun` with a period. `judges_models`: warn about models by the table. Raises
+    `OverBudgetError` if the load does too much work and `SpecError` if the file has too many errors.
     """
     inputs.budget.check_time()
     fields, problems = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
@@ -68,7 +75,7 @@ def jobs_of_document(
         problems += [*_endpoint_unknown(document), *_periods_as_text(document)]
     if fields is None:
         return DocumentResult(problems=tuple(problems))
-    problems += _models_doubted(document, now)
+    problems += _models_doubted(document, fields, now) if judges_models else ()
     rerun: str | None = document.text(("rerun",)) if fields.rerun is not None else ""
     begins = ""
     if isinstance(fields.rerun, PeriodFields):
@@ -174,17 +181,17 @@ def _adopt(document: Document, fields: JobFields, specs: Sequence[JobSpec]) -> I
         yield document.problem(("adopt",), message, hint, at_key=True)
 
 
-def _models_doubted(document: Document, now: float) -> Iterator[Problem]:
+def _models_doubted(document: Document, fields: JobFields, now: float) -> Iterator[Problem]:
     """Yield a warning for each model of a spec without errors that is unknown, retired, or not for the endpoint."""
+    day, until = _day(now), _day(now + fields.timeout_hours * 3600)
     for path, name in named(document, "model"):
-        if doubt := models.doubt(name, document.value.get("endpoint"), _day(now)):
-            hint = f"{doubt.hint} (table of {models.table().date}; the API decides)"
-            yield document.problem(path, f"model: `{name}` {doubt.message}", hint, warning=True)
+        if doubt := models.doubt_by_table(name, document.value.get("endpoint"), day, until):
+            yield document.problem(path, f"model: `{name}` {doubt.message}", doubt.hint, warning=True)
 
 
-@lru_cache(maxsize=1)  # every spec of a load asks for the same
-def _day(now: float) -> str:
-    return dt.datetime.fromtimestamp(now, dt.UTC).date().isoformat()
+@lru_cache(maxsize=10)  # many specs of a load ask for the same
+def _day(when: float) -> str:
+    return rfc3339(when)[:10]
 
 
 def _endpoint_unknown(document: Document) -> list[Problem]:

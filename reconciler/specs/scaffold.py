@@ -111,7 +111,7 @@ def for_table(folder: str, table: str, columns: Sequence[str]) -> tuple[Wanted, 
     """
     up = "../" * len(Path(folder).parts)
     name = slug(Path(table).stem) or "table"
-    columns = [it for it in columns if not re.search(r"[{}\n]", it)] or ["id"]
+    columns = [it for it in columns if it.strip() == it and not re.search(r"[{}\n]|^$", it)] or ["id"]
     own = next((it for it in columns if re.search(r"(^|[_ -])id$", it, re.IGNORECASE)), columns[0])
     shown = (
         "\n".join(f"{column}: {{{{{column}}}}}" for column in columns if column != own) or f"{{{{{own}}}}}"

@@ -11,7 +11,15 @@ import pytest
 
 from reconciler.catalogue import models
 from reconciler.catalogue.bodies import KNOWN_ENDPOINTS
-from reconciler.catalogue.models import Doubt, Model, by_name, doubt, table
+from reconciler.catalogue.models import (
+    Doubt,
+    Model,
+    by_name,
+    doubt,
+    doubt_by_api,
+    doubt_by_table,
+    table,
+)
 
 DAY = "2026-11-28"
 
@@ -120,3 +128,51 @@ def test_a_model_is_retired_from_its_date_on() -> None:
     assert doubt(model.id, None, "2026-10-31") == Doubt(
         "retired", "was retired on 2026-10-31", "use `zai-glm-5-3`"
     )
+
+
+LISTED = {
+    name: model
+    for model in (
+        Model(id="mistral-new-2611", aliases=("mistral-new-latest",), endpoints=("/v1/chat/completions",)),
+        Model(id="mistral-small-2603", endpoints=("/v1/chat/completions", "/v1/conversations")),
+        Model(id="ministral-8b-2512", endpoints=("/v1/chat/completions", "/v1/conversations")),
+        Model(
+            id="old-2606", endpoints=("/v1/chat/completions",), retired="2026-11-30", replacement="new-2611"
+        ),
+    )
+    for name in (model.id, *model.aliases)
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "kind", "words"),
+    [
+        ("mistral-new-latest", "/v1/chat/completions", None, ""),
+        ("ft:mine", "/v1/ocr", None, ""),
+        ("mistral-nwe-2611", "/v1/chat/completions", "unknown", "did you mean `mistral-new-2611`?"),
+        ("gpt-x", "/v1/chat/completions", "unknown", "check the name"),
+        ("mistral-new-2611", "/v1/ocr", "unfit", "it is for /v1/chat/completions"),
+        ("pixtral-large-2411", "/v1/chat/completions", "retired", "use `mistral-medium-3-5` (table of"),
+        ("ministral-8b-2512", "/v1/conversations", "unfit", "it is for /v1/chat/completions (table of"),
+        ("old-2606", "/v1/chat/completions", "retired", "use `new-2611`"),
+    ],
+)
+def test_the_list_of_the_api_decides_and_the_table_tells_what_it_leaves_out(
+    name: str, endpoint: str, kind: str | None, words: str
+) -> None:
+    found = doubt_by_api(name, endpoint, DAY, "2026-11-30", LISTED)
+    assert (found and found.kind) == kind
+    assert found is None or found.hint.startswith(words)
+
+
+def test_without_a_list_the_table_decides() -> None:
+    for name in ("pixtral-large-2411", "gpt-x", "mistral-small-2603"):
+        assert doubt_by_api(name, "/v1/ocr", DAY, DAY, {}) == doubt_by_table(name, "/v1/ocr", DAY, DAY)
+
+
+def test_a_model_that_is_retired_before_the_job_may_end_is_doubted() -> None:
+    words = "is retired on 2027-04-30, and the job may run until 2027-05-01"
+    assert doubt("mistral-large-2512", None, "2027-04-29", "2027-05-01") == Doubt(
+        "retired", words, "use another model"
+    )
+    assert doubt("mistral-large-2512", None, "2027-04-28", "2027-04-29") is None

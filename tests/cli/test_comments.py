@@ -102,7 +102,7 @@ def test_standing_holds_are_no_news_and_waiting_ones_are(stage: Stage) -> None:
 @pytest.mark.parametrize("count", [30, thorough(3000)])
 def test_comment_stays_below_the_limit_however_much_changes(stage: Stage, count: int) -> None:
     rows = "".join(
-        f"---\nname: job-{number:04}{'x' * 80}\nendpoint: /v1/embeddings\nmodel: mistral-embed\n"
+        f"---\nname: job-{number:04}{'x' * 80}\nendpoint: /v1/embeddings\nmodel: mistral-embed-2312\n"
         f"metadata: {{note: '{'|<@#*' * 60}'}}\n"
         f"requests: [{{custom_id: a, body: {{input: ['{number}']}}}}]\n"
         for number in range(count)
@@ -116,7 +116,7 @@ def test_comment_stays_below_the_limit_however_much_changes(stage: Stage, count:
     assert result.code == 0
     assert len(data) < LIMIT - 2000
     text = plain(data.decode())
-    assert text.startswith(f"### shop: would submit {count:,} requests (mistral-embed)\n")
+    assert text.startswith(f"### shop: would submit {count:,} requests (mistral-embed-2312)\n")
     assert data.decode().count("<details>") == data.decode().count("</details>")
     assert ("more" in text) == (count > 1000)
 
@@ -173,7 +173,7 @@ def test_annotations_stand_beside_the_spec(stage: Stage, page: Path) -> None:
     stage.spec("broken", model="sandbox-unknown")
     stage.run("apply", "--yes")
     stage.advance(5)
-    stage.spec("one", requests=7)
+    stage.spec("one", requests=7, model="mistral-small-2603")
     result = stage.run("plan", "--format", "github")
     kinds = [line.split("::")[1] for line in result.out.splitlines()]
     assert kinds == [

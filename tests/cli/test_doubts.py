@@ -24,9 +24,11 @@ def test_validate_and_plan_warn_and_refuse_nothing(stage: Stage) -> None:
     for text in (validated.out, planned.err):
         assert "specs/data/odd.jsonl:1: warning: `body.messages` is text, not a list\n" in text
         assert "hint: the API rejects such a request\n" in text
-        assert (
-            "specs/old.yaml:3:8: warning: model: `pixtral-large-latest` was retired on 2026-05-31\n" in text
-        )
+    words = "`pixtral-large-latest` was retired on 2026-05-31"
+    assert f"specs/old.yaml:3:8: warning: model: {words}\n" in validated.out
+    assert f"warning: {words} (old)\n" in planned.out
+    assert words not in planned.err
+    for text in (validated.out, planned.out):
         assert "hint: use `mistral-medium-3-5` (table of 2" in text
     assert "2 specs valid" in validated.out
     assert "2 to create" in planned.out

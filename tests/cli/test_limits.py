@@ -74,6 +74,8 @@ class Workspace(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
             return httpx.Response(200, content=self._create(json.loads(request.read())))
+        if request.url.path == "/v1/models":
+            return httpx.Response(404)
         page, size = (int(request.url.params[name]) for name in ("page", "page_size"))
         newest = request.url.params["order_by"] == "-created"
         listed = (self.jobs[::-1] if newest else self.jobs)[page * size : (page + 1) * size]

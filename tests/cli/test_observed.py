@@ -83,6 +83,7 @@ def test_plan_against_a_snapshot_is_the_plan_against_the_workspace(seen: Stage) 
     assert there.pop("observed_at") == "2026-09-21T14:13:22Z"
     (change,) = here["decisions"][0]["actions"][0]["changes"]
     assert change.pop("requests")["added"] == 1  # a plan from a snapshot reads no results
+    assert [it["kind"] for it in here.pop("models")] == ["alias"]  # nor does it ask what an alias means
     assert here == there
 
 

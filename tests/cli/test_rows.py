@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import sys
@@ -32,6 +33,11 @@ SPEC: Final = """
         - {role: system, content: {$file: prompts/sort.md}}
         - {role: user, content: "{{subject}}: {{text}}"}
 """
+
+
+def query(sql: str) -> str:
+    """Return rows that are the result of a query over the table."""
+    return f'{{sql: "{sql}", files: [data/tickets.csv]}}'
 
 
 def write_csv(stage: Stage, rows: tuple[Mapping[str, Any], ...] = ROWS) -> None:
@@ -125,8 +131,7 @@ def to_json_lines(stage: Stage) -> None:
 
 
 def to_a_query(stage: Stage) -> None:
-    query = "{sql: 'select * from files where true', files: [data/tickets.csv]}"
-    stage.write("specs/a.yaml", SPEC.replace("data/tickets.csv", query))
+    stage.write("specs/a.yaml", SPEC.replace("data/tickets.csv", query("select * from files where true")))
 
 
 def to_plain_lines(stage: Stage) -> None:
@@ -185,6 +190,33 @@ def test_a_column_whose_type_changed_is_named(stage: Stage) -> None:
     stage.advance(60)
     stage.write("specs/data/tickets.jsonl", '{"id": "1", "text": "x", "heat": "0.5"}\n')
     assert "the type of the column `heat` changed: a number -> text" in stage.run("plan").out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("7", "7.0", "the type of the column `cost` changed: a whole number -> a number with a point"),
+        ("1.50", "1.5", "the numbers of the column `cost` are written in another way: 1.50 -> 1.5"),
+        ("true", "1", "the type of the column `cost` changed: true or false -> a whole number"),
+        ("2026-01-02", "2026-01-02 00:00:00", "the type of the column `cost` changed: a date -> a time"),
+        ("2026-01-02", "unknown", "the type of the column `cost` changed: a date -> text"),
+        ("7", "8", ""),
+        ("one", "two", ""),
+    ],
+)
+def test_a_column_inside_a_text_is_named_if_its_type_changed(
+    tickets: Stage, before: str, after: str, words: str
+) -> None:
+    tickets.write("specs/a.yaml", SPEC.replace("{{subject}}: {{text}}", "It costs {{cost}}, {{text}}!"))
+    write_csv(tickets, tuple({**row, "cost": before} for row in ROWS))
+    assert tickets.run("apply", "--yes").code == 0
+    tickets.advance(60)
+    tickets.write("specs/prompts/sort.md", "Sort it again.")
+    write_csv(tickets, tuple({**row, "cost": after} for row in ROWS))
+    planned = tickets.run("plan").out
+    assert "Sort it again." in planned
+    assert words in planned
+    assert ("of the column" in planned) == bool(words)
 
 
 def test_files_are_rows_with_their_contents(stage: Stage) -> None:
@@ -246,6 +278,22 @@ def test_a_family_makes_a_job_for_each_table(stage: Stage) -> None:
         ("prompts/sort.md", "link.md", "specs/a.yaml:11:", "a hidden file, which may hold secrets"),
         ("data/tickets.csv", "../.env", "specs/a.yaml:5:", "a hidden file, which may hold secrets"),
         ("data/tickets.csv", "prompts/sort.md", "specs/a.yaml:5:", "not one table"),
+        ("sort.md", "column.md", "specs/a.yaml:11:", "in specs/prompts/column.md: the table has no column"),
+        ("sort.md", "braces.md", "specs/a.yaml:11:", "in specs/prompts/braces.md: `{{text`: `{{` begins"),
+        ("sort.md", "bytes.md", "specs/a.yaml:11:", "`prompts/bytes.md`: not UTF-8"),
+        (
+            "data/tickets.csv",
+            query("select id, nope from files"),
+            "specs/a.yaml:2",
+            "rows: DuckDB: Binder Error",
+        ),
+        (
+            "data/tickets.csv",
+            query("select '1' as id, subject, text from files"),
+            "specs/a.yaml:2",
+            "rows: row 2: `custom_id` was used before, in row 1 of the query",
+        ),
+        ("reuse: true", "columns: {text: boolean}", "specs/data/tickets.csv:2", "`text`: the cell does not"),
         ("messages:", "massages:", "specs/a.yaml:9:", "lacks a field: `messages`"),
         ("reuse: true", "columns: {text: integer}", "specs/data/tickets.csv:2", "does not have the type"),
         ("reuse: true", "columns: {nope: integer}", "specs/data/tickets.csv:1", "no column `nope`"),
@@ -261,6 +309,9 @@ def test_a_mistake_has_its_place_and_the_next_step(
     tickets: Stage, old: str, new: str, where: str, words: str
 ) -> None:
     tickets.write(".env", "TOKEN=secret")
+    tickets.write("specs/prompts/column.md", "Sort {{nope}}.")
+    tickets.write("specs/prompts/braces.md", "Sort\nit: {{text")
+    (tickets.root / "specs/prompts/bytes.md").write_bytes(b"\xff\x00")
     (tickets.root / "specs/link.md").symlink_to("../.env")
     tickets.write("specs/a.yaml", SPEC.replace(old, new))
     for command in (("validate",), ("plan",), ("apply", "--yes")):
@@ -324,6 +375,43 @@ def test_commands_that_only_show_go_on_without_a_table_with_a_mistake(done: Stag
     ):
         assert done.run(*command).code == 0, command
     assert "`custom_id` was used before" in done.run("status").err
+
+
+def test_a_table_of_which_only_a_pointer_is_here_is_not_read_until_it_is_needed(done: Stage) -> None:
+    file = done.root / "specs/data/tickets.csv"
+    oid, size = hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_size
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n"
+    done.write("specs/data/tickets.csv", pointer)
+    assert "No changes" in done.run("plan").out
+    validated = done.run("validate")
+    assert validated.code == 0
+    assert "Git LFS pointers" in validated.out
+    done.write("specs/prompts/sort.md", "Sort it well.")
+    for command in (("plan",), ("apply", "--yes"), ("try", "a")):
+        said = done.run(*command)
+        assert said.code == 1
+        assert "specs/data/tickets.csv: only a Git LFS pointer is in this clone" in said.err
+        assert "git lfs pull" in said.err
+        assert not said.writes
+
+
+def test_a_schema_keeps_the_order_of_its_properties(tickets: Stage) -> None:
+    schema = {"name": "answer", "schema": {"type": "object", "properties": {"why": {}, "queue": {}, "a": {}}}}
+    tickets.write("specs/schema.json", json.dumps(schema))
+    tickets.write(
+        "specs/a.yaml",
+        SPEC + "      response_format: {type: json_schema, json_schema: {$file: schema.json}}\n",
+    )
+    assert tickets.run("apply", "--yes").code == 0
+    [job] = tickets.jobs()
+    with tickets.console() as client:
+        [file] = client.get(f"/v1/batch/jobs/{job['id']}").json()["input_files"]
+        line = client.get(f"/v1/files/{file}/content").text.splitlines()[0]
+    body = json.loads(line)["body"]
+    assert [*body] == ["temperature", "messages", "response_format"]
+    assert [*body["response_format"]["json_schema"]["schema"]["properties"]] == ["why", "queue", "a"]
+    tickets.write("specs/schema.json", json.dumps(schema, sort_keys=True))
+    assert "No changes" in tickets.run("plan").out
 
 
 def test_a_matrix_makes_a_job_for_each_prompt(tickets: Stage) -> None:
@@ -412,6 +500,27 @@ def test_the_columns_of_the_table_come_back_with_the_answers(done: Stage) -> Non
     assert {row["text"] for row in found} == {"Sandbox answer: no model was called."}, "the answer"
 
 
+def test_every_plain_column_comes_back_under_a_name_of_its_own(tickets: Stage) -> None:
+    tickets.write("specs/a.yaml", SPEC.replace("tickets.csv", "tickets.jsonl"))
+    more = {"row_text": "r", "custom_id": "c", "list": [1], "cost": 1.5, "none": None}
+    rows = [{**row, **more, "subject": "=1+1"} for row in ROWS]
+    tickets.write("specs/data/tickets.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert tickets.run("apply", "--yes").code == 0
+    tickets.advance(60)
+    tickets.run("outputs", "pull")
+    assert tickets.run("outputs", "export", "a", "--columns", "--format", "csv", "-o", "out.csv").code == 0
+    found = [*csv.DictReader(io.StringIO((tickets.root / "out.csv").read_text()))]
+    names = ("id", "subject", "row_text", "row_row_text", "row_custom_id", "cost", "none")
+    assert [tuple(row[name] for name in names) for row in found] == [
+        (row["id"], "'=1+1", row["text"], "r", "c", "1.5", "") for row in ROWS
+    ]
+    assert "list" not in found[0]
+    tickets.write("specs/data/tickets.jsonl", '{"id": "1", "subject": "", "text": ""}\nnope\n')
+    said = tickets.run("outputs", "export", "a", "--columns", "--format", "csv", "-o", "out.csv")
+    assert said.code == 1
+    assert "specs/data/tickets.jsonl:2: not a JSON object" in said.err
+
+
 def test_columns_need_one_name_with_a_table(done: Stage) -> None:
     done.spec("b")
     done.run("apply", "--yes")
@@ -425,12 +534,13 @@ def test_columns_need_one_name_with_a_table(done: Stage) -> None:
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_init_writes_a_spec_for_a_table_that_can_be_submitted(stage: Stage, form: str) -> None:
     (stage.root / "reconciler.yaml").unlink()
-    stage.write("data/tickets.csv", 'Ticket ID,subject,"odd {name}"\n7,x,y\n8,z,\n')
+    stage.write("data/tickets.csv", 'Ticket ID,subject,"odd {name}",odd,odd,\n7,x,y,,,\n8,z,,,,\n')
     if form == "jsonl":
-        stage.write("data/tickets.jsonl", '{"Ticket ID": 7, "subject": "x", "odd {name}": "y"}\n')
+        row = {"Ticket ID": 7, "subject": "x", "odd {name}": "y", "odd ": "", "odd": [1]}
+        stage.write("data/tickets.jsonl", json.dumps(row) + "\n")
     if form == "parquet":
-        data = stage.root / "data"
-        duckdb.read_csv(data / "tickets.csv").write_parquet(str(data / "tickets.parquet"))
+        columns = "7 as 'Ticket ID', 'x' as subject, 1 as 'odd {name}', 2 as ' odd'"
+        duckdb.execute(f"copy (select {columns}) to '{stage.root}/data/tickets.parquet'")
     made = stage.run("init", "--from", f"data/tickets.{form}", "--no-workflows")
     assert made.code == 0
     spec = (stage.root / "specs/tickets.yaml").read_text()

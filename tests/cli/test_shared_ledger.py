@@ -135,7 +135,10 @@ def test_a_remote_that_refuses_the_push_is_no_race_and_nothing_is_created(team: 
     hook.chmod(0o755)
     result = team.first.run("apply", "--yes")
     assert (result.code, result.writes) == (1, [])
-    assert [sent.path for sent in result.sent] == ["/v1/batch/jobs"], "it does not plan again"
+    assert [sent.path for sent in result.sent] == [
+        "/v1/batch/jobs",
+        "/v1/models",
+    ], "it does not plan again"
     assert "a rule or a hook of the remote declines it: GH013: Repository rule violations found" in result.err
     assert "hint: no job was created; ask the remote's administrator" in result.err
     assert "other runners" not in result.err

@@ -27,6 +27,7 @@ from reconciler.api.errors import (
 )
 from reconciler.api.retry import Retrier, RetryPolicy
 from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
+from reconciler.catalogue.models import Model
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment
 from reconciler.errors import LedgerError
@@ -253,6 +254,9 @@ class Api(Writer):
         listed.sort(key=lambda job: job.age_key, reverse=order_by == "-created")
         begin = page * page_size
         return JobPage(jobs=tuple(listed[begin : begin + page_size]), total=len(listed))
+
+    def list_models(self) -> Mapping[str, Model]:
+        return {}
 
     def get_job(self, job_id: str) -> Job:
         self.trace.append(f"get {job_id}")

@@ -84,6 +84,7 @@ some_tags: Final = st.builds(
     on_remove=st.sampled_from(("cancel", "keep")),
     request_digest=st.just("") | st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
     recipe=st.from_regex(r"[0-9a-f]{8}", fullmatch=True),
+    resolved=st.just("") | NAMED,
     source=sources,
 )
 
@@ -96,8 +97,14 @@ def with_metadata(pairs: dict[str, object]) -> Job:
 def test_identity_survives_writing_and_reading(written: Tags) -> None:
     read = tags.read(with_metadata(dict(tags.write(written))))
     assert isinstance(read, OwnedJob)
-    cut = replace(read.tags, input_prefixes=written.input_prefixes, source=written.source)
+    cut = replace(
+        read.tags,
+        input_prefixes=written.input_prefixes,
+        source=written.source,
+        resolved=written.resolved,
+    )
     assert cut == written
+    assert read.tags.resolved in (written.resolved, "")
     assert read.tags.input_prefixes in (written.input_prefixes, frozenset())
 
 

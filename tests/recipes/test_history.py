@@ -22,13 +22,13 @@ PAGE = Path(__file__).parents[2] / "docs/history.md"
 
 def lived(stage: Stage) -> None:
     """A project with a past of two days."""
-    stage.spec("answers", requests=40)
+    stage.spec("answers", requests=40, model="mistral-small-2603")
     stage.spec("broken", model="sandbox-unknown-x", retry={"max_attempts": 2})
     stage.commit("The first two")
     stage.run("apply", "--yes", "--wait")
     stage.advance(86_400)
     stage.environ["USER"] = "grace"
-    stage.spec("partly", model="mistral-large-latest", checks={"failed": 0.5})
+    stage.spec("partly", model="mistral-large-2512", checks={"failed": 0.5})
     stage.write("specs/data/partly.jsonl", UNSTEADY)
     stage.commit("Another one")
     stage.run("apply", "--yes", "--wait")

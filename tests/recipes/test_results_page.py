@@ -31,8 +31,8 @@ def declare(
     *,
     ids: Sequence[str] = TICKETS,
     texts: int = 5,
-    model: str = "mistral-small-latest",
-    embed: str = "mistral-embed",
+    model: str = "mistral-small-2603",
+    embed: str = "mistral-embed-2312",
 ) -> None:
     """Write the specs of tickets and texts."""
     rows = [
@@ -64,7 +64,7 @@ def pulled(stage: Stage) -> None:
 def declared(stage: Stage) -> None:
     """One spec whose job is not created yet."""
     stage.passages("specs/texts.jsonl", 5)
-    fields = "endpoint: /v1/embeddings\nmodel: mistral-embed\ninput_files: [texts.jsonl]\n"
+    fields = "endpoint: /v1/embeddings\nmodel: mistral-embed-2312\ninput_files: [texts.jsonl]\n"
     stage.write("specs/texts.yaml", f"name: texts\n{fields}")
 
 
@@ -130,8 +130,8 @@ def test_a_recipe_does_what_it_says(
 READERS = [title for title in DATA if DATA[title][0] is pulled]
 """The sections that read pulled results."""
 NEWER = {
-    "not created": ("mistral-small-latest", "mistral-embed", -1),
-    "running": ("mistral-small-latest", "mistral-embed", 0),
+    "not created": ("mistral-small-2603", "mistral-embed-2312", -1),
+    "running": ("mistral-small-2603", "mistral-embed-2312", 0),
     "failed": ("sandbox-unknown-chat", "sandbox-unknown-embed", 60),
 }
 """Models of the newer work of the names, which has no answers, and for how many seconds its jobs exist."""

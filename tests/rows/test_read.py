@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model import TableFile
+from reconciler.rows.read import columns_of
 from reconciler.rows.row import RowsError
 from reconciler.settings import Limits
 from reconciler.specs.inputs.reader import check
@@ -49,11 +51,21 @@ def test_cells_of_csv_are_text_unless_their_column_has_a_type(tmp_path: Path) ->
         ("a.csv", b'id,text\n1,"a\nb"\n2,b,c\n', 4, "3 cells"),
         ("a.csv", b'id,text\n1,a\n2,"b"c\n', 3, "not CSV"),
         ("a.csv", b"id,text,id\n", 1, "two columns are named `id`"),
-        ("a.csv", b"", 1, "empty"),
+        ("a.csv", b"", 1, "the file is empty"),
+        ("a.csv", b"\nid,text\n1,a\n", 1, "the first line is empty"),
+        ("a.csv", "id,text\n1,a\n".encode("utf-16"), 1, "not UTF-8"),
+        ("a.csv", "id,text,é\n1,a,b\n".encode("latin-1"), 1, "not UTF-8"),
+        ("a.csv", b'id,text\n1,a\n2,"b\n3,c\n', 3, "not CSV"),
+        ("a.csv", b"id,text\n1," + b"x" * 32_000_000, 2, "a line of 32,000,000 characters or more"),
         ("a.csv", b"id,other\n1,2\n", 1, "no column `text`"),
         ("a.jsonl", b'{"id": 1, "text": "a"}\nnope\n', 2, "not a JSON object"),
+        ("a.jsonl", b'{"id": 1, "text": NaN}\n', 1, "not a JSON object: .*invalid character"),
+        ("a.jsonl", b'{"id": 1, "text": "\xe9"}\n', 1, "not a JSON object: .*UTF-8"),
+        ("a.jsonl", b'[{"id": 1, "text": "a"}]\n', 1, "not a JSON object: .*array"),
+        ("a.jsonl", b'{"id": "' + b"x" * 32_000_000, 1, "a line of 32,000,000 bytes or more"),
         ("a.jsonl", b'{"id": 1, "text": "a"}\n{"id": 1, "text": [1]}\n', 2, "a list or an object"),
         ("a.jsonl", b'{"id": 1}\n', 1, "no column `text`"),
+        ("a.jsonl", b'\n\n{"id": 1}\n', 3, "no column `text`"),
     ],
 )
 def test_a_table_that_cannot_be_read_says_where(
@@ -64,6 +76,71 @@ def test_a_table_that_cannot_be_read_says_where(
         rows(tmp_path, table(tmp_path, name), "id", "text")
     assert (caught.value.file, caught.value.line) == (name, line)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [("boolean", "yes"), ("integer", "1.0"), ("integer", "1" * 30), ("decimal", "1e5"), ("decimal", "१")],
+)
+def test_a_cell_without_the_type_of_its_column_is_named(tmp_path: Path, kind: str, cell: str) -> None:
+    (tmp_path / "a.csv").write_text(f"id,text\n1,\n2,{cell}\n")
+    with pytest.raises(RowsError, match=r"`text`: .* type of its column") as caught:
+        rows(tmp_path, table(tmp_path, "a.csv", columns={"text": kind}), "id", "text")
+    assert (caught.value.file, caught.value.line) == ("a.csv", 3)
+    assert cell not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"\xef\xbb\xbfid,text\r\n1,a\r\n\r\n2,b\r\n\r\n"),
+        ("a.csv", b"id,text\r1,a\r2,b"),
+        ("a.csv", b"id , text\n1,a\n2,b\n"),
+        ("a.csv", b"id,text,other,other,,\n1,a,x,y,z,\n2,b,,,,\n"),
+        ("a.csv", b'"id";"text";"a,b,c"\n1;a;x\n2;b;y\n'),
+        ("a.tsv", b"id\ttext\ta, b, c and d\n1\ta\tx\n2\tb\ty\n"),
+        ("a.jsonl", b'\xef\xbb\xbf{"id": "1", "text": "a", "more": [1]}\r\n\r\n{"text": "b", "id": "2"}'),
+    ],
+)
+def test_other_ways_to_write_a_table_are_the_same_table(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    source = table(tmp_path, name)
+    assert rows(tmp_path, source, "id", "text") == [{"id": "1", "text": "a"}, {"id": "2", "text": "b"}]
+    assert {"id", "text"} <= {*columns_of(source, tmp_path)}
+    assert not {"", "other", "more"} & {*columns_of(source, tmp_path)}
+
+
+def test_files_of_a_table_may_be_written_in_different_ways(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,a\n")
+    (tmp_path / "b.csv").write_text("more;text;id\nx;b;2\n")
+    found = rows(tmp_path, table(tmp_path, "a.csv", "b.csv"), "id", "text")
+    assert [row["text"] for row in found] == ["a", "b"]
+
+
+@pytest.mark.parametrize("number", ["1.50", "-0.10", "12345678901234567890.123", "18446744073709551617"])
+def test_numbers_of_json_lines_keep_their_digits(tmp_path: Path, number: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"id": {number}, "text": {number}}}\n')
+    body = b'{"whole":"{{text}}","inside":"a {{text}}"}'
+    [line] = rendered(tmp_path, table(tmp_path, "a.jsonl", body=body))[1]
+    assert line.decode() == (f'{{"custom_id":"{number}","body":{{"whole":{number},"inside":"a {number}"}}}}')
+
+
+@pytest.mark.parametrize("number", ["1e400", "1e999999999", "1e-999999999"])
+def test_a_number_with_too_many_digits_is_named(tmp_path: Path, number: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"id": 1, "text": {number}}}\n')
+    found, _ = rendered(tmp_path, table(tmp_path, "a.jsonl", body=b'{"a":"{{text}}"}'))
+    assert [(it.path, it.line, it.message[:19]) for it in found.problems] == [
+        ("a.jsonl", 1, "`text`: not a numbe")
+    ]
+
+
+def test_a_table_of_which_only_a_pointer_is_here_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("version https://git-lfs.github.com/spec/v1\n")
+    source = table(tmp_path, "a.csv", files=(TableFile(path="a.csv", sha256="0" * 64, size=9, pointer=True),))
+    for read in (lambda: rows(tmp_path, source, "id"), lambda: columns_of(source, tmp_path)):
+        with pytest.raises(RowsError, match="Git LFS pointer") as caught:
+            read()
+        assert (caught.value.file, caught.value.hint) == ("a.csv", "git lfs pull")
 
 
 def test_values_of_json_lines_keep_their_types(tmp_path: Path) -> None:
@@ -146,6 +223,7 @@ def test_a_cell_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None
     (tmp_path / "a.csv").write_bytes(b"id,text,other\n1,a,\xff\n2,\xff,b\n")
     found, _ = rendered(tmp_path, table(tmp_path, "a.csv", body=b'{"a":"{{text}}"}'))
     assert [(it.line, it.message[:16]) for it in found.problems] == [(3, "`text`: not UTF-")]
+    assert found.problems[0].hint == "save the file as UTF-8"
 
 
 def test_a_table_without_rows_and_a_line_that_is_too_long_are_refused(tmp_path: Path) -> None:
@@ -170,6 +248,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
         ({"custom_id": "x-{{id}}"}, False),
         ({"columns": {"text": "integer"}}, False),
         ({"includes": ("other.md",)}, True),
+        ({"body": b'{"b":2,"a":1}'}, False),
         ({}, True),
     ],
 )

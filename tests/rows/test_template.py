@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.rows.template import CellError, TemplateError, Value, compiled
+from reconciler.rows.template import CellError, TemplateError, Value, cells_in, compiled
 
 CELLS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"])),
@@ -75,6 +75,22 @@ def test_a_placeholder_alone_takes_the_type_of_its_column(value: Value, whole: V
     found = rendered({"whole": "{{it}}", "inside": "a {{it}}"}, it=value)
     assert found["body"] == {"whole": whole, "inside": f"a {inside}"}
     assert type(found["body"]["whole"]) is type(whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("{{a}}", {"a": "x"}),
+        ("Price: {{a}} EUR, {{b}}!", {"a": "1.50", "b": "x"}),
+        ('{{{{ {{a}} "{{b}}"', {"a": "x\n", "b": "y"}),
+        ("{{a}}{{b}}", {}),
+        ("no placeholder", {}),
+    ],
+)
+def test_cells_are_found_again_in_the_text_that_they_are_in(text: str, cells: dict[str, str]) -> None:
+    body = rendered({"x": f" {text}"}, **(cells or {"a": "1", "b": "2"}))["body"]
+    assert cells_in(f" {text}", body["x"]) == {name: json.dumps(it)[1:-1] for name, it in cells.items()}
+    assert cells_in(f"{text} ", "of another template?") == {}
 
 
 def test_null_is_a_value_and_no_part_of_a_text() -> None:

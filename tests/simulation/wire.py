@@ -76,6 +76,8 @@ class Wire(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one request."""
+        if request.url.path == "/v1/models":  # it decides nothing
+            return httpx.Response(404, request=request)
         knowing = copy(self._record)  # what it knows now: later rounds know more, and this may arrive late
         sent = Sent(request.method, request.url.path, request.url.query.decode(), request.content, by=knowing)
         what = f"{sent.method} {sent.path[len(JOBS) :]}{'?' if sent.query else ''}{sent.query}"

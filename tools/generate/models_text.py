@@ -7,14 +7,17 @@ from reconciler.catalogue.models import table
 MODELS: Final = f"""\
 ## Models
 
-The package has a table of models, collected on {table().date}. `validate`, `plan` and `apply` warn about a model that
-the table does not have, that is retired, or that is not for the job's endpoint. They refuse nothing: the table ages,
-and the API decides. Fine-tuned models (`ft:…`) and agents are not checked.
+`validate` warns about a model that is unknown, retired (or will be, before the job's timeout), or not for the job's
+endpoint, by a table in the package, collected on {table().date}. `plan` and `apply`, if they create a job, and `doctor`
+ask the API for its list of models instead; if it does not answer, the table is used. Nothing is refused: the API
+decides. Fine-tuned models (`ft:…`) and agents are not checked.
 
 **Use dated ids, such as `mistral-small-2603`.** An alias that ends in `-latest` moves to another model, with other
 answers and another price, while nothing changes in git: the plan reports no change, and jobs that are already done are
 not submitted again. `mistral-medium-latest` cost 3.75 times as much from one day to the next (2026-06-16). With an id,
-moving to a new model is a commit that a plan shows.
+moving to a new model is a commit that a plan shows. A plan notes what an alias means today, and which jobs were created
+when it meant another model. An alias and its id are different work: a change of one to the other in a spec submits its
+work again.
 
 **Bodies.** The same commands warn about plain mistakes in request bodies, such as `messages` that is text, an unknown
 role, a `temperature` of 300, or `temprature`: each kind once, with its first line and the number of lines. The first

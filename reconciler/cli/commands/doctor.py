@@ -17,6 +17,7 @@ from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import DoctorDoc, FindingDoc, pretty
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode
+from reconciler.model import JobSpec
 from reconciler.runs import doctor as checks
 from reconciler.specs.load import load
 from reconciler.text.sanitize import clean
@@ -29,26 +30,28 @@ from reconciler.vcs import git_process
 def doctor(env: Environment, *, form: str, common: options.Common) -> int:
     """Check key, host, clock, git and ledger, without creating jobs. Without a key, check the rest."""
     requests: list[RequestRecord] = []
+    specs: list[JobSpec] = []
     try:
         with reading(common, env, on_request=requests.append) as run:
-            found = [*surroundings(common, run), *checks.examine(run, requests)]
+            found = [*surroundings(common, run, specs), *checks.examine(run, requests, specs)]
             target = run.target.host
     except ApiKeyError as error:
         with reading(common, env, offline=True) as run:
-            found = [*surroundings(common, run), *checks.examine_without_key(run, error)]
+            found = [*surroundings(common, run, specs), *checks.examine_without_key(run, error)]
             target = run.target.host
     write(found, target, form=form)
     return ExitCode.FAILED if any(finding.verdict == "failed" for finding in found) else ExitCode.OK
 
 
-def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[FindingDoc]:
-    """Check git, pushes of the shared ledger, and the specs."""
+def surroundings(common: options.Common, run: RunContext[ApiT], specs: list[JobSpec]) -> Iterator[FindingDoc]:
+    """Check git, pushes of the shared ledger, and the specs, which are added to `specs`."""
 
-    def specs() -> Iterator[FindingDoc]:
+    def load_specs() -> Iterator[FindingDoc]:
         loaded = load(run.project, now=run.env.now(), monotonic=run.env.monotonic)
         result = f"{len(loaded.specs):,} valid, {len(loaded.warnings):,} warnings"
         result += ", within the policy" if run.project.policy else ""
         yield FindingDoc("specs", "ok", result)
+        specs.extend(loaded.specs)
         yield from checks.schedule(run, loaded.specs)
 
     shared = shared_ledger(common, run.project, run.target, run.env)
@@ -61,7 +64,7 @@ def surroundings(common: options.Common, run: RunContext[ApiT]) -> Iterator[Find
 
     yield _git(run)
     yield from checks.guarded("ledger push", push)
-    yield from checks.guarded("specs", specs)
+    yield from checks.guarded("specs", load_specs)
 
 
 def _git(run: RunContext[ApiT]) -> FindingDoc:

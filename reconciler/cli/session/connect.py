@@ -18,7 +18,7 @@ from reconciler.api.errors import TOO_MANY_REQUESTS
 from reconciler.api.http import Observer
 from reconciler.api.key import KEY_COMMAND, ApiKey, ApiKeyError, read_key
 from reconciler.api.transport import Transport, https_transport, wsgi_transport
-from reconciler.api.values import RequestRecord
+from reconciler.api.values import MODELS, RequestRecord
 from reconciler.cli.params.options import Common
 from reconciler.cli.session.target import TRUE
 from reconciler.environment import Environment, Log
@@ -102,7 +102,9 @@ def observer(log: Log, on_request: Observer | None) -> Observer:
             on_request(record)
         facts = asdict(record)
         del facts["served_at"]
-        if record.status == TOO_MANY_REQUESTS:
+        if record.error and record.path == MODELS:
+            log("models.not_listed", **facts)
+        elif record.status == TOO_MANY_REQUESTS:
             log("request.throttled", **facts)
         elif record.error:
             log("request.failed", **facts)

@@ -43,6 +43,7 @@ def load_declared(
         names=selection.names,
         progress=env.progress,
         only_shown=only_shown,
+        judges_models=False,
     )
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
     warnings = problems_text(loaded.warnings, colour=env.colour("stderr"))

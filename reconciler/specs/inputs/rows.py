@@ -65,7 +65,7 @@ class _Reader:
     def __init__(self, document: Document, inputs: Inputs, prompt: str) -> None:
         self._prompt = prompt
         self.problems: list[Problem] = []
-        self._includes: list[str] = []
+        self._includes: dict[Path, str] = {}
         self._document = document
         self._inputs = inputs
 
@@ -84,9 +84,8 @@ class _Reader:
         if self.problems or template is None or kind is None:
             return []
         files = tuple(self._file(path) for path in sorted({it for each in views.values() for it in each}))
-        canonical = b""
         try:
-            canonical = digests.canonical(body)
+            digests.canonical(body)
         except ValueError as error:
             self._problem(("body",), f"body: {error}", "put it in quotes if it is an id")
         if self.problems:
@@ -97,15 +96,21 @@ class _Reader:
             sql=sql if kind == "sql" else "",
             views={name: tuple(paths) for name, paths in views.items()} if kind == "sql" else {},
             columns=columns if isinstance(columns, dict) else {},
-            includes=tuple(sorted(set(self._includes))),
+            includes=tuple(sorted(set(self._includes.values()))),
             custom_id=value["custom_id"],
-            body=canonical,
+            body=msgspec.json.encode(body),
         )
         self._require_columns(found, template)
         return [] if self.problems else [found]
 
     def _problem(self, path: Path, message: str, hint: str) -> None:
         self.problems.append(self._document.problem(path, message, hint))
+
+    def _at(self, steps: Path, message: str, hint: str) -> None:
+        """Add a problem with a text of the template, and name the included file that the text is from."""
+        where: Path = ("body", *steps) if steps else (ID,)
+        file = next((f" in {name}" for at, name in self._includes.items() if where[: len(at)] == at), "")
+        self._problem(where, f"{dotted(where)}{file}: {message}", hint)
 
     def _included(self, value: Any, steps: Path) -> Any:  # noqa: ANN401 - any JSON
         """Return a value with the contents of the files that it includes."""
@@ -128,7 +133,7 @@ class _Reader:
             if not self.problems:
                 self._problem(steps, f"`{name}`: {len(paths)} files", "name one file")
             return ""
-        self._includes += paths
+        self._includes[steps[:-1]] = paths[0]
         try:
             content = file_access.read(self._inputs.root / paths[0], MAX_INCLUDED)
             if paths[0].endswith(".json"):
@@ -163,8 +168,7 @@ class _Reader:
         try:
             found = compiled(custom_id, body)
         except TemplateError as error:
-            where: Path = ("body", *error.steps) if error.steps else (ID,)
-            self._problem(where, f"{dotted(where)}: {error}", _BRACES)
+            self._at(error.steps, str(error), _BRACES)
             return None
         if not compiled(custom_id, {}).columns:
             message = "custom_id: no column, so all requests would have the same id"
@@ -218,16 +222,15 @@ class _Reader:
             return
         for slot in template.slots if known else ():
             if slot.column not in known:
-                where: Path = ("body", *slot.steps) if slot.steps else (ID,)
-                message = f"{dotted(where)}: the table has no column `{slot.column}`"
-                self._problem(where, message, did_you_mean(slot.column, known, f"its columns: {some(known)}"))
+                hint = did_you_mean(slot.column, known, f"its columns: {some(known)}")
+                self._at(slot.steps, f"the table has no column `{slot.column}`", hint)
 
     def _file(self, path: str) -> TableFile:
         try:
             with file_access.open_to_read(self._inputs.root / path, buffering=0) as stream:
                 pointed = pointer_in(stream, os.fstat(stream.fileno()).st_size)
                 if pointed:
-                    return TableFile(path=path, sha256=pointed[0], size=pointed[1])
+                    return TableFile(path=path, sha256=pointed[0], size=pointed[1], pointer=True)
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # has readinto
                 return TableFile(path=path, sha256=digest, size=stream.tell())
         except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal
@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, Literal
 from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, NotFoundError, OutcomeUnknownError, UnreachableError
 from reconciler.api.values import Content, CreateJob, File, FilePage, JobPage, Upload
+from reconciler.catalogue.models import Model
 from reconciler.model import Job
 from tests.simulation.process import START, Process
 from tests.simulation.requests.api import Api, AskedJob
@@ -83,6 +84,10 @@ class Door(Writer):
         shown = [it.shown(self._process.baton.now) for it in self._api.listed()]
         ordered = shown if order_by == "created" else shown[::-1]
         return JobPage(jobs=tuple(ordered[page * page_size : (page + 1) * page_size]), total=len(shown))
+
+    def list_models(self) -> Mapping[str, Model]:
+        """Return no models: the list decides nothing."""
+        return {}
 
     def get_job(self, job_id: str) -> Job:
         """Return a job."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.api.client import Writer
 from reconciler.context import RunContext
 from reconciler.model import Declared
-from reconciler.planning.actions import Create, Hold, Plan, Reason
+from reconciler.planning.actions import Create, Hold, Keep, Plan, Reason
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather
 from tests.simulation.requests.api import NEVER
@@ -120,6 +120,27 @@ def _has_no_cause(run: Run, spec: Spec, holds: Iterable[Hold]) -> Iterator[str]:
                 wrong = False
         if wrong:
             yield f"{run.name} holds as {hold.reason}: {hold.detail}"
+
+
+def complete_work_is_kept(run: Run) -> Iterator[str]:
+    """What tags and counts of some job say is complete stays so, whatever jobs came later."""
+    for decision in run.planned.plan.decisions if run.planned else ():
+        for spec in (it for it in run.specs if it.name == decision.name and not it.suspend):
+            kept = any(it.reason in (Reason.SUCCEEDED, Reason.SAME_WORK) for it in decision.of(Keep))
+            whole = [
+                it
+                for it in run.views.values()
+                if it.job.spec.work == spec.work and _completes(it, run.planned_on)
+            ]
+            if whole and not kept:
+                yield f"{whole[0].job.id[:8]} completes {spec.name}, and the plan says {decision.actions}"
+
+
+def _completes(view: View, when: float) -> bool:
+    job, shown = view.job, view.job.shown(when)
+    of, reused = int(job.tags.get("of", len(job.asked))), int(job.tags.get("reused", 0))
+    counted = shown.output_file is not None and reused + (shown.succeeded_requests or 0) >= of
+    return view.listed and view.over and job.status == "SUCCESS" and counted
 
 
 def _is_whole(view: View) -> bool:

@@ -227,8 +227,9 @@ class Story:
         at = dice.randrange(1, 60) if killed and not trouble.dies_creating else None
         waits = hostile and dice.random() < schedule.waits
         run = self.world.run(runner, self.specs, apply, trouble=trouble, killed_at=at)
-        for wrong in plans.a_hold_has_a_cause(run):
-            self.world.history.violated("a_hold_has_a_cause", wrong)
+        for promise in (plans.a_hold_has_a_cause, plans.complete_work_is_kept):
+            for wrong in promise(run):
+                self.world.history.violated(promise.__name__, f"{run.name}: {wrong}")
         return run
 
     def _go_on(
