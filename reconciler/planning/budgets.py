@@ -38,7 +38,7 @@ class Budget(Struct, frozen=True, kw_only=True):
     """What each create adds, by name; None if it is not known."""
     admits_unknown: bool = False
     refusal: Refusal
-    """What is said if a create does not fit."""
+    """The refusal of a create that does not fit."""
 
 
 def budgets(over: GuardInput) -> tuple[Refusal, ...]:

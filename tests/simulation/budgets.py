@@ -168,7 +168,7 @@ class Truth:
         return sum(self.cost(job) or 0 for job in known)
 
     def the_budget_of_a_day_is_kept(self, create: Accepted) -> Iterator[str]:
-        """The jobs that the API accepted within any 24 hours cost at most the budget, whoever created them."""
+        """The jobs that the API accepted within any 24 hours cost at most the budget."""
         if create.job.most is None:
             yield "nothing says what it can cost"
         spent = self.of_a_day(create.job.at, create.by)
