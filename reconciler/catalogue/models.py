@@ -91,12 +91,8 @@ def doubt(
 ) -> Doubt | None:
     """Return why the API will probably not run a job with a model, None if no reason is known.
 
-    Args:
-        name: the model.
-        endpoint: None to leave it out.
-        day: the current date in UTC, `YYYY-MM-DD`.
-        until: the last date on which the job may run; "" to leave it out.
-        listed: the models to look in, by name; None for the table.
+    `endpoint` is None to leave it out; `day` is the current date in UTC, `YYYY-MM-DD`, and `until` the last one on
+    which the job may run, "" to leave it out. `listed` has the models to look in by name, None for the table.
     """
     if name.startswith(NOT_LISTED):
         return None

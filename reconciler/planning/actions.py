@@ -142,6 +142,14 @@ class Cancel(Struct, frozen=True, kw_only=True):
     """The job of the same work that stays, if this one is its duplicate: then the cancel loses nothing."""
     cancel_before_create: bool = False
     """True if the workspace has no room for both jobs: the replacement is created once this one has stopped."""
+    unwanted: int | None = None
+    """How many of the requests it was asked the spec no longer declares, if answers to the others are reused."""
+
+    @property
+    def lost(self) -> int:
+        """The most answers that nothing uses afterwards."""
+        answers = self.owned.job.answers
+        return 0 if self.duplicate_of else answers if self.unwanted is None else min(answers, self.unwanted)
 
 
 class Keep(Struct, frozen=True, kw_only=True):

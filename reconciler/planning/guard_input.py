@@ -71,13 +71,12 @@ class GuardInput(Struct, frozen=True, kw_only=True):
 
     @property
     def lost_answers(self) -> int:
-        """The number of requests that the jobs to be cancelled have answered."""
+        """The number of answers of the jobs to be cancelled that nothing uses afterwards."""
         return sum(map(self.lost_by, self.cancels))
 
     def lost_by(self, cancel: Cancel) -> int:
         """Return the number of answers that a cancel discards, as the approved plan shows it."""
-        job = cancel.owned.job
-        return self.approved.answers.get(job.id, job.answers)
+        return self.approved.answers.get(cancel.owned.job.id, cancel.lost)
 
     def cancelling(self, *, losing: bool = False) -> tuple[str, ...]:
         """Return the names under which jobs are cancelled; with `losing`, only those that lose answers."""

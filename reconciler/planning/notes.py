@@ -23,9 +23,9 @@ OVERDUE_AFTER: Final = 3600
 def notes(case: Case, actions: tuple[Action, ...]) -> list[str]:
     """Return notes that change nothing about the decision."""
     found = [
-        f"cancelling {action.owned.job.short_id} loses {pluralize(action.owned.job.answers, 'answer')}"
+        f"cancelling {action.owned.job.short_id} loses {pluralize(action.lost, 'answer')}"
         for action in actions
-        if isinstance(action, Cancel) and action.reason in LOSING and action.owned.job.answers
+        if isinstance(action, Cancel) and action.reason in LOSING and action.lost
     ]
     if case.spec is None or case.owner:
         return found

@@ -102,8 +102,9 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
 def original(owned: OwnedJob, among: Iterable[OwnedJob], keys: Collection[RunKey]) -> Job | None:
     """Return which of some jobs a live job duplicates: one that has succeeded, or that runs and is older; or None.
 
-    A job that was asked only a part of the work is no duplicate of one that succeeded without completing it. So two
-    runners that see the same jobs agree which one stays. An adopted job is never cancelled, so it is none.
+    A later attempt, and a job that was asked only a part of the work, is no duplicate of one that succeeded without
+    completing it: it was created for what that one left. So two runners that see the same jobs agree which one stays.
+    An adopted job is never cancelled, so it is none.
 
     Args:
         owned: the live job.
@@ -112,7 +113,10 @@ def original(owned: OwnedJob, among: Iterable[OwnedJob], keys: Collection[RunKey
     """
     twins = [it for it in among if it.tags.run_key in keys]
     done = [
-        it for it in twins if it.phase is Phase.SUCCEEDED and (it.completes_the_work or not owned.is_part)
+        it
+        for it in twins
+        if it.phase is Phase.SUCCEEDED
+        and (it.completes_the_work or not (owned.is_part or owned.tags.attempt > it.tags.attempt))
     ]
     live = [it.job for it in twins if it.phase is Phase.ACTIVE]
     best = min(done, key=lambda it: it.success_key, default=None)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -66,6 +67,8 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """How many of them are answered by earlier jobs."""
     waiting: int = 0
     """How many requests wait for their outcome: those of the canary, or the first of several parts."""
+    retried: Mapping[str, int] = {}
+    """How many of `requests` have failed before, by kind."""
     at_most: bool = False
     """True if `requests` is a bound, because results were not read."""
     cost: CostDoc | None = None
@@ -94,6 +97,8 @@ class CancelDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="cance
     """The condition for applying it, in words; `apply` checks for itself."""
     job: JobDoc
     """The job before the cancel."""
+    lost: int = 0
+    """The most of its answers that nothing uses afterwards."""
     cancel_before_create: bool = False
     """True if the workspace has no room for both jobs: the replacement is created once this one has stopped."""
 
@@ -217,7 +222,7 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     cost_unknown: int = 0
     """Creates without an upper bound of their cost."""
     lost_answers: int
-    """Requests that the cancelled jobs have already answered."""
+    """The most answers of the cancelled jobs that nothing uses afterwards."""
     upload_bytes: int = 0
     """Bytes of the input files of all creates, each content once. Files that the workspace already has are not sent."""
 
@@ -259,5 +264,5 @@ class PlanDoc(_Part, frozen=True, kw_only=True):
     @property
     def approved(self) -> Approved:
         """The numbers that guards count with once this plan is approved."""
-        cancels = (cancel.job for decision in self.decisions for cancel in decision.of(CancelDoc))
-        return Approved(answers={job.id: job.completed_requests for job in cancels}, active=self.jobs_active)
+        cancels = (cancel for decision in self.decisions for cancel in decision.of(CancelDoc))
+        return Approved(answers={it.job.id: it.lost for it in cancels}, active=self.jobs_active)

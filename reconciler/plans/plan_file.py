@@ -98,7 +98,7 @@ def _summary(plan: Plan, *, again: int) -> SummaryDoc:
         requests=sum(count for count in requests if count is not None),
         requests_unknown=requests.count(None),
         requests_in_all=sum(create.in_all or 0 for create in creates),
-        lost_answers=sum(cancel.owned.job.answers for cancel in cancels),
+        lost_answers=sum(cancel.lost for cancel in cancels),
         upload_bytes=sum(files.values()),
         cost=total([CostDoc.of(it) for it in bounded]),
         cost_unknown=len(creates) - len(bounded),
@@ -147,6 +147,7 @@ def _action(action: Action) -> ActionDoc:
                 of=None if action.part is None else action.part.of,
                 reused=0 if action.part is None else action.part.reused,
                 waiting=0 if action.part is None else action.part.held,
+                retried={} if action.part is None else action.part.retried,
                 at_most=action.part is not None and action.part.at_most,
                 cost=CostDoc.of(action.estimate) if action.estimate else None,
                 uploads=tuple(
@@ -162,6 +163,7 @@ def _action(action: Action) -> ActionDoc:
                 reason=action.reason,
                 precondition=LIVE,
                 job=_job(action.owned),
+                lost=action.lost,
                 cancel_before_create=action.cancel_before_create,
             )
         case Keep():

@@ -188,10 +188,10 @@ def _by_ledger(rows: Sequence[Row]) -> Iterator[str]:
 def _losses(plan: PlanDoc) -> Iterator[str]:
     losses = sorted(
         (
-            (cancel.job.completed_requests, decision.name, cancel.job)
+            (cancel.lost, decision.name, cancel.job)
             for decision in plan.decisions
             for cancel in decision.of(CancelDoc)
-            if cancel.job.completed_requests and cancel.reason != "duplicate"
+            if cancel.lost
         ),
         key=lambda it: (-it[0], it[1]),
     )

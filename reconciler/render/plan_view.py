@@ -39,6 +39,7 @@ REASON_WORDS: Final = {
     "failed": "",
     "partial": "",
     "not_agreed": "needs an agreed plan",
+    "part": "",
 }
 """The words for a reason; a reason that is not listed is shown as it is."""
 
@@ -198,10 +199,10 @@ def _examples(change: Change) -> Iterator[str]:
 
 def _create(create: CreateDoc) -> list[str]:
     facts = [create.reason if not create.changes else f"{', '.join(c.field for c in create.changes)} changed"]
-    if create.reason == "rerun":
-        facts = ["rerun"]
+    if create.reason in ("rerun", "part"):
+        facts = [create.reason] if create.reason == "rerun" else []
     if create.attempt > 1:
-        facts.append(f"attempt {create.attempt}")
+        facts.append(f"{'attempt' if create.of is None else 'part'} {create.attempt}")
     if create.rests_on_ledger:
         facts.append(f"{BY_LEDGER}: {create.rests_on_ledger}")
     return facts
@@ -215,8 +216,10 @@ def submits(create: CreateDoc) -> str:
         return pluralize(create.requests, "request")
     bound = "at most " if create.at_most else ""
     reused = f", reuses {create.reused:,}" if create.reused else ""
+    retried = ", ".join(f"{number:,} {kind}" for kind, number in create.retried.items())
+    again = f", retries {retried}" if retried else ""
     in_all = f" now, at most {create.in_all:,} in all" if create.waiting else ""
-    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{in_all}{reused}"
+    return f"submits {bound}{create.requests:,} of {pluralize(create.of, 'request')}{in_all}{reused}{again}"
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:

@@ -75,7 +75,8 @@ def _row(decision: DecisionDoc) -> StatusRow:
     job = replaced if isinstance(action, CreateDoc) else action.job
     detail = action.detail if isinstance(action, KeepDoc | HoldDoc) else ""
     if isinstance(action, CreateDoc):
-        detail = submits(action) if action.of else ""
+        part = f"part {action.attempt}, " if action.attempt > 1 else ""
+        detail = part + submits(action) if action.of else ""
         state = "to replace" if replaced else "to create"
     elif isinstance(action, HoldDoc) and (job is None or decision.standing in _OF_OTHERS):
         state = _WITHOUT_JOB.get(decision.standing, "on hold")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -12,7 +12,7 @@ from reconciler.api.values import RequestRecord
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import FindingDoc, Verdict
 from reconciler.errors import ReconcilerError
-from reconciler.model import Job, JobSpec, OwnedJob, tags
+from reconciler.model import Job, JobSpec, OwnedJob, RunKey, tags
 from reconciler.outputs.place import place_of, warning_on_ci
 from reconciler.render.plan_summary import model_line
 from reconciler.runs import models
@@ -49,15 +49,19 @@ def examine(
     yield from guarded("models", lambda: _models(run, specs, lists))
     yield from guarded("ledger", lambda: _ledger(run, lists, began))
     yield from guarded("results", lambda: _results(run))
+    yield from _schedule(run, specs, lists)
 
 
-def examine_without_key(run: RunContext[ApiT], error: ReconcilerError) -> Iterator[FindingDoc]:
+def examine_without_key(
+    run: RunContext[ApiT], error: ReconcilerError, specs: Sequence[JobSpec]
+) -> Iterator[FindingDoc]:
     """Check what needs no key, and report the rest as not checked."""
     yield FindingDoc("host and key", "failed", str(error), error.hint)
     for check in ("clock", "list"):
         yield FindingDoc(check, "note", "not checked: this needs the API key")
     yield from guarded("ledger", lambda: _ledger(run, (), run.env.now()))
     yield from guarded("results", lambda: _results(run))
+    yield from _schedule(run, specs, ())
 
 
 def _host(run: RunContext[ApiT], requests: Sequence[RequestRecord]) -> Iterator[FindingDoc]:
@@ -133,8 +137,10 @@ def _results(run: RunContext[ApiT]) -> Iterator[FindingDoc]:
     yield FindingDoc("results", "warning" if lost else "ok", lost or f"they go to {place}")
 
 
-def schedule(run: RunContext[ApiT], specs: Sequence[JobSpec]) -> Iterator[FindingDoc]:
-    """Warn of specs whose work may need a later apply, if the workflows that apply have no schedule."""
+def _schedule(
+    run: RunContext[ApiT], specs: Sequence[JobSpec], lists: Sequence[tuple[Job, ...]]
+) -> Iterator[FindingDoc]:
+    """Warn of specs whose work needs a later apply, if the workflows that apply have no schedule."""
     top = run.env.git(run.project.root).toplevel() or run.project.root
     texts = []
     for path in sorted((top / ".github/workflows").glob("*.y*ml")):
@@ -144,7 +150,11 @@ def schedule(run: RunContext[ApiT], specs: Sequence[JobSpec]) -> Iterator[Findin
     goes_on = any(_SCHEDULE.search(text) or "--wait" in text for text in applying)
     if not applying or goes_on:
         return
-    found = [(spec.name, why) for spec in specs if (why := _later(spec, run.limits.requests_per_job))]
+    read = (tags.read(job) for jobs in lists for job in jobs)
+    owned = [it for it in read if isinstance(it, OwnedJob)]
+    begun = {it.tags.run_key for it in owned} - {it.tags.run_key for it in owned if it.completes_the_work}
+    most = run.limits.requests_per_job
+    found = [(it.name, why) for it in specs if (why := _later(it, most, begun.intersection(it.run_keys)))]
     if found:
         named = some([f"{name} ({why})" for name, why in found])
         detail = f"no workflow that applies has a schedule, and the work of {named} may need a later apply"
@@ -152,12 +162,11 @@ def schedule(run: RunContext[ApiT], specs: Sequence[JobSpec]) -> Iterator[Findin
         yield FindingDoc("schedule", "warning", detail, hint)
 
 
-def _later(spec: JobSpec, most: int) -> str:
-    """Return why the work of a spec may need more than one apply; "" if it does not."""
+def _later(spec: JobSpec, most: int, begun: Collection[RunKey]) -> str:
+    """Return why the work of a spec needs another apply; "" if it does not. `begun` is what of it is not complete."""
     reasons = {
         "canary": spec.canary,
         "more requests than one job takes": (spec.requests or 0) > most,
-        "on_change: finish": spec.on_change == "finish",
-        "retry": spec.retry.max_attempts > 1,
+        "retry": spec.retry.max_attempts > 1 and begun,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

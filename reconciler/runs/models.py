@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from reconciler.catalogue.models import Model, doubt_by_api
+from reconciler.catalogue.models import Model, by_name, doubt_by_api
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec, OwnedJob
 from reconciler.planning.actions import Create
 from reconciler.plans.document import ModelDoc
 from reconciler.plans.planned_run import Proposal
+from reconciler.runs.long_requests import first_too_long
 from reconciler.text.plural import DAY
 from reconciler.text.suggest import some
 from reconciler.text.timestamps import rfc3339
@@ -40,7 +42,23 @@ def about_models(run: RunContext[ApiT], it: Proposal) -> tuple[ModelDoc, ...]:
     if not created or it.declared.only_shown:
         return ()
     listed = list_models(run)
-    return remarks(created, it.declared.specs, it.observed.owned, listed, now=run.env.now())
+    others = remarks(created, it.declared.specs, it.observed.owned, listed, now=run.env.now())
+    return (*_too_long(created, run.project.root, listed), *others)
+
+
+def _too_long(specs: Iterable[JobSpec], root: Path, listed: Mapping[str, Model]) -> Iterator[ModelDoc]:
+    """Yield a warning for each spec with a request that is certainly longer than the model's context."""
+    for spec in specs:
+        known = (models.get(spec.model or "") for models in (listed, by_name()))
+        context = next((it.context for it in known if it and it.context), None)
+        if context and spec.model and (found := first_too_long(spec, root, context)):
+            yield ModelDoc(
+                kind="too_long",
+                model=spec.model,
+                message=f"reads at most {context:,} tokens, and request {found[0]} has {found[1]:,} words",
+                hint="shorten or split the request, or use a model with a longer context",
+                names=(spec.name,),
+            )
 
 
 def list_models(run: RunContext[ApiT]) -> Mapping[str, Model]:

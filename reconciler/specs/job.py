@@ -54,12 +54,11 @@ def jobs_of_document(
     *,
     now: float,
     policy: Policy | None = None,
-    judges_models: bool = True,
 ) -> DocumentResult:
     """Return the jobs that a document with its defaults declares, none if it has errors.
 
-    `now` is in Unix seconds, for a `rerun` with a period. `judges_models`: warn about models by the table. Raises
-    `OverBudgetError` if the load does too much work and `SpecError` if the file has too many errors.
+    `now` is in Unix seconds, for a `rerun` with a period. Raises `OverBudgetError` if the load does too much work
+    and `SpecError` if the file has too many errors.
     """
     inputs.budget.check_time()
     fields, problems = convert_or_explain(document, JobFields, "job", MISPLACED_FIELD_HINTS)
@@ -75,7 +74,7 @@ def jobs_of_document(
         problems += [*_endpoint_unknown(document), *_periods_as_text(document)]
     if fields is None:
         return DocumentResult(problems=tuple(problems))
-    problems += _models_doubted(document, fields, now) if judges_models else ()
+    problems += _models_doubted(document, fields, now) if inputs.judges_models else ()
     rerun: str | None = document.text(("rerun",)) if fields.rerun is not None else ""
     begins = ""
     if isinstance(fields.rerun, PeriodFields):

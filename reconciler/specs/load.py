@@ -65,14 +65,12 @@ def load(
     names: Names = EVERY_JOB,
     progress: Progress = UNWATCHED,
     only_shown: bool = False,
-    judges_models: bool = True,
 ) -> Loaded:
     """Read, check and return every spec of a project.
 
     `paths` and `names` narrow the selection; empty for all. `now` is in Unix seconds, for specs with a period, and
     `monotonic` measures the time that the load may take. With `only_shown`, the command only shows what it reads: then
-    specs with errors are left out, and no policy applies. `judges_models`: warn about models by the table; a plan asks
-    the API instead. Raises `UsageError` if a path does not exist, or selects
+    specs with errors are left out, and no policy applies. Raises `UsageError` if a path does not exist, or selects
     nothing; `ReconcilerError` if there is no spec folder; `SpecError`, with all problems, if there are errors, or
     with `only_shown` if nothing else is selected.
     """
@@ -84,7 +82,7 @@ def load(
             hint=f"create it, or set `specs` in {project.config_path.name}",
         )
     project = replace(project, policy=None) if only_shown else project
-    loader = _Loader(project, now, progress, Budget(monotonic), judges_models=judges_models)
+    loader = _Loader(project, now, progress, Budget(monotonic))
     if project.policy:
         written, environment = project.overlay.document, project.environment
         loader.problems.add(project.policy.setting_problems(written, environment))
@@ -109,11 +107,8 @@ def load(
 class _Loader:
     """Reads a spec root, and checks across specs that names and work are unique."""
 
-    def __init__(
-        self, project: Project, now: float, progress: Progress, budget: Budget, *, judges_models: bool
-    ) -> None:
+    def __init__(self, project: Project, now: float, progress: Progress, budget: Budget) -> None:
         self._project = project
-        self._judges_models = judges_models
         self._now = now
         self._progress = progress
         self._defaults: dict[str, Document] = {}
@@ -168,14 +163,8 @@ class _Loader:
         document, clashing = self._project.overlay.apply(document)
         self.problems.add(clashing)
         self._names.add(name_of(document))
-        found = jobs_of_document(
-            document,
-            self.inputs,
-            self._limits,
-            now=self._now,
-            policy=self._project.policy,
-            judges_models=self._judges_models,
-        )
+        policy = self._project.policy
+        found = jobs_of_document(document, self.inputs, self._limits, now=self._now, policy=policy)
         self.problems.add(found.problems)
         self.later |= found.later
         names = [*found.later, *[spec.name for spec in found.specs]] or [*filter(None, [name_of(document)])]

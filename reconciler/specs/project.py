@@ -54,6 +54,8 @@ class Project:
     """The folder of the specs, links followed."""
     cache: bool = True
     """Whether to use the cache of input files from earlier runs."""
+    judges_models: bool = True
+    """Whether `load` warns about models by the table of the package; a plan asks the API instead."""
     quote: Quote = QUOTE_ALL
     """What problems show of a spec."""
     overlay: Overlay

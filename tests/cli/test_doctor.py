@@ -110,8 +110,7 @@ HOURLY = PUSHES.replace("# schedule", "schedule")
     ("fields", "why"),
     [
         ({"canary": {"requests": 2}}, "tickets (canary)"),
-        ({"retry": {"max_attempts": 2}}, "tickets (retry)"),
-        ({"on_change": "finish", "retry": {"max_attempts": 1}}, "tickets (on_change: finish)"),
+        ({"on_change": "finish"}, ""),
         ({"requests": 4, "retry": {"max_attempts": 1}}, "tickets (more requests than one job takes)"),
         ({"retry": {"max_attempts": 1}}, ""),
     ],
@@ -126,6 +125,19 @@ def test_work_that_needs_a_later_apply_needs_a_schedule(
     found = details(stage.run("doctor", "--format", "json")).get("schedule", "")
     assert why in found
     assert bool(why) is bool(found)
+
+
+@pytest.mark.parametrize(("attempts", "after", "why"), [(2, 0, "retry"), (2, 60, ""), (1, 0, "")])
+def test_work_that_may_be_retried_needs_a_schedule_until_it_is_complete(
+    stage: Stage, attempts: int, after: float, why: str
+) -> None:
+    stage.spec("tickets", retry={"max_attempts": attempts})
+    stage.write(".github/workflows/apply.yml", PUSHES)
+    assert "schedule" not in verdicts(stage.run("doctor", "--format", "json"))
+    stage.run("apply", "--yes")
+    stage.advance(after)
+    assert why in details(stage.run("doctor", "--format", "json")).get("schedule", "")
+    assert bool(why) is ("schedule" in verdicts(stage.run("doctor", "--format", "json")))
 
 
 @pytest.mark.parametrize("workflow", [HOURLY, PUSHES.replace("--yes", "--yes --wait"), "on: push\n", None])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.schemas import conforming
-from tests.cli.stage import Fault, Result, Stage
+from tests.cli.stage import HI, Fault, Result, Stage
 
 LIST = "/v1/models"
 OLD, NEW = "mistral-small-2603", "mistral-small-2703"
@@ -228,6 +228,75 @@ def test_a_plan_without_a_key_asks_nothing_and_fails_nothing(stage: Stage) -> No
     stage.environ.pop("MISTRAL_API_KEY", None)
     assert stage.run("validate").code == 0
     assert "models" not in stage.run("doctor").out
+
+
+def chat(stage: Stage, content: object, model: str = OLD) -> Result:
+    """Plan one long request between short ones."""
+    stage.spec("a", model=model)
+    rows = [{"custom_id": name, "body": HI} for name in ("short", "long", "last")]
+    rows[1]["body"] = {"messages": [{"role": "user", "content": content}]}
+    stage.write("specs/data/a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    return stage.run("plan")
+
+
+WORDS = "word " * 40_000
+"""More tokens than the 32,768 of `voxtral-small-2507`."""
+
+
+@pytest.mark.parametrize("content", [WORDS, [{"type": "text", "text": WORDS}]], ids=["a text", "a chunk"])
+def test_a_request_beyond_the_context_is_one_warning(stage: Stage, content: object) -> None:
+    (line,) = said(chat(stage, content, "voxtral-small-2507"))
+    assert line == (
+        "warning: `voxtral-small-2507` reads at most 32,768 tokens, and request long has 40,000 words (a)"
+        " | hint: shorten or split the request, or use a model with a longer context"
+    )
+    assert said(chat(stage, content)) == []
+
+
+def test_the_context_that_the_api_lists_counts(stage: Stage) -> None:
+    stage.faults.append(Fault("GET", LIST, 200, alter=with_card(max_context_length=1000)))
+    (line,) = said(chat(stage, "word " * 1001, "mistral-new-2611"))
+    assert line.startswith(
+        "warning: `mistral-new-2611` reads at most 1,000 tokens, and request long has 1,001"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "image_url", "image_url": "data:image/png;base64," + "iVBO Rw0K " * 40_000}],
+        " " * 500_000,
+        "-" * 500_000,
+        "- " * 100_000,
+        "word" * 100_000,
+        "ไม่มีช่องว่าง" * 10_000,
+        "word " * 32_768,
+    ],
+    ids=["image", "spaces", "dashes", "spaced dashes", "one word", "Thai", "just as long"],
+)
+def test_a_request_that_may_fit_is_not_doubted_however_long_it_is(stage: Stage, content: object) -> None:
+    assert said(chat(stage, content, "voxtral-small-2507")) == []
+
+
+def test_texts_to_embed_count_each_for_itself(stage: Stage) -> None:
+    stage.spec("a", endpoint="/v1/embeddings", model="mistral-embed-2312")
+
+    def planned(*texts: str) -> list[str]:
+        row = json.dumps({"custom_id": "long", "body": {"input": texts}})
+        stage.write("specs/data/a.jsonl", row + "\n")
+        return said(stage.run("plan"))
+
+    assert planned(*["word " * 5000] * 20) == []
+    (line,) = planned("short", "word " * 9000)
+    assert "reads at most 8,192 tokens, and request long has 9,000 words" in line
+
+
+def test_inline_requests_are_looked_at_too(stage: Stage) -> None:
+    requests = json.dumps([{"custom_id": "long", "body": {"input": "word " * 9000}}])
+    text = f"name: a\nendpoint: /v1/embeddings\nmodel: mistral-embed-2312\nrequests: {requests}\n"
+    stage.write("specs/a.yaml", text)
+    (line,) = said(stage.run("plan"))
+    assert "request long has 9,000 words" in line
 
 
 def test_names_from_a_hostile_list_change_no_terminal_and_no_tag(stage: Stage) -> None:

@@ -133,6 +133,24 @@ def test_under_replace_the_job_stops_before_what_it_has_not_answered_is_submitte
     assert sorted((*done, *second)) == sorted((*first, *second[-50:]))
 
 
+@pytest.mark.parametrize(
+    ("change", "most"),
+    [(more, 0), (lambda rows: rows[:-2], 2), (lambda rows: another_prompt(rows, but=100), 400)],
+)
+def test_answers_that_are_reused_are_not_lost(
+    stage: Stage, change: Callable[[Rows], Rows], most: int
+) -> None:
+    start(stage, on_change="replace")
+    edit(stage, change)
+    plan = json.loads(stage.run("plan", "--format", "json").out)["plan"]
+    answered = stage.jobs()[0]["completed_requests"]
+    assert answered > 2
+    assert plan["summary"]["lost_answers"] == min(answered, most)
+    stage.write("reconciler.yaml", f"project: shop\nguards: {{max_lost_answers: {min(answered, most)}}}\n")
+    assert stage.run("apply", "--yes").code == 0
+    assert statuses(stage) == ["CANCELLATION_REQUESTED"]
+
+
 def test_a_later_run_needs_an_agreement_because_only_the_ledger_says_who_cancelled(stage: Stage) -> None:
     replaced(stage)
     assert [sent.path.rpartition("/")[2] for sent in stage.run("apply", "--yes").writes] == ["cancel"]

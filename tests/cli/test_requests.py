@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.requests.index_file import read_index, write_index
 from tests.cli.stage import Fault, Result, Stage
+from tests.cli.test_completeness import api
 from tests.helpers.requests_of import answered, asked, results
 
 STUCK = "sandbox-stuck-1"
@@ -412,6 +413,22 @@ def test_a_canary_that_a_person_cancels_holds_everything_until_retry(stage: Stag
     assert stage.run("retry", "a").code == 0
     apply(stage)
     assert [len(part) for part in asked(stage)] == [4, 4]
+
+
+def test_a_canary_that_a_person_cancels_after_its_last_answer_holds_the_rest_until_retry(
+    stage: Stage,
+) -> None:
+    canary(stage)
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    cancelled = api(job={"status": "CANCELLED"})
+    for _ in range(2):
+        held = stage.run("apply", "--yes", env=cancelled)
+        assert not any(sent.path == "/v1/batch/jobs" for sent in held.writes)
+        assert "cancelled by hand" in held.out
+    assert stage.run("retry", "a").code == 0
+    stage.run("apply", "--yes", env=cancelled)
+    assert [len(part) for part in asked(stage)] == [4, 8]
 
 
 def test_a_canary_that_fails_holds_the_rest_and_says_why(stage: Stage) -> None:

@@ -81,3 +81,19 @@ def test_what_failed_as_often_as_allowed_is_tried_once_more_after_retry(stage: S
     assert [len(part) for part in asked(stage)] == [4, 1], "400 is not named in `retry.on`"
     said = stage.run("plan").out
     assert "add http_400 to `retry.on`, then reconciler retry a" in said
+
+
+def test_the_retry_of_a_job_that_answered_nothing_is_no_duplicate_of_it(stage: Stage) -> None:
+    """All requests failed in a job with the status SUCCESS, so its retry asks all of them, as no part of the work."""
+    stage.spec("a", requests=4, retry={"max_attempts": 3, "on": ["http_429"]})
+    file = stage.root / "specs/data/a.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    file.write_text(
+        "".join(json.dumps(row | {"custom_id": f"{row['custom_id']}!fail-429"}) + "\n" for row in rows)
+    )
+    apply(stage)
+    for attempts in (2, 3, 3):
+        apply(stage, after=0.1)
+        stage.advance(60)
+        assert [len(part) for part in asked(stage)] == [4] * attempts
+        assert [job["status"] for job in stage.jobs()] == ["SUCCESS"] * attempts

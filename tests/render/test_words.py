@@ -89,7 +89,7 @@ WORDS = {
     Reason.ANSWERS_LATE: "answers late",
     Reason.ANSWERS_GONE: "answers gone",
     Reason.RESULTS_NEEDED: "results needed",
-    Reason.PART: "part",
+    Reason.PART: "",
     Reason.FAILED: "",
     Reason.HELD_BACK: "held back",
     Reason.QUOTA: "quota",

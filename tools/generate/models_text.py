@@ -9,8 +9,9 @@ MODELS: Final = f"""\
 
 `validate` warns about a model that is unknown, retired (or will be, before the job's timeout), or not for the job's
 endpoint, by a table in the package, collected on {table().date}. `plan` and `apply`, if they create a job, and `doctor`
-ask the API for its list of models instead; if it does not answer, the table is used. Nothing is refused: the API
-decides. Fine-tuned models (`ft:…`) and agents are not checked.
+ask the API for its list of models instead; if it does not answer, the table is used. A plan also warns of a request
+that has more words than the model's context has tokens. Nothing is refused: the API decides. Fine-tuned models
+(`ft:…`) and agents are not checked.
 
 **Use dated ids, such as `mistral-small-2603`.** An alias that ends in `-latest` moves to another model, with other
 answers and another price, while nothing changes in git: the plan reports no change, and jobs that are already done are

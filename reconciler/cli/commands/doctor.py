@@ -37,7 +37,7 @@ def doctor(env: Environment, *, form: str, common: options.Common) -> int:
             target = run.target.host
     except ApiKeyError as error:
         with reading(common, env, offline=True) as run:
-            found = [*surroundings(common, run, specs), *checks.examine_without_key(run, error)]
+            found = [*surroundings(common, run, specs), *checks.examine_without_key(run, error, specs)]
             target = run.target.host
     write(found, target, form=form)
     return ExitCode.FAILED if any(finding.verdict == "failed" for finding in found) else ExitCode.OK
@@ -52,7 +52,6 @@ def surroundings(common: options.Common, run: RunContext[ApiT], specs: list[JobS
         result += ", within the policy" if run.project.policy else ""
         yield FindingDoc("specs", "ok", result)
         specs.extend(loaded.specs)
-        yield from checks.schedule(run, loaded.specs)
 
     shared = shared_ledger(common, run.project, run.target, run.env)
 

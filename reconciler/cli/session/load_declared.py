@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -36,14 +37,13 @@ def load_declared(
     began = env.monotonic()
     places = [run.env.cwd / path for path in selection.paths]
     loaded = load(
-        run.project,
+        dataclasses.replace(run.project, judges_models=False),
         places,
         now=env.now(),
         monotonic=env.monotonic,
         names=selection.names,
         progress=env.progress,
         only_shown=only_shown,
-        judges_models=False,
     )
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
     warnings = problems_text(loaded.warnings, colour=env.colour("stderr"))

@@ -33,11 +33,16 @@ def cancel_or(
 ) -> tuple[Action, ...]:
     """Cancel those of some live jobs that are to be cancelled, and duplicates; let the others run."""
     return tuple(
-        Cancel(owned=owned, reason=reason)
+        Cancel(owned=owned, reason=reason, unwanted=_unwanted(case, owned))
         if owned.job.id in case.doomed
         else duplicate(case, owned) or let_run(owned)
         for owned in jobs
     )
+
+
+def _unwanted(case: Case, owned: OwnedJob) -> int | None:
+    overlap = case.overlap(owned)
+    return overlap.asked - overlap.wanted if overlap and overlap.wanted else None
 
 
 def duplicate(case: Case, owned: OwnedJob) -> Cancel | None:

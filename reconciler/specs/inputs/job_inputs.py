@@ -35,6 +35,7 @@ class Inputs:
         self.named: set[str] = set()
         """The files of tables, and those that templates include, relative to the root."""
         self.root = project.root
+        self.judges_models = project.judges_models
         self.line_bytes = project.settings.limits.line_bytes
 
     def each(self, document: Document) -> tuple[list[str], list[Problem]]:
