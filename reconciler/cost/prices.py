@@ -38,7 +38,7 @@ class Rates(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     pages: Amount | None = None
     """1,000 pages of documents."""
     annotated: Amount | None = None
-    """1,000 pages of documents with annotations, in place of `pages`."""
+    """1,000 pages of documents with annotations, in place of `pages`; if it is missing, as much as others."""
     minutes: Amount | None = None
     """A minute of audio."""
 
@@ -105,16 +105,16 @@ class Prices(Struct, frozen=True, kw_only=True):
 def exact_cost(rates: Rates, usage: Usage) -> Decimal | None:
     """Return what usage costs in micros, not rounded; None if a part of it has no price.
 
-    Models that are paid by pages or minutes report tokens too, which cost nothing. A page counts as one without
-    annotations.
+    Models that are paid by pages or minutes report tokens too, which cost nothing.
     """
     by_tokens = (rates.input, rates.output) != (None, None)
-    cached = min(usage.cached, usage.prompt)
+    cached, annotated = min(usage.cached, usage.prompt), min(usage.annotated, usage.pages)
     parts = (
         (usage.prompt - cached, rates.input if by_tokens else 0.0),
         (cached, (rates.input if rates.cached is None else rates.cached) if by_tokens else 0.0),
         (usage.completion, rates.output if by_tokens else 0.0),
-        (Decimal(usage.pages) * MICROS / PAGES, rates.pages),
+        (Decimal(usage.pages - annotated) * MICROS / PAGES, rates.pages),
+        (Decimal(annotated) * MICROS / PAGES, rates.pages if rates.annotated is None else rates.annotated),
         (Decimal(str(usage.audio_seconds)) * MICROS / MINUTE, rates.minutes),
     )
     used = [(amount, rate) for amount, rate in parts if amount]

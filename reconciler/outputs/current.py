@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from reconciler import __version__, file_access
+from reconciler.cost.actual import total_cost
 from reconciler.documents.reports import pretty
 from reconciler.documents.result_summary import (
     NAME,
@@ -263,6 +264,8 @@ def _document(
         "checks": checks(joined.verdicts, tuple(joined.first["invalid"])),
         "tokens": reduce(_sum, tokens) if tokens else None,
         "pages": sum(job.pages for job in jobs),
+        "annotated_pages": sum(job.annotated_pages for job in jobs),
+        "cost": total_cost([job.cost for job in jobs]),
         "audio_seconds": sum(job.audio_seconds for job in jobs),
         "models": dict(sorted(sum((Counter(job.models) for job in jobs), Counter[str]()).items())),
     }

@@ -19,8 +19,8 @@ from reconciler.text.plural import DAY
 
 SHORT: Final = 8
 """Characters of a job's id, for readers."""
-CostOf: TypeAlias = Callable[[UsageSeen, float], int | None]
-"""Returns what usage costs in micros, by the prices of a time in Unix seconds; None if that is not known."""
+CostOf: TypeAlias = Callable[[UsageSeen, int], int | None]
+"""Returns what usage costs in micros, by the prices of a time in Unix seconds; None if only a lower bound is known."""
 
 
 class Expense(Struct, frozen=True, kw_only=True):
@@ -86,9 +86,9 @@ def _expenses(
     """Yield one expense for each job of the project, listed or remembered, and for each create in doubt."""
     jobs, seen = memory.jobs, memory.usage
 
-    def expense(job_id: str, name: str, at: float, most: int | None, of: str, *, ended: bool) -> Expense:
+    def expense(job_id: str, name: str, at: int, most: int | None, of: str, *, ended: bool) -> Expense:
         usage = seen.get(job_id)
-        cost = None if usage is None or usage.usage.incomplete else cost_of(usage, at)
+        cost = None if usage is None else cost_of(usage, at)
         reservation = most if of == currency else None
         micros = reservation if cost is None else cost
         return Expense(name=name, job_id=job_id, at=at, micros=micros, reserved=cost is None, ended=ended)
@@ -101,7 +101,7 @@ def _expenses(
             yield expense(job.id, tags.name, job.created_at, tags.most, tags.currency, ended=ended)
     for bad in observed.unreadable:
         known = jobs.get(bad.job.id)
-        at = known.created_at if known else bad.job.created_at or now  # 0: that cannot be read either
+        at = known.created_at if known else bad.job.created_at or int(now)  # 0: that cannot be read either
         most, of = (known.most, known.currency) if known else (None, "")
         yield expense(bad.job.id, bad.name or "?", at, most, of, ended=bad.job.phase.ended)
     for job_id, known in jobs.items():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from reconciler.context import ApiT, RunContext
-from reconciler.cost.prices import cost_of
+from reconciler.cost.actual import actual_cost
 from reconciler.ledger.lines import UsageSeen
 from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput
@@ -22,9 +22,7 @@ from reconciler.plans import plan_file
 from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.runs.models import about_models
-from reconciler.text.timestamps import month_began, rfc3339
-
-DATE: Final = len("YYYY-MM-DD")
+from reconciler.text.timestamps import month_began
 
 
 def quota_of(run: RunContext[ApiT]) -> Quota:
@@ -102,8 +100,9 @@ def _money(run: RunContext[ApiT], it: Proposal) -> dict[str, Any]:
         return {}
     prices = run.prices
 
-    def cost(seen: UsageSeen, at: float) -> int | None:
-        return cost_of(prices.of(seen.model, rfc3339(at)[:DATE]), seen.usage)
+    def cost(seen: UsageSeen, at: int) -> int | None:
+        found = actual_cost(prices, seen.model, at, seen.usage)
+        return None if found is None or found.lower_bound else found.micros
 
     month = month_began(max(0.0, now - run.limits.settle_seconds))
     spent = spending(

@@ -64,9 +64,9 @@ def used(job_id: str, tokens: int, *, incomplete: int = 0, at: float = NOW) -> U
     return UsageSeen(at=at, run_id="r2", job_id=job_id, name="a", model="m", usage=usage)
 
 
-def cost(line: UsageSeen, at: float) -> int | None:
+def cost(line: UsageSeen, at: int) -> int | None:
     assert at > 0
-    return None if line.model != "m" else line.usage.completion * PRICE
+    return None if line.model != "m" or line.usage.incomplete else line.usage.completion * PRICE
 
 
 def spent(observed: Observed, *lines: Line, now: float = NOW) -> Spending:
