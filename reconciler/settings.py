@@ -3,9 +3,9 @@
 The provider's documentation contradicts itself on several limits and states others nowhere, so each one is a
 setting, and the text below it says where the default comes from. The JSON Schema of the file and its part of the
 reference page are generated from these classes and texts.
-"""
 
-from __future__ import annotations
+Annotations are values here, not texts: msgspec reads them in less time.
+"""
 
 from typing import Annotated, Final, Literal
 

@@ -13,7 +13,6 @@ import msgspec
 from msgspec import structs
 
 from reconciler.cost.actual import Cost
-from reconciler.ledger.lines import UsageSeen
 from reconciler.model.money import Usage
 
 VERSION: Final = 1
@@ -235,13 +234,6 @@ def usage(found: ResultSummary, succeeded: int) -> Usage:
         audio_seconds=found.audio_seconds,
         incomplete=max(facts.get("incomplete", 0) + silent, 1 if found.difference else 0),
     )
-
-
-def most_usage(seen: UsageSeen | None, summary: ResultSummary | None, succeeded: int) -> Usage | None:
-    """Return what a job used, by a line of the ledger or its pulled results, whichever has more answers."""
-    found = [usage(summary, succeeded)] if summary else []
-    found += [seen.usage] if seen else []
-    return max(found, key=lambda it: it.answers, default=None)
 
 
 def needs_attention(summary: ResultSummary) -> bool:

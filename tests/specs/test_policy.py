@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 from typing import Any, Final
@@ -172,7 +171,7 @@ def found(root: Path, rules: str, lines: str) -> tuple[Problem, ...]:
             settings += f"{line}\n"
         else:
             spec += f"{line}\n"
-    made = dataclasses.replace(project(root, {"a.yaml": spec}, settings), policy=policy(rules))
+    made = replace(project(root, {"a.yaml": spec}, settings), policy=policy(rules))
     try:
         load.load(made, now=NOW)
     except SpecError as error:
@@ -207,7 +206,7 @@ def test_the_values_that_defaults_give_and_jobs_that_begin_later_are_checked(tmp
         "a.yaml": "name: one\nendpoint: /v1/embeddings\ninput_files: [data.jsonl]\n"
         "rerun: {every: day, start: 2030-01-01}\n",
     }
-    made = dataclasses.replace(project(tmp_path, files), policy=policy("allowed_models: [other]"))
+    made = replace(project(tmp_path, files), policy=policy("allowed_models: [other]"))
     with pytest.raises(SpecError) as caught:
         load.load(made, now=NOW)
     assert [it.where for it in caught.value.problems if not it.warning] == ["specs/_defaults.yaml:1:8"]
