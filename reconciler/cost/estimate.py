@@ -29,7 +29,7 @@ _SECOND: Final = Decimal(MICROS) / MINUTE
 
 
 class _Asked(NamedTuple):
-    """The requests, and where they are sent."""
+    """The requests and their endpoint."""
 
     work: Workload
     size: float
