@@ -29,7 +29,7 @@ _SECOND: Final = Decimal(MICROS) / MINUTE
 
 
 class _Asked(NamedTuple):
-    """What is asked, and where."""
+    """The requests and their endpoint."""
 
     work: Workload
     size: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from msgspec import Struct
@@ -10,6 +11,16 @@ from reconciler.model.jobs import Count
 
 DOLLAR: Final = "USD"
 """The currency of the prices that ship with the package."""
+
+
+def micros(amount: float) -> int:
+    """Return an amount in millionths of its unit, rounded down."""
+    return int(Decimal(str(amount)).scaleb(6))
+
+
+def decimals(micros: int) -> str:
+    """Return an amount as a plain number with two decimals, rounded up: `12.40`."""
+    return str(Decimal(micros).scaleb(-6).quantize(Decimal("0.01"), ROUND_CEILING))
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -27,6 +38,8 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     completion_squares: float = 0.0
     pages: Count = 0
     """Pages of documents."""
+    annotated: Count = 0
+    """Of the pages, those of answers with annotations, which cost more."""
     pages_squares: float = 0.0
     audio_seconds: float = 0.0
     audio_squares: float = 0.0

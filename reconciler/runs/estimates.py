@@ -13,14 +13,13 @@ from reconciler.catalogue import models
 from reconciler.catalogue.workload import Load
 from reconciler.context import ApiT, RunContext
 from reconciler.cost.estimate import estimate
-from reconciler.documents.result_summary import NAME, ResultSummary, decode
+from reconciler.documents.result_summary import NAME, ResultSummary, decode, usage
 from reconciler.ledger.memory import Memory
 from reconciler.model import InlineRequests, Input, InputFile, JobSpec, Observed, OwnedJob, UploadedFile
 from reconciler.model.money import Estimate, Usage, Workload
 from reconciler.outputs.paths import job_folder
 from reconciler.outputs.place import local_folder
 from reconciler.outputs.store import FolderStore
-from reconciler.outputs.summary import usage
 from reconciler.planning.actions import Create, Plan
 from reconciler.runs.results import READ, read_results
 from reconciler.text.timestamps import rfc3339
@@ -146,7 +145,7 @@ class _Earlier:
         for it in self._without_usage(name, recipe):
             summaries = (_summary(store, f"{job_folder(name, it.job.id)}/{NAME}") for store in self._stores)
             for summary in filter(None, summaries):
-                yield it.job.created_at, usage(summary, it)
+                yield it.job.created_at, usage(summary, it.job.succeeded_requests)
                 break
 
     def _without_usage(self, name: str, recipe: str) -> Sequence[OwnedJob]:

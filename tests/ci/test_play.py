@@ -410,9 +410,7 @@ def test_rules_about_the_checkout_allow_what_a_merge_applies(team: Team) -> None
     assert team.live() == ["one"]
 
 
-RULES = (
-    "message: Ask the platform team.\nmax_guards: {max_new_requests: 500}\nallowed_models: [mistral-embed-2312]\n"
-)
+RULES = "message: Ask the platform team.\nmax_guards: {max_new_requests: 500}\nallowed_models: [mistral-embed-2312]\n"
 
 
 @pytest.mark.thorough
