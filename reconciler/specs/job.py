@@ -225,7 +225,7 @@ def _spec(
         suspend=fields.suspend,
         retry=Retry(
             max_attempts=fields.retry.max_attempts,
-            on=frozenset(phase for word, phase in RETRY_STATUSES.items() if word in retried),
+            on=frozenset([phase for word, phase in RETRY_STATUSES.items() if word in retried]),
             kinds=retried - RETRY_STATUSES.keys(),
         ),
         on_change=fields.on_change,
