@@ -104,7 +104,7 @@ def _plan(plan: PlanDoc, lines: PlanLines, remarks: Sequence[str], cut: _Cut) ->
     )
     yield from _list(plan_summary.review_highlights(plan, rows), cut, title="**Review first**")
     if main:
-        head = ["", "| | name | why | model | requests | now |", "|---|---|---|---|---:|---|"]
+        head = ["", "| | name | why | model | requests | cost | now |", "|---|---|---|---|---:|---|---|"]
         shown = sorted(main, key=lambda row: (ORDER[row.verb], row.name))
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
     if selection := plan_summary.selection(plan):
@@ -139,6 +139,7 @@ def _cells(row: Row, cut: _Cut) -> list[str]:
         cut.cell(why),
         "<br>".join(map(cut.cell, filter(None, [row.model, row.endpoint]))),
         cut.cell(requests),
+        "<br>".join(map(cut.cell, filter(None, [row.cost, row.difference]))),
         cut.cell(f"cancelled first: {row.now}" if row.cancel_before_create else row.now),
     ]
 

@@ -109,6 +109,12 @@ REFUSED: Final = (
         "guards.max_requests_per_day: the policy allows at most 1,000",
     ),
     (
+        "max_guards: {max_cost_per_day: 20}",
+        "guards: {max_cost_per_day: 20.50}",
+        "reconciler.yaml:2:28",
+        "guards.max_cost_per_day: the policy allows at most 20",
+    ),
+    (
         "max_limits: {spec_depth: 20}",
         "limits: {spec_depth: 21}",
         "reconciler.yaml:2:22",
@@ -271,6 +277,7 @@ _GUARDS: Final = st.fixed_dictionaries(
         "max_cancel_share": _SHARE,
         "max_new_requests": _NUMBERS,
         "max_requests_per_day": _NUMBERS,
+        "max_cost": st.none() | st.integers(0, 80).map(lambda it: it / 2),
         "max_lost_answers": st.integers(0, 40),
         "allow_empty": st.booleans(),
         "allow_created_elsewhere": st.booleans(),

@@ -223,8 +223,8 @@ SAFEGUARDS: Final = (
     _without(
         "answers of names in reuse do not count",
         "planning/group_by_name.py",
-        "for other in spec.reused_names if spec else ():",
-        "for other in ():",
+        "dict.fromkeys((*(spec.reused_names if spec else ()), *chain(*begun)))",
+        "dict.fromkeys(chain(*begun))",
     ),
     _without(
         "jobs that another spec took over do not answer for their name",
