@@ -17,10 +17,7 @@ from reconciler.rows.template import Value
 from reconciler.text.plural import pluralize
 
 MAX_LINE: Final = 32_000_000
-"""Characters of a line or a cell of CSV (`csv` has 128 KiB, for the whole process), and bytes of a line of JSON.
-
-DuckDB's own limits are 2 and 16 MB.
-"""
+"""Characters of a line or a cell of CSV (`csv` has 128 KiB, for the whole process), and bytes of a line of JSON."""
 
 
 class Csv(NamedTuple):
