@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import PulledJob
+from reconciler.documents.result_summary import usage
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import UsageSeen
 from reconciler.ledger.memory import Memory
 from reconciler.model import OwnedJob
 from reconciler.outputs.pull import Puller
-from reconciler.outputs.summary import usage
 
 
 def record_usage(
@@ -20,15 +20,18 @@ def record_usage(
     pulling: Puller,
     jobs: Sequence[OwnedJob],
     pulled: Sequence[PulledJob],
-) -> None:
-    """Record what results say that their jobs used, if the ledger does not know it. A failure is logged.
+) -> Mapping[str, UsageSeen]:
+    """Record what results say that their jobs used, if the ledger does not know it. Return that of all jobs.
 
-    `pulled` has an entry for each of the `jobs`. Raises `OSError` if the place of results cannot be read.
+    `pulled` has an entry for each of the `jobs`. A failure to record is logged. Raises `OSError` if the place of
+    results cannot be read.
     """
+    found = [*_usage_seen(run, memory, pulling, jobs, pulled)]
     try:
-        run.env.ledger.append(*_usage_seen(run, memory, pulling, jobs, pulled))
+        run.env.ledger.append(*found)
     except LedgerError as error:  # the next pull records it
         run.env.log("ledger.degraded", error=str(error))
+    return {**memory.usage, **{it.job_id: it for it in found}}
 
 
 def _usage_seen(
@@ -41,7 +44,7 @@ def _usage_seen(
     for it, end in zip(jobs, pulled, strict=True):
         known = memory.usage.get(it.job.id)
         summary = pulling.present(it) if end.state == "present" and known is None else end.summary
-        found = usage(summary, it) if summary else None
+        found = usage(summary, it.job.succeeded_requests) if summary else None
         if summary and found is not None and (known is None or found != known.usage):
             yield UsageSeen(
                 at=run.env.now(),

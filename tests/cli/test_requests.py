@@ -638,6 +638,36 @@ def test_a_part_whose_inputs_are_gone_does_not_replace_the_whole_results(stage: 
     assert len(results(stage)) == 6
 
 
+def test_a_part_that_ends_during_an_edit_is_in_the_results_after_the_edit_is_undone(stage: Stage) -> None:
+    stage.spec("a", requests=3, canary={"requests": 2}, on_change="finish")
+    before = (stage.root / "specs/data/a.jsonl").read_text()
+    apply(stage)
+    stage.run("outputs", "pull")
+    apply(stage, after=0.1)
+    (stage.root / "specs/data/a.jsonl").write_text(before.replace("a 1", "b 1"))
+    apply(stage)
+    stage.run("outputs", "pull")
+    (stage.root / "specs/data/a.jsonl").write_text(before)
+    assert apply(stage).writes == []
+    stage.run("outputs", "pull")
+    rows = [json.loads(line) for line in (stage.root / "outputs/a/results.jsonl").read_text().splitlines()]
+    assert [row["custom_id"] for row in rows if row["ok"]] == ["r0", "r1", "r2"]
+
+
+def test_results_that_were_joined_without_the_inputs_become_whole_with_them(stage: Stage) -> None:
+    """The first pull sees other inputs, so that it has only the lines of the parts."""
+    stage.spec("a", requests=4, canary={"requests": 1}, reuse=False, on_change="finish")
+    before = (stage.root / "specs/data/a.jsonl").read_text()
+    apply(stage)
+    apply(stage)
+    (stage.root / "specs/data/a.jsonl").write_text(before.replace("a 1", "b 1"))
+    stage.run("outputs", "pull")
+    (stage.root / "specs/data/a.jsonl").write_text("".join(reversed(before.splitlines(keepends=True))))
+    stage.run("outputs", "pull")
+    rows = [json.loads(line) for line in (stage.root / "outputs/a/results.jsonl").read_text().splitlines()]
+    assert [row["custom_id"] for row in rows if row["ok"]] == ["r3", "r2", "r1", "r0"]
+
+
 @pytest.mark.parametrize(
     "seed", [*range(4), *(pytest.param(it, marks=pytest.mark.thorough) for it in range(4, 40))]
 )
