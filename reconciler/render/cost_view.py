@@ -27,8 +27,8 @@ def _words(it: Estimate) -> str:
 
 
 def estimate_line(cost: CostDoc | None) -> str:
-    """Return what an estimate rests on, and what it does not know, "" for neither."""
-    if cost is None:
+    """Return what an estimate rests on, and what it does not know, "" for neither, or if it is free."""
+    if cost is None or cost.at_most == 0:
         return ""
     prices = f"prices of {cost.prices}" if cost.prices else ""
     facts = [fact for fact in (*cost.basis, prices, *cost.gaps) if fact]

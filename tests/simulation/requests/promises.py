@@ -99,7 +99,10 @@ def nothing_answered_is_submitted_again(create: Accepted) -> Iterator[str]:
     donors = list(create.donors())
     for view in donors:
         for again in sorted(view.answers & set(create.job.asked)):
-            if not (_nobody_knew(view) and any(_follows(later, view, again) for later in donors)):
+            other = (
+                view.job.work != create.job.work
+            )  # then only the index of its requests shows that it counts
+            if not (_nobody_knew(view) and (other or any(_follows(later, view, again) for later in donors))):
                 yield f"{again.custom_id} was answered by {view.job.id[:8]}"
 
 
