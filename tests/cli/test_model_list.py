@@ -58,7 +58,7 @@ def test_each_doubt_about_a_model_is_one_warning_with_its_next_step(stage: Stage
     plan = stage.run("plan")
     assert (plan.code, asked(plan)) == (0, 1)
     assert said(plan) == [
-        "warning: `mistral-embed-2312` is not for /v1/ocr (scans) | hint: it is for /v1/embeddings",
+        "warning: `mistral-embed-2312` is not for /v1/ocr (scans) | hint: name another model: it is for /v1/embeddings",
         (
             "warning: `mistral-smal-2603` is not in the API's list of models (typo)"
             f" | hint: did you mean `{OLD}`?"
@@ -92,7 +92,9 @@ def test_a_capability_that_the_api_denies_is_a_doubt(stage: Stage) -> None:
     ocr(stage, "scans", "mistral-new-2611")
     stage.faults.append(Fault("GET", LIST, 200, alter=with_card()))
     (line,) = said(stage.run("plan"))
-    assert line.startswith("warning: `mistral-new-2611` is not for /v1/ocr (scans) | hint: it is for ")
+    assert line.startswith(
+        "warning: `mistral-new-2611` is not for /v1/ocr (scans) | hint: name another model: it is for "
+    )
 
 
 @pytest.mark.parametrize(
