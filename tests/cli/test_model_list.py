@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.schemas import conforming
-from tests.cli.stage import HI, Fault, Result, Stage
+from tests.cli.stage import HI, UNSTEADY, Fault, Result, Stage
 
 LIST = "/v1/models"
 OLD, NEW = "mistral-small-2603", "mistral-small-2703"
@@ -215,6 +215,16 @@ def test_the_list_is_asked_only_for_creates(stage: Stage) -> None:
     stage.spec("a", model="mistral-large-2512")
     saved = stage.run("plan", "-o", "plan.json")
     assert (asked(saved), asked(stage.run("apply", "plan.json"))) == (1, 1)
+
+
+def test_a_later_round_of_an_apply_records_what_the_alias_means_then(stage: Stage) -> None:
+    stage.spec("a", model="mistral-small-latest", retry={"max_attempts": 2, "on": ["error", "http_4xx", "http_5xx"]})
+    stage.write("specs/data/a.jsonl", UNSTEADY)
+    stage.faults.append(Fault("GET", LIST, 200, alter=moved, skip=1))
+    applied = stage.run("apply", "--yes", "--wait")
+    sent = [json.loads(it.body) for it in applied.writes if it.path == "/v1/batch/jobs"]
+    words = [it["metadata"]["reconciler.run"].rpartition(" model=")[2] for it in sent]
+    assert (asked(applied), words) == (2, [OLD, NEW])
 
 
 def test_a_plan_without_a_key_asks_nothing_and_fails_nothing(stage: Stage) -> None:
