@@ -13,6 +13,7 @@ QUESTIONS = (
     "creates",
     "inputs",
     "results",
+    "rows",
     "requests",
     "history",
     "ledger",

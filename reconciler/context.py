@@ -75,6 +75,13 @@ class RunContext(Generic[ApiT_co]):
 
         return load(self.project)
 
+    @cached_property
+    def shown_prices(self) -> Prices:
+        """The same for costs that are only shown: none is known if `prices.yaml` has mistakes."""
+        from reconciler.specs.prices import load_shown  # noqa: PLC0415 - likewise
+
+        return load_shown(self.project)
+
     def with_rows(self, spec: JobSpec) -> JobSpec:
         """Return a spec with the requests of its rows in their place, if the run has rendered them."""
         return replace(spec, inputs=tuple(self.rendered.get(it.identity, it) for it in spec.inputs))

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from reconciler.cost.actual import Cost
 from reconciler.documents.result_summary import ResultSummary, WorkSummary
 from reconciler.planning.tally import Tally
 from reconciler.plans.document import JobDoc, PlanDoc
@@ -58,6 +59,8 @@ class StatusRow(_Part, frozen=True, kw_only=True):
     detail: str
     again: str = ""
     """When another apply continues the work; "" if none is needed for that."""
+    cost: Cost | None = None
+    """What the jobs of its work have cost so far, as far as their results were pulled; null after a wait."""
 
 
 class StatusDoc(_TargetPart, frozen=True, kw_only=True):

@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from typing import Final, Literal, TypeVar
 
 import msgspec
+from msgspec import structs
+
+from reconciler.cost.actual import Cost
+from reconciler.model.money import Usage
 
 VERSION: Final = 1
 """The version of the documents. A larger one was written by a newer tool."""
@@ -155,10 +159,19 @@ class _Summary(WorkFacts, frozen=True, kw_only=True):
     """None if no answer reports its usage: the number is then unknown, not 0."""
     pages: int = 0
     """Pages of documents that were processed."""
+    annotated_pages: int = 0
+    """Of these, pages of answers with annotations."""
     audio_seconds: float = 0.0
     """Seconds of audio that were processed."""
+    cost: Cost | None = None
+    """What they cost by the prices that the tool had then; null if that is not known."""
     models: Mapping[str, int] = {}
     """Answers by the model that their bodies name."""
+
+    @property
+    def priced_model(self) -> str | None:
+        """The model whose price counts: the job's, or of an agent the only one that its answers name."""
+        return self.model or (next(iter(self.models)) if len(self.models) == 1 else None)
 
 
 class ResultSummary(_Summary, frozen=True, kw_only=True):
@@ -203,6 +216,24 @@ class WorkSummary(_Summary, frozen=True, kw_only=True):
     """A digest of the ids of all pulled jobs of this name: if it differs, there are newer results to join."""
     made_at: float
     """Unix seconds, the clock of the machine that joined the results."""
+
+
+def usage(found: ResultSummary, succeeded: int) -> Usage:
+    """Return what a job used, as its results say.
+
+    Answers that do not say it, or that are not there although the API counts `succeeded`, are `incomplete`. So is a
+    job whose numbers differ: it may have answers that no number shows.
+    """
+    tokens, answered = found.tokens, max(found.requests.ok, succeeded)
+    facts = structs.asdict(tokens) if tokens else {}
+    silent = max(0, answered - facts.get("answers", 0))
+    return Usage(
+        **{name: facts[name] for name in Usage.__struct_fields__ if name in facts and name != "incomplete"},
+        pages=found.pages,
+        annotated=found.annotated_pages,
+        audio_seconds=found.audio_seconds,
+        incomplete=max(facts.get("incomplete", 0) + silent, 1 if found.difference else 0),
+    )
 
 
 def needs_attention(summary: ResultSummary) -> bool:

@@ -46,7 +46,7 @@ def prepare(
     )
     if any(isinstance(it, TableRows) for it in create.sent.inputs):
         raise AssertionError("rows are rendered before a create")
-    inline = [it.body for it in create.sent.inputs if isinstance(it, InlineRequests) and it.sent_inline]
+    inline = [it for it in create.sent.inputs if isinstance(it, InlineRequests) and it.sent_inline]
     return PreparedCreate(
         create=create,
         op=op,
@@ -56,7 +56,7 @@ def prepare(
             model=spec.model,
             agent_id=spec.agent_id,
             input_files=file_ids,
-            requests=inline[0] if inline else None,
+            requests=(inline[0].written or inline[0].body) if inline else None,
             metadata={**spec.metadata, **tags.write(marks)},
             timeout_hours=spec.timeout_hours,
         ),

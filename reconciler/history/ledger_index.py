@@ -14,10 +14,11 @@ from reconciler.ledger.lines import (
     CreateRefused,
     Ended,
     Line,
+    UsageSeen,
     encode,
 )
 
-_Indexed: TypeAlias = CreateIntended | CreateConfirmed | Ended | CancelIntended | CancelEnded
+_Indexed: TypeAlias = CreateIntended | CreateConfirmed | Ended | CancelIntended | CancelEnded | UsageSeen
 _Kind = TypeVar("_Kind", bound=_Indexed)
 
 
@@ -32,6 +33,7 @@ class LedgerIndex:
     ended: dict[str, Ended] = field(default_factory=dict)
     cancels: dict[str, CancelIntended] = field(default_factory=dict)
     cancelled: dict[str, CancelEnded] = field(default_factory=dict)
+    usage: dict[str, UsageSeen] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     """The ops whose outcome is known."""
 
@@ -45,7 +47,7 @@ class LedgerIndex:
         for line in lines:
             if isinstance(line, CreateIntended):
                 _put(self.intents, line.op, line)
-            elif isinstance(line, CreateConfirmed | Ended | CancelIntended | CancelEnded):
+            elif isinstance(line, CreateConfirmed | Ended | CancelIntended | CancelEnded | UsageSeen):
                 _put(getattr(self, _BY_JOB[type(line)]), line.job_id, line)
             if isinstance(line, CreateConfirmed | CreateRefused):
                 self.settled.add(line.op)
@@ -56,6 +58,7 @@ _BY_JOB: Final = {
     Ended: "ended",
     CancelIntended: "cancels",
     CancelEnded: "cancelled",
+    UsageSeen: "usage",
 }
 
 
@@ -69,8 +72,11 @@ def _put(lines: dict[str, _Kind], about: str, line: _Kind) -> None:
 def _weight(line: _Indexed) -> tuple[bool, float, float, str]:
     """Return the rank of a line: an accepted cancel counts, then the later line, then the text decides.
 
-    Of two intents the first counts: it was written before the create was sent.
+    Of two intents the first counts: it was written before the create was sent. Of two about usage, the one with more
+    answers.
     """
+    if isinstance(line, UsageSeen):
+        return True, line.usage.answers, line.at, encode(line)
     if isinstance(line, CreateIntended):
         return True, -line.at, -line.lease, encode(line)
     return not (isinstance(line, CancelEnded) and line.error), line.at, 0, encode(line)

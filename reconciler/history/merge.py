@@ -13,10 +13,20 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from reconciler.cost.prices import Prices
+from reconciler.documents.costs import job_cost
 from reconciler.documents.result_summary import ResultSummary, check_words, reason_words
 from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, source_of, span
-from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
+from reconciler.ledger.lines import (
+    CancelEnded,
+    CancelIntended,
+    CreateConfirmed,
+    CreateIntended,
+    Ended,
+    Line,
+    UsageSeen,
+)
 from reconciler.model import TAG_PREFIX, Job, OwnedJob, Phase, Source, Target, Unreadable, completeness, tags
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
@@ -25,6 +35,7 @@ UNFINISHED: Final = (None, "CANCELLATION_REQUESTED")
 """The statuses that pulled results correct: an accepted cancel may come too late."""
 SHARED: Final = tuple(name for name in Job.__struct_fields__ if name in Record.__struct_fields__)
 """The fields of a record that are a job's own."""
+_WITHOUT_PRICES: Final = Prices(date="")
 _shared: Final = attrgetter(*SHARED)
 SOURCED: Final = tuple(
     name for name in Source.__struct_fields__ if name in Record.__struct_fields__ and name != "dirty"
@@ -84,11 +95,15 @@ def owned_jobs(jobs: Iterable[Job], project: str | None, known: Iterable[str] = 
 
 
 def records(
-    ledger: LedgerView, jobs: Iterable[Job] = (), summaries: Mapping[str, ResultSummary] | None = None
+    ledger: LedgerView,
+    jobs: Iterable[Job] = (),
+    summaries: Mapping[str, ResultSummary] | None = None,
+    prices: Prices = _WITHOUT_PRICES,
 ) -> tuple[Record, ...]:
     """Return the record of every job, the oldest first.
 
     The jobs are ours in the list, none if it was not read; the summaries are those of pulled results, by job id.
+    Without prices, no cost is known.
     """
     index, pulled, found = ledger.index, summaries or {}, dict(ledger.records)
     seen_ops = set()
@@ -97,6 +112,8 @@ def records(
         seen_ops.add(found[job.id].op)
     for job_id in pulled.keys() & found.keys():  # the folder may also have the results of another target
         found[job_id] = _with_results(found[job_id], pulled[job_id])
+    for job_id in (pulled.keys() | index.usage.keys()) & found.keys():
+        found[job_id] = _with_cost(found[job_id], prices, index.usage.get(job_id), pulled.get(job_id))
     for job_id in index.cancels.keys() & found.keys():
         found[job_id] = _with_cancel(found[job_id], index.cancels[job_id], index.cancelled.get(job_id))
     lost = (
@@ -226,6 +243,22 @@ def _with_results(record: Record, summary: ResultSummary) -> Record:
         reasons="; ".join(filter(None, (reason_words(summary.requests), check_words(summary.checks))))
         or None,
         sources=(*record.sources, RESULTS),
+    )
+
+
+def _with_cost(
+    record: Record, prices: Prices, seen: UsageSeen | None, summary: ResultSummary | None
+) -> Record:
+    created, succeeded = record.created_at or 0, record.succeeded_requests or 0
+    cost = job_cost(prices, seen, summary, model=record.model, created_at=created, succeeded=succeeded)
+    if cost is None:
+        return record
+    return replace(
+        record,
+        cost=cost.amount,
+        currency=cost.currency,
+        cost_is_lower_bound=cost.lower_bound,
+        prices_of=cost.prices,
     )
 
 

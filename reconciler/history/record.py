@@ -57,6 +57,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     total_tokens: int | None = None
     answers_without_tokens: int | None = None
     """Answers whose usage lacks a number, so that the sums are a lower bound."""
+    cost: float | None = None
+    """By the list prices of the day of its create, in the unit of `currency`; known after a run pulled the results."""
+    currency: str | None = None
+    cost_is_lower_bound: bool | None = None
+    """True if the usage of some answers is not known."""
+    prices_of: str | None = None
+    """The date of the prices."""
     difference: str | None = None
     """How the numbers of a succeeded job differ; None if they agree."""
     reasons: str | None = None

@@ -37,6 +37,12 @@ class StatsRow(msgspec.Struct, frozen=True, kw_only=True):
     """In and out, of pulled results."""
     tokens_unknown: int = 0
     """Jobs with answers whose tokens are not known, as their results were not pulled, or do not name all of them."""
+    cost: float = 0.0
+    """By list prices, in the unit of `currency`."""
+    currency: str = ""
+    """"" if no cost is known."""
+    cost_unknown: int = 0
+    """Jobs with answers whose cost is not known, or is a lower bound."""
 
 
 class StatsDoc(HistoryPart, frozen=True, kw_only=True):
@@ -94,6 +100,9 @@ def summed(records: Sequence[Record], key: str = "") -> StatsRow:
         failed=_sum(it.failed_requests for it in records),
         tokens=_sum(it.total_tokens for it in records),
         tokens_unknown=sum(it.total_tokens is None or bool(it.answers_without_tokens) for it in with_answers),
+        cost=round(sum(it.cost or 0 for it in records), 6),
+        currency=next((it.currency for it in records if it.currency), ""),
+        cost_unknown=sum(it.cost is None or bool(it.cost_is_lower_bound) for it in with_answers),
     )
 
 

@@ -36,6 +36,8 @@ class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
 
     body: bytes
     """The list of requests as canonical JSON."""
+    written: bytes = b""
+    """The same with its keys in the order of the spec: models answer in the order of a schema's properties."""
     count: int
 
     @property
@@ -46,7 +48,8 @@ class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
     @property
     def lines(self) -> bytes:
         """The requests as the content of an input file."""
-        return b"".join(b"%b\n" % line for line in msgspec.json.decode(self.body, type=list[msgspec.Raw]))
+        requests = msgspec.json.decode(self.written or self.body, type=list[msgspec.Raw])
+        return b"".join(b"%b\n" % line for line in requests)
 
     @property
     def sent_inline(self) -> bool:

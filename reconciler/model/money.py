@@ -27,6 +27,8 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     completion_squares: float = 0.0
     pages: Count = 0
     """Pages of documents."""
+    annotated: Count = 0
+    """Of the pages, those of answers with annotations, which cost more."""
     pages_squares: float = 0.0
     audio_seconds: float = 0.0
     audio_squares: float = 0.0

@@ -66,6 +66,8 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False):
     """How many requests the whole work has, if the job was asked only a part of them."""
     reused: int = 0
     """How many requests of the work were answered when the job was created."""
+    lenders: tuple[str, ...] = ()
+    """The other names whose answers counted then, as far as they fit."""
     request_digest: str = ""
     """Digest of the sorted keys of the requests, so that their order and form do not matter; "" if unknown."""
     recipe: str = ""

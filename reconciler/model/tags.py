@@ -85,6 +85,7 @@ def tags_of(
         requests=spec.requests if part is None else part.requests,
         of=None if part is None else part.of,
         reused=0 if part is None else part.reused,
+        lenders=spec.reused_names if part is not None and part.reused else (),
         input_prefixes=frozenset(digest_prefix(each.identity) for each in inputs),
         settings=spec.settings,
         attempt=attempt,
@@ -123,7 +124,8 @@ def write(tags: Tags) -> dict[str, str]:
         "reused": str(tags.reused or ""),
         "most": "" if tags.most is None else f"{tags.most}{tags.currency}",
     }
-    run["over"] = _over(tags.over, room=MAX_VALUE - len(join(run)))
+    for word, several in (("lenders", tags.lenders), ("over", sorted(tags.over))):
+        run[word] = _fitting(word, several, room=MAX_VALUE - len(join(run)))
     if len(join(run | {"model": tags.resolved})) <= MAX_VALUE:
         run["model"] = tags.resolved
     pairs = {
@@ -138,12 +140,12 @@ def write(tags: Tags) -> dict[str, str]:
     return {key: value for key, value in pairs.items() if value}
 
 
-def _over(ids: Iterable[str], *, room: int) -> str:
-    """Join as many ids of replaced jobs as fit. A missing id only leads to a hold later."""
+def _fitting(word: str, several: Iterable[str], *, room: int) -> str:
+    """Join as many names or ids of replaced jobs as fit. A missing one only leads to a hold later."""
     text = ""
-    for job_id in sorted(ids):
-        longer = f"{text},{job_id}" if text else job_id
-        if len(join({"over": longer})) + 1 <= room:
+    for each in several:
+        longer = f"{text},{each}" if text else each
+        if len(join({word: longer})) + 1 <= room:
             text = longer
     return text
 
@@ -220,6 +222,7 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         over=frozenset(filter(None, run["over"].split(","))) if "over" in run else frozenset(),
         of=of,
         reused=_number(run.get("reused", "")) or 0,
+        lenders=tuple(filter(None, run.get("lenders", "").split(","))),
         request_digest=run.get("all", ""),
         recipe=run.get("recipe", ""),
         resolved=run.get("model", ""),

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from reconciler import __version__, file_access
+from reconciler.cost.actual import total_cost
 from reconciler.documents.reports import pretty
 from reconciler.documents.result_summary import (
     NAME,
@@ -41,6 +42,8 @@ from reconciler.requests.join import Joined, Part, join
 from reconciler.requests.keys import Places
 
 SEEN_LENGTH: Final = 16
+KEPT: Final = "kept-"
+"""In front of `seen` if the results are older than these jobs: they are joined again once their work is wanted."""
 
 
 class WorkResults(Struct, frozen=True, kw_only=True):
@@ -69,14 +72,20 @@ class WorkResults(Struct, frozen=True, kw_only=True):
 
     def is_newest(self, summary: WorkSummary, folders: Sequence[str]) -> bool:
         """Return whether a join of the jobs in these folders would choose the same results. Raises `OSError`."""
-        if summary.seen != seen(folders):
+        kept = summary.seen == KEPT + seen(folders)
+        if not kept and summary.seen != seen(folders):
             return False
         if self.is_current(summary.name, RunKey(summary.work, summary.rerun)):
-            return True
+            return not kept and self._has_all_lines(summary)
         wanted, jobs = self.wanted.get(summary.name, ()), self._jobs(folders)
         return not any(_has_answers(job) and _run_key(job) in wanted for job in jobs.values()) and not any(
             self._is_answered(key, jobs) for key in wanted
         )
+
+    def _has_all_lines(self, summary: WorkSummary) -> bool:
+        """Return whether results that were joined without the inputs have a line for each request nevertheless."""
+        order = None if summary.ordered else self.order_of(RunKey(summary.work, summary.rerun))
+        return order is None or order.count == summary.results.lines
 
     def join(self, name: str, folders: Sequence[str], lease: Lease, *, now: float) -> WorkSummary:
         """Join and publish the results of a name from the folders of its jobs, at least one.
@@ -98,9 +107,10 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         order = None if whole else self.order_of(work)
         if not whole and order is None and before is not None and before.seen:
             # Without its inputs, a work in parts cannot be put together: the earlier results stay.
-            kept = structs.replace(before, current=False, seen=seen(folders))
+            kept = structs.replace(before, current=False, seen=KEPT + seen(folders))
             self.store.replace(f"{folder}/{NAME}", pretty(kept))
             return kept
+        known = whole or order is not None
         order = order or max((part.asked for part in reversed(parts)), key=_completeness, default=_NOTHING)
         joined = Joined()
         place = self.store.staging_dir(folder) / f"{RESULTS}{PART}"
@@ -119,6 +129,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
             work=work.work,
             rerun=work.rerun,
             current=self.is_current(name, work),
+            ordered=known and bool(order.head["ordered"]),
             results=file_doc(published, None, written),
             seen=seen(folders),
             made_at=now,
@@ -237,6 +248,8 @@ def _document(
     jobs: Sequence[ResultSummary],
     order: AskedIndex,
     joined: Joined,
+    *,
+    ordered: bool,
     **facts: Any,  # noqa: ANN401 - fields of the summary
 ) -> WorkSummary:
     """Return the summary of a work from those of its jobs and the join. What was used is the sum over the jobs."""
@@ -245,10 +258,10 @@ def _document(
     requests = newest.requests
     if order.count or ok:
         requests = RequestsDoc(
-            total=order.count if order.head["ordered"] else newest.requests.total,
+            total=order.count if ordered else newest.of or newest.requests.total,
             ok=ok,
             failed=kinds.total(),
-            missing=missing if order.head["ordered"] else newest.requests.missing,
+            missing=missing if ordered else newest.requests.missing,
             failures=dict(sorted(kinds.items())),
             reasons=newest.requests.reasons,
             first_failed=tuple(joined.first["failed"]),
@@ -257,12 +270,14 @@ def _document(
     tokens = [job.tokens for job in jobs if job.tokens]
     of_work = {
         "tool": __version__,
-        "ordered": bool(order.head["ordered"]),
+        "ordered": ordered,
         "jobs": tuple(job.job_id for job in jobs),
         "requests": requests,
         "checks": checks(joined.verdicts, tuple(joined.first["invalid"])),
         "tokens": reduce(_sum, tokens) if tokens else None,
         "pages": sum(job.pages for job in jobs),
+        "annotated_pages": sum(job.annotated_pages for job in jobs),
+        "cost": total_cost([job.cost for job in jobs]),
         "audio_seconds": sum(job.audio_seconds for job in jobs),
         "models": dict(sorted(sum((Counter(job.models) for job in jobs), Counter[str]()).items())),
     }

@@ -94,7 +94,7 @@ class JobDownloader(Struct, frozen=True, kw_only=True, dict=True):
             fetched_dir.rmdir()
         origin, found = self._index(owned, claim.folder, staging_dir, files, heartbeat)
         files |= {name: read(staging_dir / name, heartbeat).result() for name in (asked.NAME, answered.NAME)}
-        document = summary(owned, files, origin, found, now=self.run.env.now())
+        document = summary(owned, files, origin, found, self.run.shown_prices, now=self.run.env.now())
         claim.check()
         whole = [doc.path for doc in document.files if doc.state == "whole"]
         self.store.publish(claim.folder, whole)

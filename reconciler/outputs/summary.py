@@ -11,6 +11,8 @@ import msgspec
 from msgspec import structs
 
 from reconciler import __version__
+from reconciler.cost.actual import actual_cost
+from reconciler.cost.prices import Prices
 from reconciler.documents.result_summary import (
     ChecksDoc,
     FileDoc,
@@ -19,16 +21,17 @@ from reconciler.documents.result_summary import (
     ResultSummary,
     TokensDoc,
     TroubleDoc,
+    usage,
 )
 from reconciler.model import OwnedJob, completeness
 from reconciler.model.completeness import Received
-from reconciler.model.money import Usage
 from reconciler.outputs.digest import Fetched
 from reconciler.outputs.paths import ERRORS, OUTPUT
-from reconciler.requests import answers, contents
+from reconciler.requests import answers
 from reconciler.requests.answered import Answered
 from reconciler.requests.asked import Asked
 from reconciler.requests.checks import INVALID, KINDS
+from reconciler.requests.contents import Usage
 from reconciler.requests.join import MAX_LISTED
 from reconciler.text.plural import pluralize
 
@@ -47,7 +50,7 @@ def lacks_a_file(summary: ResultSummary, owned: OwnedJob) -> bool:
 
 
 def summary(
-    owned: OwnedJob, files: Files, origin: str, found: tuple[Asked, Answered], *, now: float
+    owned: OwnedJob, files: Files, origin: str, found: tuple[Asked, Answered], prices: Prices, *, now: float
 ) -> ResultSummary:
     """Return the summary from the files of a job and their index; `origin` is where its inputs are from."""
     asked, answered = found
@@ -90,20 +93,9 @@ def summary(
         ),
         "files": tuple(file_doc(name, ids.get(name), fetched) for name, fetched in files.items()),
     }
-    return msgspec.convert(facts, ResultSummary)
-
-
-def usage(found: ResultSummary, owned: OwnedJob) -> Usage:
-    """Return what a job used, as its results say. Answers that do not, or that are not there, are `incomplete`."""
-    tokens, answered = found.tokens, max(found.requests.ok, owned.job.succeeded_requests)
-    facts = structs.asdict(tokens) if tokens else {}
-    silent = max(0, answered - facts.get("answers", 0))
-    return Usage(
-        **{name: facts[name] for name in Usage.__struct_fields__ if name in facts and name != "incomplete"},
-        pages=found.pages,
-        audio_seconds=found.audio_seconds,
-        incomplete=facts.get("incomplete", 0) + silent,
-    )
+    made = msgspec.convert(facts, ResultSummary)
+    used = usage(made, owned.job.succeeded_requests)
+    return structs.replace(made, cost=actual_cost(prices, made.priced_model, made.created_at, used))
 
 
 def first(names: Iterable[str], chosen: Iterable[bool]) -> tuple[str, ...]:
@@ -117,16 +109,17 @@ def checks(verdicts: Mapping[int, int], first_invalid: tuple[str, ...]) -> Check
     return ChecksDoc(**named, first_invalid=first_invalid)
 
 
-def _used(usage: contents.Usage) -> dict[str, Any]:
+def _used(found: Usage) -> dict[str, Any]:
     tokens = None
-    if usage.answers or usage.incomplete:
+    if found.answers or found.incomplete:
         names = TokensDoc.__struct_fields__
-        tokens = TokensDoc(**{name: getattr(usage, name) for name in names})
+        tokens = TokensDoc(**{name: getattr(found, name) for name in names})
     return {
         "tokens": tokens,
-        "pages": usage.pages,
-        "audio_seconds": usage.audio_seconds,
-        "models": dict(sorted(usage.models.items())),
+        "pages": found.pages,
+        "annotated_pages": found.annotated,
+        "audio_seconds": found.audio_seconds,
+        "models": dict(sorted(found.models.items())),
     }
 
 

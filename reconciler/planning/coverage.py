@@ -107,6 +107,8 @@ class Coverage(Struct, frozen=True, kw_only=True):
     """The ids of the jobs whose results were not read, and may have answers to requests that nothing else answers."""
     attempts: bytes = b""
     """For each request how often it was asked in a job that then ended by itself, answered or not."""
+    cancelled: bool = False
+    """Whether a person cancelled the last job that was asked some of it, and the spec allows no more attempts since."""
 
     def count(self) -> Mapping[State, int]:
         """Return the number of requests in each state."""
@@ -186,7 +188,7 @@ class _Fold:
         for place, kind in found:
             worth = WORTH.get(kind, 0)
             unasked = donor.cancelled and kind == UNASKED
-            self._stopped[place] = stopped and not worth
+            self._stopped[place] = stopped
             if unasked:
                 continue
             self._attempts[place] = min(self._attempts[place] + 1, MAX_ATTEMPTS)
@@ -219,6 +221,7 @@ class _Fold:
                 if any(states[place] == State.UNREAD for place in places)
             ),
             attempts=bytes(self._attempts),
+            cancelled=any(self._stopped),
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from reconciler.ledger.memory import Memory
@@ -56,7 +57,8 @@ def group_by_name(
         owner = "" if spec is None or spec.suspend or wanted[spec.run_key] == name else wanted[spec.run_key]
         own = jobs.get(name, [])
         lent = [it for it, _ in moved.get(name, ())]
-        for other in spec.reused_names if spec else ():
+        begun = (it.tags.lenders for key in spec.run_keys for it in by_key.get(key, ())) if spec else ()
+        for other in dict.fromkeys((*(spec.reused_names if spec else ()), *chain(*begun))):
             lent += [*jobs.get(other, ()), *(it for it, _ in moved.get(other, ()))]
         own_ids = {it.job.id for it in own} if lent else ()
         if spec and owner:

@@ -57,6 +57,8 @@ class NextPart(Struct, frozen=True, kw_only=True):
     """How many of `places` have failed before, by kind."""
     failed_check: str = ""
     """The check that stops the canary, in words; "" if none does."""
+    stopped: bool = False
+    """Whether a person cancelled the canary, so that nothing follows."""
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -152,7 +154,7 @@ def verdict(coverage: Coverage, part: NextPart) -> Verdict:
         (part.places, Verdict.SUBMIT),
         (part.failed_check, Verdict.CANARY_FAILED),
         (count[State.UNREAD], Verdict.UNREAD),
-        (count[State.STOPPED], Verdict.STOPPED),
+        (count[State.STOPPED] or part.stopped, Verdict.STOPPED),
     )
     return next((word for holds, word in table if holds), Verdict.INCOMPLETE)
 
@@ -196,16 +198,18 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
         ),
     )
     kind: PartKind = "new" if fresh else "retry"
-    failed_check, held = "", 0
+    failed_check, held, stopped = "", 0, False
     if rules.canary and fresh:
         known = sum(coverage.outcome_known(at) for at in range(len(states)))
         failed_check = "" if known < rules.canary else broken_check(coverage, rules.checks)
         # Requests whose results are not read have outcomes, which are not known yet.
         not_read = states.count(State.UNREAD)
         room = max(0, rules.canary - known - not_read)
-        if known < rules.canary and states.count(State.STOPPED):  # a person stopped the canary
+        whole = known == rules.canary and not states.count(State.STOPPED)
+        stopped = coverage.cancelled and (known < rules.canary or whole)  # a person stopped the canary
+        if stopped:
             again, room = array("Q"), 0
-        if known < rules.canary or failed_check or not_read:
+        if known < rules.canary or failed_check or not_read or stopped:
             held = max(0, len(fresh) - room)
             fresh, kind = fresh[:room], "canary"
             failed_check = "" if again else failed_check
@@ -223,6 +227,7 @@ def next_part(coverage: Coverage, rules: Rules, inputs: Wanted | None = None) ->
         fresh=states.count(State.NEW),
         retried={coverage.kinds[kind]: failed[kind] for kind in sorted(failed)},
         failed_check=failed_check,
+        stopped=stopped,
     )
 
 

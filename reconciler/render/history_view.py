@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from reconciler.cost.prices import MICROS
 from reconciler.documents.reports import pretty
 from reconciler.history.audit import VerifyDoc
 from reconciler.history.record import HistoryDoc, Record, WorkRow
@@ -16,6 +17,7 @@ from reconciler.history.timeline import EntryDoc, TimelineDoc
 from reconciler.render.paint import NO_SCREEN, Screen, coloured
 from reconciler.render.plan_view import others
 from reconciler.render.tables import USUAL_WIDTH, fitting, table_csv, table_markdown, table_text
+from reconciler.text.money import money
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
@@ -26,12 +28,12 @@ UNKNOWN: Final = "?"
 """The cell of an unknown value, which is never shown as 0 or as empty."""
 
 HEAD: Final = (
-    "CREATED", "NAME", "JOB", "STATUS", "OK", "FAILED", "OF WORK", "WHY", "COMMIT", "ACTOR", "TOTAL", "ATTEMPT",
+    "CREATED", "NAME", "JOB", "STATUS", "OK", "FAILED", "OF WORK", "COST", "WHY", "COMMIT", "ACTOR", "TOTAL", "ATTEMPT",
     "QUEUE", "RUN", "TOKENS", "CANCELLED", "KNOWN BY", "RUN URL", "BRANCH", "REPOSITORY", "PULL", "PLAN", "EVENT",
     "APPROVER", "RESULTS",
 )  # fmt: skip
 """The most important first: a narrow table leaves out the last ones."""
-STATS_HEAD: Final = ("JOBS", "REQUESTS", "ANSWERED", "FAILED", "TOKENS")
+STATS_HEAD: Final = ("JOBS", "REQUESTS", "ANSWERED", "FAILED", "TOKENS", "COST")
 WORKS_HEAD: Final = ("NAME", "JOBS", "ANSWERED", "OTHERS")
 STORY_HEAD: Final = ("AT", "WHAT", "JOB", "COMMIT", "WHO", "DETAIL", "KNOWN BY", "RUN URL")
 _TEXTS: Final = ("run_url", "branch", "repository", "pull", "plan", "event", "approver", "results")
@@ -98,7 +100,8 @@ def sums(document: StatsDoc, form: str) -> str | bytes:
     table = table_markdown if form == "markdown" else table_text
     lower = [row for rows in document.by.values() for row in rows if "≥" in "".join(_sums(row))]
     note = (
-        "\n≥ some jobs' numbers are not known: tokens are those of pulled results (reconciler outputs pull)\n"
+        "\n≥ some jobs' numbers are not known: `reconciler outputs pull` fetches tokens, and `reconciler prices` shows"
+        " which models have a price\n"
     )
     shown = [table((title, *STATS_HEAD), rows) for title, rows in tables.items() if rows]
     shown += [table(WORKS_HEAD, [_work(it) for it in document.works])] if document.works else []
@@ -117,6 +120,9 @@ def _sums(row: StatsRow) -> TextRow:
         cell(row.answered, row.answered_unknown),
         cell(row.failed, row.answered_unknown),
         cell(row.tokens, row.tokens_unknown),
+        _cost(row.cost, row.currency, lower=row.cost_unknown > 0)
+        if row.currency or row.cost_unknown
+        else "-",
     )
 
 
@@ -193,6 +199,7 @@ def _rows(records: Iterable[Record], more: Callable[[Record], Iterable[str]]) ->
             _number(it.succeeded_requests),
             _number(it.failed_requests),
             it.answered_of_work or "-",
+            _cost(it.cost, it.currency, lower=bool(it.cost_is_lower_bound)),
             it.reason or UNKNOWN,
             it.commit[:7] + ("*" if it.dirty else "") if it.commit else UNKNOWN,
             it.actor or UNKNOWN,
@@ -207,6 +214,12 @@ def _rows(records: Iterable[Record], more: Callable[[Record], Iterable[str]]) ->
         )
         for it in records
     ]
+
+
+def _cost(amount: float | None, currency: str | None, *, lower: bool) -> str:
+    if amount is None or not currency:
+        return UNKNOWN
+    return ("≥ " if lower else "") + money(round(amount * MICROS), currency)
 
 
 def _number(value: int | None) -> str:
@@ -239,6 +252,8 @@ def _field(name: str, value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:f}"
     if isinstance(value, int):
         return rfc3339(value) if name in _TIMES else str(value)
     if isinstance(value, dict):

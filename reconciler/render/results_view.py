@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from reconciler.cost.actual import total_cost
 from reconciler.documents.reports import NameResults, PullDoc, PulledJob
 from reconciler.documents.result_summary import (
     RequestsDoc,
@@ -15,7 +16,7 @@ from reconciler.documents.result_summary import (
     reason_words,
 )
 from reconciler.model import Target
-from reconciler.render.text import NameLine, name_lines
+from reconciler.render.text import NameLine, cost_words, name_lines
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
@@ -114,6 +115,8 @@ def _counts(summary: ResultSummary | WorkSummary) -> Iterator[str]:
         yield pluralize(summary.pages, "page")
     if summary.audio_seconds:
         yield f"{summary.audio_seconds:,.0f} s of audio"
+    if summary.cost and summary.tokens:
+        yield cost_words(summary.cost)
 
 
 def _below(job: PulledJob, joined: NameResults | None) -> Iterator[str]:
@@ -183,11 +186,15 @@ def trouble_words(summary: ResultSummary) -> Iterator[str]:
 def totals(summaries: Iterable[ResultSummary | WorkSummary]) -> str:
     """Return the sums over all summaries."""
     ok = failed = missing = tokens = 0
+    costs = []
     for summary in summaries:
+        costs.append(summary.cost)
         ok += summary.requests.ok
         failed += summary.requests.failed
         missing += summary.requests.missing or 0
         tokens += summary.tokens.total if summary.tokens else 0
     parts = [f"{ok:,} ok", f"{failed:,} failed" if failed else "", f"{missing:,} missing" if missing else ""]
     words = ", ".join(part for part in parts if part)
-    return f"{words} · {pluralize(tokens, 'token')}" if tokens else words
+    cost = total_cost(costs)
+    used = [pluralize(tokens, "token")] if tokens else []
+    return " · ".join([words, *used, *([cost_words(cost)] if cost and tokens else [])])

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import structs
 
+from reconciler.cost.actual import Cost, total_cost
 from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc, pretty
 from reconciler.model import NotYetStarted, OwnedJob
 from reconciler.planning.standing import Standing
@@ -17,9 +18,13 @@ from reconciler.render import grouping
 from reconciler.render.paint import NO_SCREEN, Screen, coloured, sparkline
 from reconciler.render.plan_view import others, reason_words, submits
 from reconciler.render.tables import table_markdown, table_text
+from reconciler.render.text import cost_words
 from reconciler.text.plural import age, pluralize
 
-HEAD: Final = ("NAME", "STATE", "JOB", "ANSWERED", "OTHERS", "AGE", "WHY")
+HEAD: Final[tuple[str, ...]] = ("NAME", "STATE", "JOB", "ANSWERED", "OTHERS", "AGE", "COST", "WHY")
+COST: Final = HEAD.index("COST")
+"""The column that is only shown if a cost is known."""
+_NONE: Final[Mapping[str, Cost]] = {}
 RUNS: Final = "LAST RUNS"
 WIDE: Final = 120
 """Columns from which a terminal has room for `RUNS`."""
@@ -45,10 +50,16 @@ _WITHOUT_JOB: Final = {Standing.FAILED.value: "FAILED", Standing.SUSPENDED.value
 
 
 def status_doc(
-    plan: PlanDoc, later: Mapping[str, NotYetStarted], selected: frozenset[str] | None
+    plan: PlanDoc,
+    later: Mapping[str, NotYetStarted],
+    selected: frozenset[str] | None,
+    costs: Mapping[str, Cost] = _NONE,
 ) -> StatusDoc:
-    """Return the state of every declared job: of those in a plan, and of the selected ones of a `later` period."""
-    rows = [_row(decision) for decision in plan.decisions if decision.declared_at]
+    """Return the state of every declared job: of those in a plan, and of the selected ones of a `later` period.
+
+    The costs so far are by name.
+    """
+    rows = [_row(decision, costs.get(decision.name)) for decision in plan.decisions if decision.declared_at]
     rows += [
         StatusRow(
             name=name,
@@ -68,7 +79,7 @@ def status_doc(
     )
 
 
-def _row(decision: DecisionDoc) -> StatusRow:
+def _row(decision: DecisionDoc, cost: Cost | None) -> StatusRow:
     """Return the row of a decision. Its first action is about the wanted work, so it gives the state."""
     action = decision.actions[0]
     replaced = next((cancel.job for cancel in decision.of(CancelDoc)), None)
@@ -92,6 +103,7 @@ def _row(decision: DecisionDoc) -> StatusRow:
         attention=decision.attention,
         detail=detail,
         again=decision.again if decision.again and not isinstance(action, CreateDoc) else "",
+        cost=cost,
     )
 
 
@@ -110,15 +122,16 @@ def formatted(
     """
     if form == "json":
         return pretty(report).decode()
-    rows = _rows(report, now, everything=everything)
+    head, *rows = [HEAD, *_rows(report, now, everything=everything)]
+    if not any(row.cost for row in report.rows):
+        head, *rows = [(*row[:COST], *row[COST + 1 :]) for row in (HEAD, *rows)]
     if form == "markdown":
-        shown = table_markdown(HEAD, rows)
+        shown = table_markdown(head, rows)
     elif not rows:
         shown = "nothing is declared\n"
     else:
-        head: tuple[str, ...] = HEAD
         if screen.width and screen.width >= WIDE and len(rows) == len(report.rows):
-            head = (*HEAD[:-1], RUNS, HEAD[-1])
+            head = (*head[:-1], RUNS, head[-1])
             rows = [
                 (*row[:-1], runs.get(it.name, ""), row[-1]) for row, it in zip(rows, report.rows, strict=True)
             ]
@@ -162,6 +175,7 @@ def _cells(rows: Sequence[StatusRow], total: int, now: float) -> tuple[str, ...]
         f"{counted.answered:,} of {counted.of:,}" if counted else "?",
         ", ".join(others(counted)) if counted else "?",
         age(now - min(job.created_at for job in jobs)) if jobs else "-",
+        cost_words(total_cost([it.cost for it in rows if it.job])) if jobs else "-",
         " · ".join(filter(None, [why, row.again and f"run again {row.again}"])),
     )
 

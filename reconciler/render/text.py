@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from reconciler.cost.actual import Cost
 from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.render.paint import paint
+from reconciler.text.money import money
 from reconciler.text.sanitize import clean
 
 SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "wait": "=", "attention": "!"}
 MAX_NAME_WIDTH: Final = 40
+
+
+def cost_words(cost: Cost | None) -> str:
+    """Return an actual cost: `$0.42`, `≥ $0.42` if it may be more, `?` if it is not known."""
+    return "?" if cost is None else ("≥ " if cost.lower_bound else "") + money(cost.micros, cost.currency)
 
 
 class NameLine(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.requests.answers import DECODE_ERRORS
 
@@ -45,8 +46,13 @@ class _Choice(msgspec.Struct, gc=False):
     finish_reason: Any = None
 
 
+class _Image(msgspec.Struct, gc=False):
+    image_annotation: Any = None
+
+
 class _Page(msgspec.Struct, gc=False):
     markdown: Any = None
+    images: list[_Image] | None = None
 
 
 class Contents(msgspec.Struct, gc=False):
@@ -60,11 +66,19 @@ class Contents(msgspec.Struct, gc=False):
     """Of OCR."""
     text: Any = None
     """Of a transcription."""
+    document_annotation: Any = None
+    """Of OCR."""
 
     @property
     def truncated(self) -> bool:
         """Whether the answer reached the maximum of tokens."""
         return any(choice.finish_reason == CUT_OFF for choice in self.choices or ())
+
+    @property
+    def annotated(self) -> bool:
+        """Whether an answer of OCR has annotations, which cost more."""
+        images = (image for page in self.pages or () for image in page.images or ())
+        return bool(self.document_annotation) or any(image.image_annotation for image in images)
 
     def texts(self) -> Iterator[str | None]:
         """Yield the text of every choice; None if it has none, such as a call of a tool."""
@@ -102,7 +116,7 @@ def read_contents(body: bytes) -> tuple[Contents, bool]:
     pages, more = _valid(value.pop("usage_info", None), _Pages)
     found, _ = _valid(value, Contents)
     found = found or Contents()
-    return Contents(usage, pages, found.model, found.choices, found.pages, found.text), invalid or more
+    return replace(found, usage=usage, usage_info=pages), invalid or more
 
 
 def _valid(value: Any, kind: type[Any]) -> tuple[Any, bool]:  # noqa: ANN401 - any JSON
@@ -132,6 +146,8 @@ class Usage(Struct):
     """Of the prompt tokens, those that the provider had cached."""
     pages: int = 0
     """Pages of documents."""
+    annotated: int = 0
+    """Of the pages, those of answers with annotations."""
     audio_seconds: float = 0.0
     answers: int = 0
     """Answers that report their usage."""
@@ -167,6 +183,7 @@ class Usage(Struct):
             self.audio_squares += seconds**2
         if pages is not None:
             self.pages += pages.pages_processed
+            self.annotated += pages.pages_processed if contents.annotated else 0
             self.pages_squares += pages.pages_processed**2
         if model is not None and (model in self.models or len(self.models) < MAX_MODELS):
             self.models[model] += 1

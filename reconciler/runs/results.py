@@ -192,13 +192,18 @@ def puller(
         return None if spec is None else read_order(rendered(run, spec)[0], run.project.root, run.limits)
 
     belongs = {it.job.id: name_of(it) for it in owned}
+    lenders: dict[RunKey, set[str]] = defaultdict(set)  # also those that a spec no longer lists
+    for it in owned:
+        lenders[it.tags.run_key].update(it.tags.lenders)
 
     def lends(work: RunKey, summary: ResultSummary, begun: bool) -> bool:  # noqa: FBT001
         spec = by_key.get(work)
         if spec is None or (summary.recipe, summary.rerun) != (spec.recipe, spec.rerun):
             return False
         of = {summary.name, belongs.get(summary.job_id)}
-        return bool(spec.reuse or begun) and not of.isdisjoint((spec.name, *spec.reused_names))
+        return bool(spec.reuse or begun) and not of.isdisjoint(
+            (spec.name, *spec.reused_names, *lenders[work])
+        )
 
     results = WorkResults(
         store=store,
@@ -206,17 +211,20 @@ def puller(
         newest=newest,
         order_of=order_of,
         lends=lends,
-        beside=_beside(specs, owned, name_of),
+        beside=_beside(specs, owned, name_of, lenders),
     )
     return Puller(run=run, leases=leases, downloader=downloader, results=results, name_of=name_of, asked=work)
 
 
 def _beside(
-    specs: Sequence[JobSpec], owned: Sequence[OwnedJob], name_of: Callable[[OwnedJob], str]
+    specs: Sequence[JobSpec],
+    owned: Sequence[OwnedJob],
+    name_of: Callable[[OwnedJob], str],
+    lenders: Mapping[RunKey, Collection[str]],
 ) -> Mapping[str, Collection[str]]:
     """Return the other names whose folders may have answers for a name.
 
-    The name lists them, or jobs with its name belong to them, or both have jobs of the same work.
+    The name lists them, or did, or jobs with its name belong to them, or both have jobs of the same work.
     """
     moved: dict[str, set[str]] = defaultdict(set)
     of_work: dict[RunKey, set[str]] = defaultdict(set)
@@ -226,5 +234,7 @@ def _beside(
     for names in of_work.values():
         for name in names if len(names) > 1 else ():
             moved[name] |= names
-    found = {spec.name: {*spec.reused_names, *moved[spec.name]} - {spec.name} for spec in specs}
+    for spec in specs:
+        moved[spec.name].update(spec.reused_names, *(lenders[key] for key in spec.run_keys if key in lenders))
+    found = {spec.name: moved[spec.name] - {spec.name} for spec in specs}
     return {name: sorted(others) for name, others in found.items() if others}

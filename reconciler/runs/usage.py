@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import PulledJob
+from reconciler.documents.result_summary import usage
 from reconciler.errors import LedgerError
 from reconciler.ledger.lines import UsageSeen
 from reconciler.ledger.memory import Memory
 from reconciler.model import OwnedJob
 from reconciler.outputs.pull import Puller
-from reconciler.outputs.summary import usage
 
 
 def record_usage(
@@ -41,7 +41,7 @@ def _usage_seen(
     for it, end in zip(jobs, pulled, strict=True):
         known = memory.usage.get(it.job.id)
         summary = pulling.present(it) if end.state == "present" and known is None else end.summary
-        found = usage(summary, it) if summary else None
+        found = usage(summary, it.job.succeeded_requests) if summary else None
         if summary and found is not None and (known is None or found != known.usage):
             yield UsageSeen(
                 at=run.env.now(),

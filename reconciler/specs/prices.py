@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from reconciler.cost.prices import Price, Prices, Rates
 from reconciler.cost.shipped import shipped
-from reconciler.errors import Problem, SpecError
+from reconciler.errors import Problem, ReconcilerError, SpecError
 from reconciler.specs.project import Project, only_document, source_of
 from reconciler.specs.schema.project_files import PricesFile
 from reconciler.specs.yaml.tree import Document
@@ -71,6 +71,14 @@ def load(project: Project) -> Prices:
     others = shipped().rows if file.currency == shipped().currency else {}
     merged = {name: _replaced(others.get(name, ()), rows) for name, rows in own.items()}
     return replace(shipped(), date=file.date, currency=file.currency, rows={**others, **merged})
+
+
+def load_shown(project: Project) -> Prices:
+    """Return the prices for what is only shown: none is known if `prices.yaml` has mistakes, which `validate` names."""
+    try:
+        return load(project)
+    except ReconcilerError:
+        return Prices(date="")
 
 
 def _replaced(others: tuple[Price, ...], own: list[Price]) -> tuple[Price, ...]:

@@ -6,6 +6,7 @@ and not from the checkout. `place` writes the files.
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -119,7 +120,7 @@ def for_table(folder: str, table: str, columns: Sequence[str]) -> tuple[Wanted, 
     spec = (
         f"# yaml-language-server: $schema={up}schemas/job.schema.json\n"
         f"name: {name}\nendpoint: /v1/chat/completions\nmodel: mistral-small-2603\n"
-        f"rows: {json.dumps(up + table, ensure_ascii=False)}\n"
+        f"rows: {json.dumps(up + glob.escape(table), ensure_ascii=False)}\n"
         f"custom_id: {json.dumps(f'{{{{{own}}}}}', ensure_ascii=False)}\n"
         "# Try it on twenty rows first: the rest follows if these have answers.\ncanary: {requests: 20}\n"
         "body:\n  temperature: 0\n  max_tokens: 200\n  messages:\n"

@@ -58,7 +58,7 @@ def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
     for part in inputs:
         match part:
             case InlineRequests():
-                yield "requests", json.loads(part.body)
+                yield "requests", json.loads(part.written or part.body)
             case UploadedFile():
                 named.append(part.id)
             case InputFile(rows=TableRows() as rows):

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Final, Literal
+
+_DATE: Final = len("2026-11-10")
 
 
 def rfc3339(when: float, precision: Literal["seconds", "milliseconds"] = "seconds") -> str:
     """Return Unix seconds as an RFC 3339 time in UTC, truncated to the precision."""
     return dt.datetime.fromtimestamp(when, dt.UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
+
+
+def day_of(when: float) -> str:
+    """Return the day of Unix seconds in UTC: `2026-11-10`."""
+    return rfc3339(when)[:_DATE]

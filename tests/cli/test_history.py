@@ -175,7 +175,7 @@ def test_unknown_numbers_are_a_question_mark_and_not_zero(stage: Stage) -> None:
     (record,) = records(stage.run("history", "--offline", "--format", "json"))
     assert (record["status"], record["succeeded_requests"], record["total_tokens"]) == (None, None, None)
     assert record["total_requests"] == 500
-    unknown = {"STATUS", "OK", "FAILED", "QUEUE", "RUN", "TOKENS", "RUN URL", "COMMIT"}
+    unknown = {"STATUS", "OK", "FAILED", "QUEUE", "RUN", "TOKENS", "COST", "RUN URL", "COMMIT"}
     unknown |= {"BRANCH", "REPOSITORY", "PULL", "PLAN", "EVENT", "APPROVER", "RESULTS"}
     shown = cells(stage.run("history", "--offline", "--format", "wide").out)
     assert {name for name, cell in shown.items() if cell == "?"} == unknown

@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.requests.index_file import read_index, write_index
 from tests.cli.stage import Fault, Result, Stage
+from tests.cli.test_completeness import api
 from tests.helpers.requests_of import answered, asked, results
 
 STUCK = "sandbox-stuck-1"
@@ -414,6 +415,22 @@ def test_a_canary_that_a_person_cancels_holds_everything_until_retry(stage: Stag
     assert [len(part) for part in asked(stage)] == [4, 4]
 
 
+def test_a_canary_that_a_person_cancels_after_its_last_answer_holds_the_rest_until_retry(
+    stage: Stage,
+) -> None:
+    canary(stage)
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    cancelled = api(job={"status": "CANCELLED"})
+    for _ in range(2):
+        held = stage.run("apply", "--yes", env=cancelled)
+        assert not any(sent.path == "/v1/batch/jobs" for sent in held.writes)
+        assert "cancelled by hand" in held.out
+    assert stage.run("retry", "a").code == 0
+    stage.run("apply", "--yes", env=cancelled)
+    assert [len(part) for part in asked(stage)] == [4, 8]
+
+
 def test_a_canary_that_fails_holds_the_rest_and_says_why(stage: Stage) -> None:
     canary(stage, bad=1)
     for _ in range(3):
@@ -619,6 +636,36 @@ def test_a_part_whose_inputs_are_gone_does_not_replace_the_whole_results(stage: 
     assert json.loads((stage.root / "outputs/a/summary.json").read_text())["current"] is False
     done(stage)
     assert len(results(stage)) == 6
+
+
+def test_a_part_that_ends_during_an_edit_is_in_the_results_after_the_edit_is_undone(stage: Stage) -> None:
+    stage.spec("a", requests=3, canary={"requests": 2}, on_change="finish")
+    before = (stage.root / "specs/data/a.jsonl").read_text()
+    apply(stage)
+    stage.run("outputs", "pull")
+    apply(stage, after=0.1)
+    (stage.root / "specs/data/a.jsonl").write_text(before.replace("a 1", "b 1"))
+    apply(stage)
+    stage.run("outputs", "pull")
+    (stage.root / "specs/data/a.jsonl").write_text(before)
+    assert apply(stage).writes == []
+    stage.run("outputs", "pull")
+    rows = [json.loads(line) for line in (stage.root / "outputs/a/results.jsonl").read_text().splitlines()]
+    assert [row["custom_id"] for row in rows if row["ok"]] == ["r0", "r1", "r2"]
+
+
+def test_results_that_were_joined_without_the_inputs_become_whole_with_them(stage: Stage) -> None:
+    """The first pull sees other inputs, so that it has only the lines of the parts."""
+    stage.spec("a", requests=4, canary={"requests": 1}, reuse=False, on_change="finish")
+    before = (stage.root / "specs/data/a.jsonl").read_text()
+    apply(stage)
+    apply(stage)
+    (stage.root / "specs/data/a.jsonl").write_text(before.replace("a 1", "b 1"))
+    stage.run("outputs", "pull")
+    (stage.root / "specs/data/a.jsonl").write_text("".join(reversed(before.splitlines(keepends=True))))
+    stage.run("outputs", "pull")
+    rows = [json.loads(line) for line in (stage.root / "outputs/a/results.jsonl").read_text().splitlines()]
+    assert [row["custom_id"] for row in rows if row["ok"]] == ["r3", "r2", "r1", "r0"]
 
 
 @pytest.mark.parametrize(

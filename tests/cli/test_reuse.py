@@ -155,6 +155,31 @@ def test_what_was_reused_stays_in_the_results_after_reuse_is_switched_off(stage:
     assert [len(part) for part in asked(stage)] == [5, 1]
 
 
+@pytest.mark.parametrize("reuse", [False, True, ["other"]])
+@pytest.mark.parametrize("failed", [False, True])
+def test_answers_of_a_name_that_a_spec_no_longer_lists_stay_in_the_work_that_reused_them(
+    stage: Stage, *, reuse: object, failed: bool
+) -> None:
+    reusing(stage, 5)
+    done(stage)
+    renamed(stage, 7, reuse=["a"])
+    file = stage.root / "specs/data/b.jsonl"
+    if failed:
+        file.write_text(file.read_text().replace('"r6"', '"r6!fail-400"'))
+    stage.run("apply", "--yes")
+    stage.advance(60)
+    spec = stage.root / "specs/b.yaml"
+    spec.write_text(spec.read_text().replace('reuse: ["a"]', f"reuse: {json.dumps(reuse)}"))
+    for _ in range(2):
+        shown = stage.run("apply", "--yes")
+        assert "r6!fail-400" not in shown.out
+        assert ("1 of 7 requests have no answer: 1 http_400" in shown.out) is failed, shown.out
+    assert len(asked(stage)) == 2
+    stage.run("outputs", "pull")
+    lines = (stage.root / "outputs/b/results.jsonl").read_text().splitlines()
+    assert [json.loads(line)["ok"] for line in lines] == [True] * 6 + [not failed]
+
+
 def test_without_reuse_a_change_submits_everything_and_the_new_answers_are_the_results(stage: Stage) -> None:
     reusing(stage, 5)
     done(stage)

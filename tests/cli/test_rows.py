@@ -541,6 +541,10 @@ def test_init_writes_a_spec_for_a_table_that_can_be_submitted(stage: Stage, form
     if form == "parquet":
         columns = "7 as 'Ticket ID', 'x' as subject, 1 as 'odd {name}', 2 as ' odd'"
         duckdb.execute(f"copy (select {columns}) to '{stage.root}/data/tickets.parquet'")
+    table = stage.root / f"data/tickets.{form}"
+    table.with_name(f"a[1].{form}").write_bytes(table.read_bytes())
+    if form != "parquet":  # DuckDB has no way to read one such file alone
+        assert stage.run("init", "--from", f"data/a[1].{form}", "--no-workflows").code == 0
     made = stage.run("init", "--from", f"data/tickets.{form}", "--no-workflows")
     assert made.code == 0
     spec = (stage.root / "specs/tickets.yaml").read_text()
@@ -553,10 +557,18 @@ def test_init_writes_a_spec_for_a_table_that_can_be_submitted(stage: Stage, form
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("data/a.txt", "no table"), ("../a.csv", "no table"), ("data/no.csv", "cannot be read")],
+    [
+        ("data/a.txt", "a.txt is no table"),
+        ("../a.csv", "no table"),
+        ("data/no.csv", "data/no.csv cannot be read: No such file or directory\n"),
+        ("data/empty.csv", "data/empty.csv cannot be read: the file is empty\n"),
+        ("data/list.jsonl", "data/list.jsonl cannot be read: not a JSON object: "),
+    ],
 )
 def test_init_says_why_a_file_is_no_table(stage: Stage, name: str, words: str) -> None:
     stage.write("data/a.txt", "x")
+    stage.write("data/empty.csv", "")
+    stage.write("data/list.jsonl", "[]\n")
     said = stage.run("init", "--from", name, "--no-workflows")
     assert said.code == 1
     assert words in said.err

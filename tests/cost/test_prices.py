@@ -29,6 +29,8 @@ def price(batch: Rates, *, since: str = "", live: Rates | None = None, model: st
         (EMBED, Usage(prompt=2_000_000), 100_000),
         (OCR, Usage(pages=1), 2_000),
         (OCR, Usage(pages=1_500, prompt=9, completion=9), 3_000_000),
+        (OCR, Usage(pages=1_000, annotated=400), 1_200_000 + 1_000_000),
+        (Rates(pages=1), Usage(pages=1_000, annotated=400), 1_000_000),
         (SPEECH, Usage(audio_seconds=90.0, prompt=4, completion=635), 2_250),
         (Rates(input=0, output=0), Usage(prompt=10**9, completion=10**9), 0),
         (Rates(input=1, output=1), Usage(prompt=10, cached=10), 10),

@@ -123,9 +123,11 @@ def test_what_is_sent_is_what_the_spec_says() -> None:
     assert made.metadata["team"] == "search"
 
 
-def test_inline_requests_are_sent_as_they_were_digested() -> None:
+@pytest.mark.parametrize("written", [b"", b'[{"custom_id":"1","body":{}}]'])
+def test_inline_requests_are_sent_in_the_order_of_the_spec(written: bytes) -> None:
     api = Api(Stage())
-    inline = spec("a", inputs=(InlineRequests(body=b'[{"custom_id":"1"}]', count=1),))
+    canonical = b'[{"body":{},"custom_id":"1"}]'
+    inline = spec("a", inputs=(InlineRequests(body=canonical, written=written, count=1),))
     sent = []
 
     class Watching(Api):
@@ -135,7 +137,7 @@ def test_inline_requests_are_sent_as_they_were_digested() -> None:
 
     api = Watching(Stage())
     create_job_once(run(api), order(inline), ())
-    assert [it.requests for it in sent] == [b'[{"custom_id":"1"}]']
+    assert [it.requests for it in sent] == [written or canonical]
     assert [it.timeout_hours for it in sent] == [24]
 
 

@@ -82,6 +82,7 @@ some_tags: Final = st.builds(
     terms=terms,
     op=st.from_regex(r"[0-9a-f]{24}", fullmatch=True),
     on_remove=st.sampled_from(("cancel", "keep")),
+    lenders=st.lists(st.from_regex(r"[a-z0-9][a-z0-9._-]{0,9}", fullmatch=True), max_size=3).map(tuple),
     request_digest=st.just("") | st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
     recipe=st.from_regex(r"[0-9a-f]{8}", fullmatch=True),
     resolved=st.just("") | NAMED,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.cost.shipped import shipped
 from reconciler.documents.reports import pretty
 from reconciler.documents.result_summary import NAME, ResultSummary, WorkSummary, decode
 from reconciler.environment import Environment
@@ -106,7 +107,7 @@ def job(
     found.write(place / asked.NAME, head)
     came.write(place / answered.NAME, head)
     indexes = {file: read(place / file, lambda: None).result() for file in (asked.NAME, answered.NAME)}
-    document = summary.summary(it, digests | indexes, "local", (found, came), now=0)
+    document = summary.summary(it, digests | indexes, "local", (found, came), shipped(), now=0)
     store.publish(f"tickets/jobs/{name}", [file.path for file in document.files])
     store.replace(f"tickets/jobs/{name}/{NAME}", pretty(document))
     return it.tags.run_key

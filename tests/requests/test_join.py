@@ -592,6 +592,25 @@ def test_pages_audio_and_cached_tokens_are_summed_and_what_could_not_be_is_count
     assert usage.models == {"ocr": 1}
 
 
+@pytest.mark.parametrize(
+    ("more", "annotated"),
+    [
+        ({}, 0),
+        ({"document_annotation": None, "pages": [{"images": [{"image_annotation": None}]}]}, 0),
+        ({"document_annotation": "{}"}, 3),
+        ({"pages": [{"markdown": "x", "images": [{"id": "i", "image_annotation": "{}"}]}]}, 3),
+        ({"pages": [{"markdown": "x", "images": None}]}, 0),
+        ({"document_annotation": "{}", "choices": "none"}, 3),
+    ],
+)
+def test_pages_of_answers_with_annotations_are_counted_apart(
+    tmp_path: Path, more: dict[str, Any], annotated: int
+) -> None:
+    row = {"custom_id": "a", "response": {"body": {"usage_info": {"pages_processed": 3}, **more}}}
+    usage = joined(tmp_path, output=text([json.dumps(row)]))[0].usage
+    assert (usage.pages, usage.annotated) == (3, annotated)
+
+
 def test_an_index_that_is_cut_or_of_another_version_is_none(tmp_path: Path) -> None:
     joined(tmp_path, output=answer("a"), inputs=[requests("a")])
     path = tmp_path / answered.NAME

@@ -111,13 +111,14 @@ def test_no_rerun_null_and_empty_are_one(tmp_path: Path, rerun: str | None) -> N
     assert found.rerun == ""
 
 
-def test_inline_requests_are_canonical(tmp_path: Path) -> None:
+def test_inline_requests_are_canonical_and_also_in_the_order_of_the_spec(tmp_path: Path) -> None:
     text = (
         spec(input_files=None) + 'requests:\n  - {custom_id: "1", body: {b: 1.0, a: é, input: [true, ~]}}\n'
     )
     (found,) = loaded(tmp_path, {"a.yaml": text, "data.jsonl": LINE}).specs
     body = '[{"body":{"a":"é","b":1,"input":[true,null]},"custom_id":"1"}]'.encode()
-    assert found.inputs == (InlineRequests(body=body, count=1),)
+    written = '[{"custom_id":"1","body":{"b":1.0,"a":"é","input":[true,null]}}]'.encode()
+    assert found.inputs == (InlineRequests(body=body, written=written, count=1),)
 
 
 def test_an_anchor_is_written_once_and_used_again(tmp_path: Path) -> None:

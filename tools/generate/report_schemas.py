@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from reconciler.api import wire
-from reconciler.cost import prices
+from reconciler.cost import actual, prices
 from reconciler.documents import costs, notification, reports, result_summary
 from reconciler.history import audit, links, record, stats, timeline
 from reconciler.model import completeness
@@ -98,6 +98,7 @@ _MODULES: Final = (
     completeness.__file__,
     costs.__file__,
     prices.__file__,
+    actual.__file__,
     document.__file__,
     result_summary.__file__,
     notification.__file__,

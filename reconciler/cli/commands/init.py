@@ -192,7 +192,8 @@ def for_table(project: Project, table: Path) -> Sequence[Wanted]:
         columns = columns_of(source, project.root)
     except (RowsError, OSError) as error:
         hint = getattr(error, "hint", "make it readable")
-        raise ReconcilerError(f"{path} cannot be read: {error}", hint=hint) from error
+        why = getattr(error, "strerror", None) or error
+        raise ReconcilerError(f"{path} cannot be read: {why}", hint=hint) from error
     if not columns:
         raise ReconcilerError(f"{path} has no columns", hint="its first line names them")
     return scaffold.for_table(project.relative(str(project.spec_root)), path, columns)

@@ -15,7 +15,7 @@ from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.render.prices_view import price_list, prices_text, prices_yaml
 from reconciler.specs import prices as project_prices
-from reconciler.text.timestamps import rfc3339
+from reconciler.text.timestamps import day_of
 
 
 @click.command()
@@ -32,7 +32,7 @@ def prices(
     """
     found = project_prices.load(find_project(env, chosen))
     retired = {name: model.retired for name, model in by_name().items()}
-    shown = price_list(found, retired, day=rfc3339(env.now())[:10])
+    shown = price_list(found, retired, day=day_of(env.now()))
     rows = [it for it in shown.prices if everything or it.current]
     if write:
         models = {it.model for it in rows}

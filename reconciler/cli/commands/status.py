@@ -12,6 +12,7 @@ from reconciler.environment import Environment
 from reconciler.errors import ExitCode, first_that_holds
 from reconciler.render.paint import Screen
 from reconciler.render.status_view import formatted, last_runs, status_doc
+from reconciler.runs.costs import costs_so_far
 
 
 @click.command()
@@ -30,7 +31,8 @@ def status(
     """Show the state of every declared job."""
     with reading(common, env) as run:
         found = gather(run, selection, only_shown=True)
-    report = status_doc(found.document, found.declared.later, found.declared.selected)
+        costs = costs_so_far(run, found)
+    report = status_doc(found.document, found.declared.later, found.declared.selected, costs)
     screen, runs = Screen(env.width(), env.colour("stdout")), last_runs(found.observed.owned)
     shown = formatted(
         report, output.form, now=env.now(), everything=output.everything, screen=screen, runs=runs

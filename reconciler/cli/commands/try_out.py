@@ -15,6 +15,7 @@ from reconciler.errors import ExitCode, ReconcilerError, UsageError
 if TYPE_CHECKING:
     from reconciler.api.client import Writer
     from reconciler.context import RunContext
+    from reconciler.cost.actual import Cost
     from reconciler.model import JobSpec
     from reconciler.runs.samples import Sample
 
@@ -37,6 +38,8 @@ def try_out(env: Environment, *, name: str, count: int, yes: bool, common: optio
     """
     from reconciler.api.client import Writer
     from reconciler.cli.session.session import open_run
+    from reconciler.cost.actual import total_cost
+    from reconciler.render.text import cost_words
     from reconciler.runs.samples import first_requests
     from reconciler.specs.load import load
 
@@ -55,9 +58,14 @@ def try_out(env: Environment, *, name: str, count: int, yes: bool, common: optio
         if not (yes or run.target.sandbox or confirmed(f"Send {what}, at the price of live requests?")):
             write_stderr("Nothing was sent.")
             return ExitCode.OK
+        costs = []
         for sample in samples:
-            write_stdout(_answered(run, spec, sample))
-    write_stdout("No job was created, and nothing changed: apply submits these requests too.\n")
+            text, cost = _answered(run, spec, sample)
+            costs.append(cost)
+            write_stdout(text)
+    spent = total_cost(costs)
+    paid = f"Live requests: {cost_words(spent)} in all. " if spent else ""
+    write_stdout(f"{paid}No job was created, and nothing changed: apply submits these requests too.\n")
     return ExitCode.OK
 
 
@@ -79,25 +87,36 @@ def _require_budget(run: RunContext[Writer], specs: Sequence[JobSpec], count: in
             raise ReconcilerError(message, hint="wait, or raise the limit")
 
 
-def _answered(run: RunContext[Writer], spec: JobSpec, sample: Sample) -> str:
-    """Send a request, and return its answer beside its row."""
+def _answered(run: RunContext[Writer], spec: JobSpec, sample: Sample) -> tuple[str, Cost | None]:
+    """Send a request, and return its answer beside its row, and its cost."""
     import msgspec
 
-    from reconciler.requests.contents import read_contents
+    from reconciler.cost.actual import actual_cost
+    from reconciler.model.money import Usage
+    from reconciler.render.text import cost_words
+    from reconciler.requests import contents as answers
     from reconciler.text.sanitize import clean
 
     request = msgspec.json.decode(sample.line)
     whose = {"model": spec.model} if spec.model else {"agent_id": spec.agent_id}
     answer = run.api.ask(spec.endpoint, msgspec.json.encode({**request["body"], **whose}))
-    contents = read_contents(answer)[0]
+    contents, invalid = answers.read_contents(answer)
+    used = answers.Usage()
+    used.add(contents, invalid=invalid)
+    usage = msgspec.convert(used, Usage, from_attributes=True)
+    model = spec.model or contents.model
+    cost = actual_cost(
+        run.shown_prices, model, int(run.env.now()), usage if used.answers else None, live=True
+    )
     text = contents.main_text
     shown = {name: str(value) for name, value in sample.cells.items()}
     shown["answer"] = answer.decode(errors="replace") if text is None else text
     if contents.usage:
         shown["tokens"] = f"{contents.usage.prompt_tokens} in, {contents.usage.completion_tokens} out"
+    shown["cost"] = f"{cost_words(cost)} as a live request"
     width = max(map(len, shown))
     lines = [f"{request['custom_id']}  {sample.place}"]
     for name, value in shown.items():
         cut = value if name == "answer" or len(value) <= _WIDTH else f"{value[:_WIDTH]}…"
         lines += [f"  {name:<{width}}  {cut}"]
-    return "".join(f"{clean(line)}\n" for line in lines)
+    return "".join(f"{clean(line)}\n" for line in lines), cost

@@ -23,6 +23,7 @@ from reconciler.outputs.paths import safe_name
 from reconciler.outputs.place import local_folder, open_place
 from reconciler.outputs.store import FolderStore
 from reconciler.outputs.summaries import job_summaries
+from reconciler.specs.prices import load_shown as load_shown_prices
 from reconciler.specs.project import STATE, Project
 from reconciler.text.sanitize import clean
 
@@ -74,7 +75,7 @@ def read(
         structs.replace(
             it, project=it.project or target.project, results=places.get(safe_name(it.job_id or ""))
         )
-        for it in merge.records(ledger, jobs or (), pulled)
+        for it in merge.records(ledger, jobs or (), pulled, load_shown_prices(project))
     )
     sources = Sources(target=target, ledger=ledger, jobs=jobs, settled=settled, records=tuple(found))
     return project, sources

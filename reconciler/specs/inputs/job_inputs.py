@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from reconciler.catalogue import mistakes
 from reconciler.errors import Problem
 from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, digests, request_count
@@ -96,7 +98,7 @@ class Inputs:
             return [], problems
         if not problems:
             problems += _of_bodies(document, value)
-        return [InlineRequests(body=body, count=len(value))], problems
+        return [InlineRequests(body=body, written=msgspec.json.encode(value), count=len(value))], problems
 
     def paths_named(
         self, document: Document, where: Path, instead: str | None = None

@@ -83,7 +83,7 @@ SAFEGUARDS: Final = (
     _without(
         "what a person stopped is new",
         "planning/coverage.py",
-        "self._stopped[place] = stopped and not worth",
+        "self._stopped[place] = stopped",
         "self._stopped[place] = False",
     ),
     _without(
