@@ -98,7 +98,7 @@ class TokensDoc(_Part, frozen=True, kw_only=True):
     incomplete: int = 0
     """Answers whose usage lacks a number or has an invalid one: the sums are a lower bound."""
     prompt_squares: float = 0.0
-    """Sum of the squares of each answer's tokens in."""
+    """Sum of the squares of each answer's tokens in, each divided by the bytes of its request line if known."""
     completion_squares: float = 0.0
     """Sum of the squares of each answer's tokens out."""
     pages_squares: float = 0.0

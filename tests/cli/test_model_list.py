@@ -218,7 +218,9 @@ def test_the_list_is_asked_only_for_creates(stage: Stage) -> None:
 
 
 def test_a_later_round_of_an_apply_records_what_the_alias_means_then(stage: Stage) -> None:
-    stage.spec("a", model="mistral-small-latest", retry={"max_attempts": 2, "on": ["error", "http_4xx", "http_5xx"]})
+    stage.spec(
+        "a", model="mistral-small-latest", retry={"max_attempts": 2, "on": ["error", "http_4xx", "http_5xx"]}
+    )
     stage.write("specs/data/a.jsonl", UNSTEADY)
     stage.faults.append(Fault("GET", LIST, 200, alter=moved, skip=1))
     applied = stage.run("apply", "--yes", "--wait")

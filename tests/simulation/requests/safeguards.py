@@ -127,6 +127,7 @@ SAFEGUARDS: Final = (
         "outputs/summary.py",
         "return any(file_id and name not in there for name, file_id in ids.items())",
         "return False",
+        start=244,
     ),
     _without(
         "a job of which it is not known what it was asked is forgotten",
@@ -158,18 +159,21 @@ SAFEGUARDS: Final = (
         "planning/other_jobs.py",
         "return overlap is None or (overlap.open > 0 and overlap.open * 2 >= overlap.asked)",
         "return True",
+        start=55,
     ),
     _without(
         "auto replaces every job",
         "planning/other_jobs.py",
         "return overlap is None or (overlap.open > 0 and overlap.open * 2 >= overlap.asked)",
         "return False",
+        start=15,
     ),
     _without(
         "auto replaces a job of which it is not known what it was asked",
         "planning/other_jobs.py",
         "return overlap is None or (overlap.open",
         "return overlap is not None and (overlap.open",
+        start=117,
     ),
     _without(
         "auto counts what is answered",
@@ -182,12 +186,14 @@ SAFEGUARDS: Final = (
         "planning/other_jobs.py",
         "if owned.adopted or owned.tags.run_key.rerun != spec.rerun:",
         "if owned.adopted:",
+        start=1,
     ),
     _without(
         "finish replaces",
         "planning/other_jobs.py",
         'return spec.on_change == "finish"',
         "return False",
+        start=54,
     ),
     _without(
         "a replaced job is not waited for",
@@ -201,12 +207,14 @@ SAFEGUARDS: Final = (
         "planning/other_jobs.py",
         "for owned in (*others, *lenders)",
         "for owned in others",
+        start=57,
     ),
     _without(
         "stopping jobs of names in reuse are not waited for",
         "planning/other_jobs.py",
         "live = (Phase.ACTIVE, Phase.STOPPING)\n        lenders",
         "live = (Phase.ACTIVE,)\n        lenders",
+        start=66,
     ),
     _without(
         "open creates of names in reuse are not looked up",
@@ -219,12 +227,14 @@ SAFEGUARDS: Final = (
         "planning/planner.py",
         "decisions=wait_for_lenders(decisions)",
         "decisions=tuple(decisions)",
+        start=1276,
     ),
     _without(
         "answers of names in reuse do not count",
         "planning/group_by_name.py",
-        "for other in spec.reused_names if spec else ():",
-        "for other in ():",
+        "dict.fromkeys((*(spec.reused_names if spec else ()), *chain(*begun)))",
+        "dict.fromkeys(chain(*begun))",
+        start=44,
     ),
     _without(
         "jobs that another spec took over do not answer for their name",
