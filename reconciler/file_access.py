@@ -10,7 +10,6 @@ refused here, and the system's own errors.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -154,7 +153,7 @@ def replace(path: FilePath, data: bytes, *, mode: int = OWNER_ONLY) -> None:
             file.flush()
             os.fsync(file.fileno())
         if os.path.exists(whole):
-            shutil.copymode(whole, temporary)
+            os.chmod(temporary, stat.S_IMODE(os.stat(whole).st_mode))
         os.replace(temporary, whole)
     except BaseException:
         with suppress(FileNotFoundError):

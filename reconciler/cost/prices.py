@@ -20,7 +20,6 @@ PAGES: Final = 1000
 """The number of pages that prices of pages are for."""
 MINUTE: Final = 60
 """Seconds."""
-_NOTHING: Final = Decimal(0)
 
 
 Amount = Annotated[float, Meta(ge=0, le=1_000_000)]
@@ -60,11 +59,6 @@ class Price(Struct, frozen=True, kw_only=True):
     unsure: str = ""
     """Why it may be wrong, for readers; "" if the sources agree."""
 
-    @property
-    def sure(self) -> bool:
-        """Whether the sources agree."""
-        return not self.unsure
-
 
 class Move(Struct, frozen=True, kw_only=True):
     """What an alias meant before the model that it means now."""
@@ -102,11 +96,15 @@ class Prices(Struct, frozen=True, kw_only=True):
         return None
 
 
-def exact_cost(rates: Rates, usage: Usage) -> Decimal | None:
-    """Return what usage costs in micros, not rounded; None if a part of it has no price.
+def cost_of(price: Price | None, usage: Usage, *, live: bool = False) -> int | None:
+    """Return what usage costs in micros, rounded half to even; None if the price, or a part of it, is not known.
 
-    Models that are paid by pages or minutes report tokens too, which cost nothing.
+    The price is that of batches, or if `live` that of single requests. Models that are paid by pages or minutes report
+    tokens too, which cost nothing.
     """
+    rates = None if price is None else price.live if live else price.batch
+    if rates is None:
+        return None
     by_tokens = (rates.input, rates.output) != (None, None)
     cached, annotated = min(usage.cached, usage.prompt), min(usage.annotated, usage.pages)
     parts = (
@@ -117,17 +115,9 @@ def exact_cost(rates: Rates, usage: Usage) -> Decimal | None:
         (Decimal(annotated) * MICROS / PAGES, rates.pages if rates.annotated is None else rates.annotated),
         (Decimal(str(usage.audio_seconds)) * MICROS / MINUTE, rates.minutes),
     )
-    used = [(amount, rate) for amount, rate in parts if amount]
-    if any(rate is None for _, rate in used):
-        return None
-    return sum((amount * Decimal(str(rate)) for amount, rate in used if rate is not None), _NOTHING)
-
-
-def cost_of(price: Price | None, usage: Usage, *, live: bool = False) -> int | None:
-    """Return what usage costs in micros, rounded half to even; None if the price, or a part of it, is not known.
-
-    The price is that of batches, or if `live` that of single requests.
-    """
-    rates = None if price is None else price.live if live else price.batch
-    exact = None if rates is None else exact_cost(rates, usage)
-    return None if exact is None else int(exact.to_integral_value(ROUND_HALF_EVEN))
+    exact = Decimal(0)
+    for amount, rate in parts:
+        if amount and rate is None:
+            return None
+        exact += amount * Decimal(str(rate or 0))
+    return int(exact.to_integral_value(ROUND_HALF_EVEN))

@@ -13,7 +13,6 @@ import msgspec
 from msgspec import structs
 
 from reconciler.cost.actual import Cost
-from reconciler.ledger.lines import UsageSeen
 from reconciler.model.money import Usage
 
 VERSION: Final = 1
@@ -99,7 +98,7 @@ class TokensDoc(_Part, frozen=True, kw_only=True):
     incomplete: int = 0
     """Answers whose usage lacks a number or has an invalid one: the sums are a lower bound."""
     prompt_squares: float = 0.0
-    """Sum of the squares of each answer's tokens in."""
+    """Sum of the squares of each answer's tokens in, each divided by the bytes of its request line if known."""
     completion_squares: float = 0.0
     """Sum of the squares of each answer's tokens out."""
     pages_squares: float = 0.0
@@ -235,13 +234,6 @@ def usage(found: ResultSummary, succeeded: int) -> Usage:
         audio_seconds=found.audio_seconds,
         incomplete=max(facts.get("incomplete", 0) + silent, 1 if found.difference else 0),
     )
-
-
-def most_usage(seen: UsageSeen | None, summary: ResultSummary | None, succeeded: int) -> Usage | None:
-    """Return what a job used, by a line of the ledger or its pulled results, whichever has more answers."""
-    found = [usage(summary, succeeded)] if summary else []
-    found += [seen.usage] if seen else []
-    return max(found, key=lambda it: it.answers, default=None)
 
 
 def needs_attention(summary: ResultSummary) -> bool:

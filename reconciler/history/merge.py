@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from reconciler.cost.actual import actual_cost
 from reconciler.cost.prices import Prices
-from reconciler.documents.result_summary import ResultSummary, check_words, most_usage, reason_words
+from reconciler.documents.costs import job_cost
+from reconciler.documents.result_summary import ResultSummary, check_words, reason_words
 from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, source_of, span
 from reconciler.ledger.lines import (
@@ -249,10 +249,8 @@ def _with_results(record: Record, summary: ResultSummary) -> Record:
 def _with_cost(
     record: Record, prices: Prices, seen: UsageSeen | None, summary: ResultSummary | None
 ) -> Record:
-    """Add the cost of what was used, by the pulled results or by the ledger: whichever has more answers."""
-    model = (summary and summary.priced_model) or (seen and seen.model) or record.model
-    used = most_usage(seen, summary, record.succeeded_requests or 0)
-    cost = actual_cost(prices, model, record.created_at or 0, used)
+    created, succeeded = record.created_at or 0, record.succeeded_requests or 0
+    cost = job_cost(prices, seen, summary, model=record.model, created_at=created, succeeded=succeeded)
     if cost is None:
         return record
     return replace(

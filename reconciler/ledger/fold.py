@@ -142,6 +142,7 @@ def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) 
         run_key=known.run_key if known and known.run_key == key else key,
         attempt=line.attempt,
         at=line.at,
+        created_at=line.job.created_at,
         ended_at=line.at if ended else -1.0,
         op="" if isinstance(line, Ended) else line.op,
         phase=line.job.phase if ended else None,
@@ -156,6 +157,7 @@ def _joined(known: Remembered | None, line: CreateConfirmed | Ended, name: str) 
     return replace(
         facts,
         at=min(known.at, new.at),
+        created_at=max(known.created_at, new.created_at),
         op=max(known.op, new.op),
         attempt=max(known.attempt, new.attempt),
         phase=Phase.SUCCEEDED if Phase.SUCCEEDED in (known.phase, new.phase) else facts.phase,

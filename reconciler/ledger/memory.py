@@ -26,6 +26,8 @@ class Remembered(Struct, frozen=True, kw_only=True, gc=False):
     attempt: int
     at: float
     """Unix seconds, the clock of the writing host: when the ledger first saw it."""
+    created_at: int = 0
+    """Unix seconds, the server's clock."""
     ended_at: float = -1.0
     """When it last saw the job ended; -1 if it did not."""
     op: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from msgspec import Struct
@@ -10,6 +11,16 @@ from reconciler.model.jobs import Count
 
 DOLLAR: Final = "USD"
 """The currency of the prices that ship with the package."""
+
+
+def micros(amount: float) -> int:
+    """Return an amount in millionths of its unit, rounded down."""
+    return int(Decimal(str(amount)).scaleb(6))
+
+
+def decimals(micros: int) -> str:
+    """Return an amount as a plain number with two decimals, rounded up: `12.40`."""
+    return str(Decimal(micros).scaleb(-6).quantize(Decimal("0.01"), ROUND_CEILING))
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -23,7 +34,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     completion: Count = 0
     """Tokens out."""
     prompt_squares: float = 0.0
-    """Sum of the squares of each answer's tokens in: with the sum, how much they vary."""
+    """Sum of the squares of each answer's tokens in, by the bytes of its line: with the sums, how much they vary."""
     completion_squares: float = 0.0
     pages: Count = 0
     """Pages of documents."""

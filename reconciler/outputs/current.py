@@ -56,8 +56,9 @@ class WorkResults(Struct, frozen=True, kw_only=True):
     """The work of the newest job of each name in the workspace."""
     order_of: Callable[[RunKey], AskedIndex | None] = lambda _: None
     """Returns the requests of declared work in their order; None if its inputs are not on this machine."""
-    lends: Callable[[RunKey, ResultSummary, bool], bool] = lambda _, __, ___: False
-    """Returns whether the answers of a job of other work may count for declared work, also if that work began so."""
+    lends: Callable[[RunKey, ResultSummary, str], bool] = lambda _, __, ___: False
+    """Returns whether the answers of a job of other work may count for declared work, also if that work began so: then
+    the text is the name under which it did."""
     beside: Mapping[str, Collection[str]] = {}
     """The other names whose folders may have answers for a name."""
 
@@ -161,7 +162,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         """
         keys = next((keys for keys in self.wanted.values() if work in keys), (work,))
         first = min((job for job in jobs.values() if _run_key(job) in keys), key=_age, default=None)
-        begun = first is not None and bool(first.reused)
+        begun = first.name if first is not None and first.reused else ""
         others = ((folder, job) for folder, job in jobs.items() if _run_key(job) != work)
         return {
             folder: job for folder, job in others if _run_key(job) in keys or self.lends(work, job, begun)

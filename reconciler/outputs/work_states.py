@@ -55,9 +55,11 @@ class StateReader:
         needing = [(case, case.donors) for case in cases if case.decided_by_request]
         there = self.store.jobs() if needing else {}
         cached = self.cached.jobs() if needing and self.cached else {}
+        listed = {safe_name(it.job.id) for case in cases for it in case.jobs} if there else ()
         by_name: dict[str, list[str]] = defaultdict(list)
-        for folder in there.values():
-            by_name[folder.partition("/")[0]].append(folder)
+        for own, folder in there.items():
+            if own not in listed:
+                by_name[folder.partition("/")[0]].append(folder)
         found = {}
         for case, jobs in needing:
             late = any(may_still_answer(it) and self.now < ended_at(it) + self.late_seconds for it in jobs)
@@ -126,12 +128,9 @@ class StateReader:
 
     def _unlisted(self, case: Case, folders: Sequence[str]) -> dict[tuple[int, str], Donor]:
         """Return the jobs that may answer, whose records are gone and whose results are here, by age."""
-        listed = {safe_name(it.job.id) for it in (*case.jobs, *case.lenders)}
         lost = {it.job_id for it in case.remembered_gone if it.has_answers}
         found: dict[tuple[int, str], Donor] = {}
         for folder in folders:
-            if folder.rpartition("/")[2] in listed:
-                continue
             pulled = find(self.store, folder)
             if pulled is None or pulled.summary.project != self.project:
                 continue

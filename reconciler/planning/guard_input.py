@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from reconciler.ledger.memory import Memory
 from reconciler.model import Checkout, Declared, Observed, OwnedJob, Phase, RunKey
+from reconciler.model.money import DOLLAR
 from reconciler.planning.actions import Cancel, Create, Plan
+from reconciler.planning.spending import Spending
 from reconciler.settings import ApplyFrom, Guards
 from reconciler.text.plural import DAY
 
@@ -50,6 +52,10 @@ class GuardInput(Struct, frozen=True, kw_only=True):
     approved: Approved = NOT_APPROVED
     apply_from: ApplyFrom = ApplyFrom()
     checkout: Checkout = Checkout()
+    spending: Spending = Spending()
+    """What counts for the budgets of costs, if any of a period is set."""
+    currency: str = DOLLAR
+    """That of the prices."""
 
     @property
     def cancels(self) -> tuple[Cancel, ...]:

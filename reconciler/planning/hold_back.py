@@ -55,13 +55,13 @@ def wait_for_lenders(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     Of two names that reuse each other's answers, the first creates its job.
     """
     found = {it.name: it for it in decisions}
-    for name, decision in found.items():
-        for create in decision.of(Create):
-            lenders = (it for it in create.spec.reused_names if it in found)
-            first = next((it for it in lenders if _creates_first(found[it], create.spec)), None)
-            if first is not None:
-                hold = Hold(reason=Reason.WAITING, detail=f"for the job of `{first}` to end")
-                found[name] = hold_create(decision, hold, Standing.WAITING, "waits")
+    reusing = [it for it in found.values() if it.spec and it.spec.reused_names and it.of(Create)]
+    for decision, spec in ((it, it.spec) for it in reusing if it.spec):
+        lenders = (it for it in spec.reused_names if it in found)
+        first = next((it for it in lenders if _creates_first(found[it], spec)), None)
+        if first is not None:
+            hold = Hold(reason=Reason.WAITING, detail=f"for the job of `{first}` to end")
+            found[decision.name] = hold_create(decision, hold, Standing.WAITING, "waits")
     return tuple(found.values())
 
 

@@ -14,6 +14,7 @@ from reconciler.model import RunKey, Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guard_input import Approved, Refusal
 from reconciler.planning.tally import Tally
+from reconciler.plans.cost_document import CostDoc
 from reconciler.plans.settings_document import SettingsDoc
 
 FORMAT_VERSION: Final = "1.0"
@@ -41,6 +42,8 @@ class JobDoc(_Part, frozen=True, kw_only=True):
     completed_requests: int = 0
     failed_requests: int = 0
     created_at: int = 0
+    cost: CostDoc | None = None
+    """The most that it can cost, if its create reserved that; of a job that is cancelled."""
 
 
 class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="create"):
@@ -68,6 +71,8 @@ class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="creat
     """How many of `requests` have failed before, by kind."""
     at_most: bool = False
     """True if `requests` is a bound, because results were not read."""
+    cost: CostDoc | None = None
+    """What it may cost; null in a plan of an earlier version."""
     uploads: tuple[UploadDoc, ...] = ()
     changes: tuple[Change, ...] = ()
     rests_on_ledger: str = ""
@@ -212,6 +217,10 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """Creates whose number of requests is not known."""
     requests_in_all: int
     """The most requests that may follow without another plan: with those that wait for the canary or a later part."""
+    cost: CostDoc | None = None
+    """What the creates with an upper bound may cost together; null if there are none."""
+    cost_unknown: int = 0
+    """Creates without an upper bound of their cost."""
     lost_answers: int
     """The most answers of the cancelled jobs that nothing uses afterwards."""
     upload_bytes: int = 0

@@ -11,14 +11,17 @@ from functools import lru_cache
 from typing import Final, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 import reconciler
 from reconciler.errors import ReconcilerError
-from reconciler.model import Checkout, Declared, Observed, RunKey, Target, digests
+from reconciler.model import Checkout, Declared, Observed, OwnedJob, RunKey, Target, digests
+from reconciler.model.money import Estimate
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.planning.guard_input import Refusal
 from reconciler.planning.standing import WAITS
 from reconciler.plans import checksum_envelope
+from reconciler.plans.cost_document import CostDoc, total
 from reconciler.plans.document import (
     FORMAT_VERSION,
     ActionDoc,
@@ -83,6 +86,7 @@ def _summary(plan: Plan, *, again: int) -> SummaryDoc:
     requests = [create.requests for create in creates]
     whole = [create for create in creates if create.part is None]
     files = {file.sha256: file.size for create in whole for file in create.spec.uploads}
+    bounded = [it.estimate for it in creates if it.estimate and it.estimate.at_most is not None]
     return SummaryDoc(
         create=len(creates) - len(replaced),
         replace=len(replaced),
@@ -96,6 +100,8 @@ def _summary(plan: Plan, *, again: int) -> SummaryDoc:
         requests_in_all=sum(create.in_all or 0 for create in creates),
         lost_answers=sum(cancel.lost for cancel in cancels),
         upload_bytes=sum(files.values()),
+        cost=total([CostDoc.of(it) for it in bounded]),
+        cost_unknown=len(creates) - len(bounded),
     )
 
 
@@ -143,6 +149,7 @@ def _action(action: Action) -> ActionDoc:
                 waiting=0 if action.part is None else action.part.held,
                 retried={} if action.part is None else action.part.retried,
                 at_most=action.part is not None and action.part.at_most,
+                cost=CostDoc.of(action.estimate) if action.estimate else None,
                 uploads=tuple(
                     UploadDoc(path=file.label, sha256=file.sha256, bytes=file.size)
                     for file in sorted(action.spec.uploads, key=lambda file: file.label)
@@ -155,7 +162,7 @@ def _action(action: Action) -> ActionDoc:
             return CancelDoc(
                 reason=action.reason,
                 precondition=LIVE,
-                job=msgspec.convert(action.owned.job, JobDoc, from_attributes=True),
+                job=_job(action.owned),
                 lost=action.lost,
                 cancel_before_create=action.cancel_before_create,
             )
@@ -165,6 +172,12 @@ def _action(action: Action) -> ActionDoc:
             return msgspec.convert(action, HoldDoc, from_attributes=True)
         case _:
             assert_never(action)
+
+
+def _job(owned: OwnedJob) -> JobDoc:
+    job, tags = msgspec.convert(owned.job, JobDoc, from_attributes=True), owned.tags
+    most = None if tags.most is None else Estimate(currency=tags.currency, at_most=tags.most)
+    return replace(job, cost=CostDoc.of(most)) if most else job
 
 
 def encode(document: PlanDoc) -> bytes:

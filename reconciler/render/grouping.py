@@ -12,9 +12,11 @@ from typing import Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from reconciler.plans.cost_document import total
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Outcome
 from reconciler.render import plan_view
+from reconciler.render.cost_view import cost_words
 from reconciler.render.outcome_view import OutcomeRow, outcome_row
 from reconciler.render.plan_view import Row
 from reconciler.text.plural import pluralize, size
@@ -130,6 +132,9 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
         name=clean(family_title(first.family, len(group), totals[of(first)])),
         why=tuple(map(clean, why)),
         requests=_requests(creates),
+        cost=_cost(creates),
+        difference="",
+        estimate=_common(row.estimate for _, row in group),
         settings=(*settings, *(f"{name} differs" for name in different)),
         uploads=_uploads(creates),
         now=now,
@@ -144,6 +149,10 @@ def _requests(creates: Sequence[CreateDoc]) -> str:
     if len(known) < len(creates):
         facts.append(f"{pluralize(len(creates) - len(known), 'job')} of unknown size")
     return " and ".join(facts)
+
+
+def _cost(creates: Sequence[CreateDoc]) -> str:
+    return cost_words(total([it.cost for it in creates if it.cost]))
 
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:

@@ -17,6 +17,7 @@ from reconciler.render import grouping, plan_summary, plan_view
 from reconciler.render.grouping import PlanLines
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.render.plan_view import Row
+from reconciler.render.tables import escape
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
@@ -26,16 +27,6 @@ CUTS: Final = ((1000, 2000), (300, 600), (100, 300), (40, 200), (15, 160), (5, 1
 """The rows of a list and the characters of a cell that are shown, tried in this order."""
 ORDER: Final = {"cancel": 0, "replace": 1, "create": 2, "hold": 3, "wait": 4, "attention": 5}
 """The order of a table: actions that can lose answers come first."""
-
-_ACTIVE: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@$&-])")
-_REFERENCE: Final = re.compile(r"\\[@#]|\bGH\\-")
-"""GitHub turns names and numbers after these into links even if they are escaped."""
-
-
-def escape(text: str) -> str:
-    """Escape text so that Markdown and its tables show it unchanged: no markup, no mention, no link."""
-    shown = _ACTIVE.sub(r"\\\1", clean(text)).replace("://", ":\u200b//").replace("www.", "www\u200b.")
-    return _REFERENCE.sub("\\g<0>\u200b", shown)
 
 
 def plan_markdown(plan: PlanDoc, remarks: Sequence[str] = (), *, everything: bool = False) -> str:
@@ -113,7 +104,7 @@ def _plan(plan: PlanDoc, lines: PlanLines, remarks: Sequence[str], cut: _Cut) ->
     )
     yield from _list(plan_summary.review_highlights(plan, rows), cut, title="**Review first**")
     if main:
-        head = ["", "| | name | why | model | requests | now |", "|---|---|---|---|---:|---|"]
+        head = ["", "| | name | why | model | requests | cost | now |", "|---|---|---|---|---:|---|---|"]
         shown = sorted(main, key=lambda row: (ORDER[row.verb], row.name))
         yield from _table(head, [_cells(row, cut) for row in shown], cut)
     if selection := plan_summary.selection(plan):
@@ -148,6 +139,7 @@ def _cells(row: Row, cut: _Cut) -> list[str]:
         cut.cell(why),
         "<br>".join(map(cut.cell, filter(None, [row.model, row.endpoint]))),
         cut.cell(requests),
+        "<br>".join(map(cut.cell, filter(None, [row.cost, row.difference]))),
         cut.cell(f"cancelled first: {row.now}" if row.cancel_before_create else row.now),
     ]
 

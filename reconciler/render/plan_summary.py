@@ -9,6 +9,7 @@ from typing import Final
 
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, KeepDoc, ModelDoc, PlanDoc
 from reconciler.plans.name_status import known_total
+from reconciler.render.cost_view import cost_words
 from reconciler.render.plan_view import BY_LEDGER, Row
 from reconciler.text.plural import age, pluralize, size
 from reconciler.text.sanitize import clean
@@ -83,7 +84,7 @@ def verdict(plan: PlanDoc) -> str:
         f"{word} {number:,}" for number, word in ((it.replace, "replace"), (it.cancel, "cancel")) if number
     ]
     later = f"{it.again:,} to continue with a later apply" if it.again else ""
-    would = " · ".join(filter(None, [submitted(plan), *counts, _lost(plan)]))
+    would = " · ".join(filter(None, [submitted(plan), _cost(plan), *counts, _lost(plan)]))
     parts = filter(None, [held_back(plan), would and f"would {would}", later])
     return clean(f"{plan.target.project}: {' · '.join(parts) or 'no changes'}")
 
@@ -120,6 +121,14 @@ def uploads(plan: PlanDoc) -> str:
     return f"upload up to {size(plan.summary.upload_bytes)}" if plan.summary.upload_bytes else ""
 
 
+def _cost(plan: PlanDoc) -> str:
+    """Return what a plan costs: `cost ≈ $0.42 (0.36 to 0.51, at most $0.60)`, "" for nothing."""
+    it = plan.summary
+    unknown = f"{pluralize(it.cost_unknown, 'job')} of unknown cost" if it.cost_unknown else ""
+    parts = " and ".join(filter(None, [cost_words(it.cost), unknown]))
+    return f"cost {parts}" if parts else ""
+
+
 def _lost(plan: PlanDoc) -> str:
     return f"lose {pluralize(plan.summary.lost_answers, 'answer')}" if plan.summary.lost_answers else ""
 
@@ -138,7 +147,7 @@ def totals(plan: PlanDoc) -> str:
         )
         if number
     ]
-    effects = ", ".join(filter(None, [submitted(plan), uploads(plan), _lost(plan)]))
+    effects = ", ".join(filter(None, [submitted(plan), _cost(plan), uploads(plan), _lost(plan)]))
     return " · ".join(filter(None, [", ".join(done), effects and f"would {effects}"]))
 
 

@@ -17,6 +17,7 @@ from reconciler.planning.tally import STATES, Tally
 from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
 from reconciler.plans.name_status import known_total
 from reconciler.plans.settings_document import SettingsDoc
+from reconciler.render.cost_view import cost_words, difference, estimate_line
 from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
 
@@ -58,6 +59,10 @@ class Row(Struct, frozen=True, kw_only=True):
     """The reason and what belongs to it."""
     requests: str = ""
     """The number of requests to submit."""
+    cost: str = ""
+    """What they may cost."""
+    difference: str = ""
+    """How that differs from what the current job can cost."""
     model: str = ""
     """The model or agent of the new job."""
     endpoint: str = ""
@@ -68,6 +73,8 @@ class Row(Struct, frozen=True, kw_only=True):
     """Whether the current job must have ended before its replacement is created."""
     settings: tuple[str, ...] = ()
     """The settings of the new job that differ from their defaults."""
+    estimate: tuple[str, ...] = ()
+    """What the cost rests on, and what is not known."""
     changes: tuple[str, ...] = ()
     """Field differences."""
     notes: tuple[str, ...] = ()
@@ -88,13 +95,13 @@ class Row(Struct, frozen=True, kw_only=True):
                 else f"then cancels {now}"
             )
         where = f"{self.model} on {self.endpoint}" if self.model else ""
-        return tuple(fact for fact in (*self.why, self.requests, where, self.uploads, now) if fact)
+        return tuple(fact for fact in (*self.why, self.requests, self.cost, where, self.uploads, now) if fact)
 
     @property
     def below(self) -> tuple[str, ...]:
-        """The lines below: settings, field differences and notes."""
+        """The lines below: settings, the basis of the cost, field differences and notes."""
         settings = (f"settings: {', '.join(self.settings)}",) if self.settings else ()
-        return (*settings, *self.changes, *(f"note: {note}" for note in self.notes))
+        return (*settings, *self.estimate, *self.changes, *(f"note: {note}" for note in self.notes))
 
     @property
     def pending(self) -> bool:
@@ -148,6 +155,11 @@ def row(decision: DecisionDoc) -> Row | None:
         name=clean(decision.name),
         why=tuple(clean(fact) for fact in why if fact),
         requests=", ".join(map(submits, creates)),
+        cost=", ".join(cost_words(it.cost) for it in creates if it.cost),
+        difference=", ".join(
+            filter(None, (difference(create, it.job) for create in creates for it in cancels))
+        ),
+        estimate=tuple(line for it in creates if (line := estimate_line(it.cost))),
         model=clean(", ".join(create.answered_by for create in creates)),
         endpoint=clean(", ".join(create.endpoint for create in creates)),
         uploads=clean(_uploads(creates)),

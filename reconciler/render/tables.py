@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import csv
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reconciler.render.markdown import escape
 from reconciler.text.sanitize import clean, without_formula
 
 USUAL_WIDTH: Final = 100
 """Columns that a fitted table takes at most if the terminal's are not known."""
+
+
+_ACTIVE: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~@$&-])")
+_REFERENCE: Final = re.compile(r"\\[@#]|\bGH\\-")
+"""GitHub turns names and numbers after these into links even if they are escaped."""
+
+
+def escape(text: str) -> str:
+    """Escape text so that Markdown and its tables show it unchanged: no markup, no mention, no link."""
+    shown = _ACTIVE.sub(r"\\\1", clean(text)).replace("://", ":\u200b//").replace("www.", "www\u200b.")
+    return _REFERENCE.sub("\\g<0>\u200b", shown)
 
 
 def table_text(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> str:

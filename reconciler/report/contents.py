@@ -12,7 +12,7 @@ from reconciler.history.record import Record
 from reconciler.history.stats import StatsRow, summed
 from reconciler.report.charts import Chart
 from reconciler.report.names import MAX_NAMES, OfName, by_name, of_name
-from reconciler.report.numbers import at_least, minute
+from reconciler.report.numbers import amount, at_least, minute, spent
 from reconciler.report.over_time import charts
 from reconciler.report.timeline import Timeline, timeline
 from reconciler.text.plural import pluralize
@@ -55,6 +55,8 @@ class Contents(Struct, frozen=True, kw_only=True):
     """The columns that hold numbers, by place."""
     rows: Sequence[Sequence[Any]]
     """The rows of the table, newest first: Unix seconds, text, numbers, and None for what is not known."""
+    currency: str
+    """Of the costs in the rows; "" if none is known."""
     first_rows: Sequence[Sequence[str]]
     jobs_text: str
     specs: Sequence[OfName]
@@ -80,6 +82,7 @@ def contents(records: Sequence[Record], attention: Sequence[Attention] | None, s
     names = by_name(records)
     drawn = timeline(records, now=scope.now)
     columns, rows = _table(records, scope)
+    currency = summed(records).currency
     return Contents(
         project=scope.project,
         scope=_scope(scope),
@@ -96,7 +99,8 @@ def contents(records: Sequence[Record], attention: Sequence[Attention] | None, s
         columns=columns,
         numeric=[at for at, name in enumerate(columns) if name in _NUMERIC],
         rows=rows,
-        first_rows=[_shown(row) for row in rows[:PER_PAGE]],
+        currency=currency,
+        first_rows=[_shown(row, currency) for row in rows[:PER_PAGE]],
         jobs_text=_jobs(len(rows)),
         specs=[of_name(name, names[name]) for name in list(names)[:MAX_NAMES]],
         specs_more=max(0, len(names) - MAX_NAMES),
@@ -116,6 +120,7 @@ def _figures(total: StatsRow) -> Sequence[tuple[str, str]]:
         ("Answered", at_least(total.answered, total.answered_unknown)),
         ("Failed", at_least(total.failed, total.answered_unknown)),
         ("Tokens", at_least(total.tokens, total.tokens_unknown)),
+        ("Cost", spent(total)),
     ]
 
 
@@ -123,7 +128,11 @@ def _notes(total: StatsRow) -> Sequence[str]:
     if not total.tokens_unknown:
         return []
     of = f"{total.tokens_unknown:,} of {pluralize(total.jobs, 'job')}"
-    return [f"Tokens of {of} are not known, because their results were not pulled: reconciler outputs pull"]
+    pull = "because their results were not pulled: reconciler outputs pull"
+    return [
+        f"Tokens and costs of {of} are not known, {pull}",
+        "Costs are list prices times usage, no invoice",
+    ]
 
 
 def _drawn(it: Timeline) -> str:
@@ -139,7 +148,8 @@ def _jobs(number: int) -> str:
     )
 
 
-_NUMERIC: Final = ("Requests", "Answered", "Failed", "Tokens")
+COST: Final = "Cost"
+_NUMERIC: Final = ("Requests", "Answered", "Failed", "Tokens", COST)
 
 
 def _table(records: Sequence[Record], scope: Scope) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
@@ -150,7 +160,7 @@ def _table(records: Sequence[Record], scope: Scope) -> tuple[Sequence[str], Sequ
 
     def row(it: Record) -> Sequence[Any]:
         names = (clean(it.name or "?"), *((clean(it.project or "?"),) if scope.all_projects else ()))
-        numbers = (it.total_requests, it.succeeded_requests, it.failed_requests, it.total_tokens)
+        numbers = (it.total_requests, it.succeeded_requests, it.failed_requests, it.total_tokens, it.cost)
         texts = (it.model, (it.job_id or "")[:8], (it.commit or "")[:7], it.actor)
         return (
             it.created_at,
@@ -163,7 +173,12 @@ def _table(records: Sequence[Record], scope: Scope) -> tuple[Sequence[str], Sequ
     return columns, [row(it) for it in reversed(records)]
 
 
-def _shown(row: Sequence[Any]) -> Sequence[str]:
+def _shown(row: Sequence[Any], currency: str) -> Sequence[str]:
     created, *rest = row
-    when = "?" if created is None else minute(created)
-    return [when, *(f"{it:,}" if isinstance(it, int) else "?" if it is None else it for it in rest)]
+
+    def cell(value: object) -> str:
+        if isinstance(value, float):
+            return amount(value, currency)
+        return f"{value:,}" if isinstance(value, int) else "?" if value is None else str(value)
+
+    return ["?" if created is None else minute(created), *map(cell, rest)]

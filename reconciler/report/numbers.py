@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from reconciler.cost.prices import MICROS
+from reconciler.history.stats import StatsRow
+from reconciler.text.money import money
 from reconciler.text.timestamps import rfc3339
 
 _UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -27,3 +30,15 @@ def short(number: float) -> str:
         if abs(number) >= unit_size:
             return f"{number / unit_size:.3g} {unit}"
     return f"{number:.3g}"
+
+
+def spent(row: StatsRow) -> str:
+    """Return what jobs cost, marked as a lower bound if some costs are unknown, and `?` if all are."""
+    if not row.currency:
+        return "?"
+    return ("≥ " if row.cost_unknown else "") + amount(row.cost, row.currency)
+
+
+def amount(value: float, currency: str) -> str:
+    """Return an amount of money in the unit of its currency."""
+    return money(round(value * MICROS), currency)

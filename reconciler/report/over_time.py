@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from reconciler.history.record import Record
 from reconciler.history.stats import KeyOf, groupings
 from reconciler.report.charts import Chart, Series
-from reconciler.report.numbers import short
+from reconciler.report.numbers import amount, short
 
 MAX_SERIES: Final = 7
 """Colours of a chart; the smallest are one, `others`."""
@@ -22,7 +23,7 @@ _WEEKS: Final = 200
 
 
 def charts(records: Sequence[Record], keys: Sequence[str]) -> Sequence[Chart]:
-    """Return the charts of some jobs: requests and answers, and the tokens by model and keys of the metadata."""
+    """Return the charts of some jobs: requests and answers, and costs by name, model and keys of the metadata."""
     known = [it for it in records if it.created_at is not None]
     if not known:
         return []
@@ -34,13 +35,10 @@ def charts(records: Sequence[Record], keys: Sequence[str]) -> Sequence[Chart]:
         return label(dt.datetime.fromtimestamp(record.created_at or 0, dt.UTC).date())
 
     groups = groupings(keys)
-    wanted = {f"by {title}": groups[title] for title in groups if title != "month"}
+    wanted = {title: groups[title] for title in groups if title != "month"}
     return [
         _answers(known, of, labels, unit),
-        *(
-            _tokens(known, of, labels, f"Tokens by {unit} and {title[3:]}", key)
-            for title, key in wanted.items()
-        ),
+        *(_used(known, of, labels, f"by {unit} and {title}", key) for title, key in wanted.items()),
     ]
 
 
@@ -81,22 +79,28 @@ def _answers(
     )
 
 
-def _tokens(
-    records: Iterable[Record], of: Callable[[Record], str], labels: Sequence[str], title: str, key: KeyOf
+def _used(
+    records: Sequence[Record], of: Callable[[Record], str], labels: Sequence[str], title: str, key: KeyOf
 ) -> Chart:
-    sums: Mapping[str, Counter[str]] = defaultdict(Counter)
+    """Return the chart of what jobs cost, or of their tokens if no cost is known."""
+    currency = next((it.currency for it in records if it.currency), "")
+    sums: Mapping[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for it in records:
-        sums[key(it)][of(it)] += it.total_tokens or 0
-    return Chart(title=title, labels=labels, series=_largest(sums, labels), show=_count, short=short)
+        sums[key(it)][of(it)] += (it.cost if currency else it.total_tokens) or 0
+    series = _largest(sums, labels)
+    if not currency:
+        return Chart(title=f"Tokens {title}", labels=labels, series=series, show=_count, short=short)
+    show = partial(amount, currency=currency)
+    return Chart(title=f"Cost {title}", labels=labels, series=series, show=show, short=show)
 
 
-def _largest(sums: Mapping[str, Counter[str]], labels: Sequence[str]) -> Sequence[Series]:
+def _largest(sums: Mapping[str, Mapping[str, float]], labels: Sequence[str]) -> Sequence[Series]:
     """Return the largest groups as series, and the rest as one."""
-    names = sorted(sums, key=lambda name: (-sums[name].total(), name))
+    names = sorted(sums, key=lambda name: (-sum(sums[name].values()), name))
     kept, rest = names[:MAX_SERIES], names[MAX_SERIES:]
-    series = [Series(name, [sums[name][label] for label in labels]) for name in kept]
-    others = sum((sums[name] for name in rest), Counter[str]())
-    return [*series, Series(OTHERS, [others[label] for label in labels])] if rest else series
+    series = [Series(name, [sums[name].get(label, 0) for label in labels]) for name in kept]
+    others = [sum(sums[name].get(label, 0) for name in rest) for label in labels]
+    return [*series, Series(OTHERS, others)] if rest else series
 
 
 def _count(number: float) -> str:

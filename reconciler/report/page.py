@@ -12,7 +12,8 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from reconciler.report.contents import PER_PAGE, Contents
+from reconciler.report.contents import COST, PER_PAGE, Contents
+from reconciler.text.money import SYMBOLS
 
 _ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """Characters that could end a script in HTML, as JSON may write them."""
@@ -51,7 +52,8 @@ def _data(report: Contents) -> dict[str, Any]:
         return [strings.setdefault(it, len(strings)) if at in textual else it for at, it in enumerate(row)]
 
     rows = [cells(row) for row in report.rows]
-    firsts = ["" for _ in report.columns]
+    sign = SYMBOLS.get(report.currency, f"{report.currency} ")
+    firsts = [sign if name == COST else "" for name in report.columns]
     return {
         "strings": list(strings),
         "rows": rows,

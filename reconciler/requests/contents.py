@@ -154,6 +154,7 @@ class Usage(Struct):
     incomplete: int = 0
     """Answers with a usage that lacks a number or has an invalid one, so that the sums are a lower bound."""
     prompt_squares: float = 0.0
+    """Divided by the bytes of the request lines: longer lines vary more."""
     completion_squares: float = 0.0
     pages_squares: float = 0.0
     audio_squares: float = 0.0
@@ -172,7 +173,7 @@ class Usage(Struct):
         if usage is not None:
             self.prompt += usage.prompt_tokens
             self.completion += usage.completion_tokens
-            self.prompt_squares += usage.prompt_tokens**2
+            self.prompt_squares += usage.prompt_tokens**2 / (size or 1)
             self.completion_squares += usage.completion_tokens**2
             total = usage.total_tokens
             self.total += usage.prompt_tokens + usage.completion_tokens if total is None else total

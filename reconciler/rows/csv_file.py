@@ -17,10 +17,7 @@ from reconciler.rows.template import Value
 from reconciler.text.plural import pluralize
 
 MAX_LINE: Final = 32_000_000
-"""Characters of a line or a cell of CSV (`csv` has 128 KiB, for the whole process), and bytes of a line of JSON.
-
-DuckDB's own limits are 2 and 16 MB.
-"""
+"""Characters of a line or a cell of CSV (`csv` has 128 KiB, for the whole process), and bytes of a line of JSON."""
 
 
 class Csv(NamedTuple):
@@ -74,35 +71,29 @@ def csv_rows(root: Path, path: str, columns: Sequence[str], types: Mapping[str, 
     """
     with file_access.open_to_read(root / path) as stream:
         found = csv_of(stream, path)
-        yield from _rows(found, path, columns, {name: CELL_TYPES[kind] for name, kind in types.items()})
-
-
-def _rows(
-    found: Csv, path: str, columns: Sequence[str], typed: Mapping[str, Callable[[str], Value]]
-) -> Iterator[Row]:
-    header, reader = found.header, found.reader
-    require((*columns, *typed), header, path)
-    kept = [(at, name, typed.get(name)) for at, name in enumerate(header) if name in columns]
-    doubled = next((name for _, name, _ in kept if header.count(name) > 1), None)
-    if doubled is not None:
-        raise RowsError(
-            f"two columns are named `{doubled}`", "give each column its own name", path, 1, doubled
-        )
-    line = reader.line_num + 1
-    try:
-        for cells in reader:
-            if len(cells) != len(header) and cells:
-                message = f"a row of {pluralize(len(cells), 'cell')}; the header has {len(header)}"
-                raise RowsError(
-                    message, "put a cell with a delimiter or a quotation mark in quotes", path, line
-                )
-            if cells:
-                yield Row(
-                    path, line, {name: _typed(cells[at], cast, (path, line, name)) for at, name, cast in kept}
-                )
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise _no_csv(error, path, line) from None
+        header, reader = found.header, found.reader
+        require((*columns, *types), header, path)
+        kept = [
+            (at, name, CELL_TYPES.get(types.get(name, "")))
+            for at, name in enumerate(header)
+            if name in columns
+        ]
+        doubled = next((name for _, name, _ in kept if header.count(name) > 1), None)
+        if doubled is not None:
+            raise RowsError(f"two columns are named `{doubled}`", "give each its own name", path, 1, doubled)
+        line = reader.line_num + 1
+        try:
+            for cells in reader:
+                if len(cells) == len(header):
+                    row = {name: _typed(cells[at], cast, (path, line, name)) for at, name, cast in kept}
+                    yield Row(path, line, row)
+                elif cells:
+                    message = f"a row of {pluralize(len(cells), 'cell')}; the header has {len(header)}"
+                    hint = "put a cell with a delimiter or a quotation mark in quotes"
+                    raise RowsError(message, hint, path, line)
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise _no_csv(error, path, line) from None
 
 
 def _typed(cell: str, cast: Callable[[str], Value] | None, place: tuple[str, int, str]) -> Value:

@@ -16,12 +16,14 @@ import msgspec
 
 from reconciler import file_access
 from reconciler.model import TableRows
-from reconciler.rows.csv_file import MAX_LINE, csv_of
+from reconciler.rows.csv_file import csv_of
 from reconciler.rows.row import KINDS, RowsError, require
 from reconciler.rows.select import checked, quoted_name
 from reconciler.rows.template import compiled
 
-MEMORY: Final = "300MB"
+MEMORY: Final = "220MB"
+MAX_LINE: Final = 12_000_000
+"""Bytes of a line of CSV or JSON. DuckDB needs several times as much memory, also if all lines are short."""
 ADDRESSES: Final = 4 << 30
 """Bytes of addresses of the process; DuckDB's own limit does not count everything."""
 AT_A_TIME: Final = 50
@@ -224,7 +226,7 @@ def _csv(file: Path, path: str) -> str:
         f"select * from read_csv({_list([file])}, auto_detect = false, header = true, skip = 0, "
         f"columns = {_struct(dict.fromkeys(names, 'VARCHAR'))}, delim = {_text(found.delimiter)}, quote = '\"', "
         f"escape = '\"', comment = '', nullstr = '{_NEVER}', max_line_size = {MAX_LINE}, "
-        "hive_partitioning = false)"
+        f"buffer_size = {2 * MAX_LINE}, hive_partitioning = false)"
     )
 
 

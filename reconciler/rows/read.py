@@ -66,16 +66,12 @@ def _require_content(source: TableRows) -> None:
         raise RowsError("only a Git LFS pointer is in this clone", "git lfs pull", source.absent)
 
 
-def header_of(source: TableRows, root: Path) -> tuple[str, ...]:
-    """Return the columns of a table that can be read cheaply, () of others: the first line of CSV or JSON lines.
+def header_of(source: TableRows, root: Path) -> Mapping[str, Any]:
+    """Return the columns of a table that can be read cheaply, {} of others: the first line of CSV or JSON lines.
 
-    Raises `RowsError` if the line cannot be read, and `OSError` if the file cannot be read.
+    Each has its first value in JSON lines, and a list if two columns have the name. Raises `RowsError` if the line
+    cannot be read, and `OSError` if the file cannot be read.
     """
-    return tuple(_head(source, root))
-
-
-def _head(source: TableRows, root: Path) -> Mapping[str, Any]:
-    """Return the columns with their first values; with a list if two columns have the name."""
     if source.kind not in ("csv", "jsonl") or not source.files or source.absent:
         return dict.fromkeys(FILE_COLUMNS if source.kind == "files" else ())
     path = source.files[0].path
@@ -94,7 +90,7 @@ def columns_of(source: TableRows, root: Path) -> tuple[str, ...]:
     from reconciler.rows.query import plain_columns  # noqa: PLC0415 - it loads DuckDB
 
     _require_content(source)
-    found = _head(source, root) or dict.fromkeys(plain_columns(source, root))
+    found = header_of(source, root) or dict.fromkeys(plain_columns(source, root))
     hidden = ("", "data_url" if source.kind == "files" else "")
     return tuple(name for name, it in found.items() if name not in hidden and not isinstance(it, list | dict))
 

@@ -56,7 +56,7 @@ def render(source: TableRows, root: Path, file: Path, *, longest: int) -> Render
                     RowsError(
                         f"a request of {len(line):,} bytes; at most {longest:,}",
                         "shorten its cells, or raise `limits.line_bytes`",
-                        *_place(row),
+                        *row[:2],
                     )
                 )
                 continue
@@ -108,18 +108,14 @@ def lines(
             try:
                 line = template.render(row.cells)
             except CellError as error:
-                refuse(RowsError(f"`{error.column}`: {error}", error.hint, *_place(row), error.column))
+                refuse(RowsError(f"`{error.column}`: {error}", error.hint, *row[:2], error.column))
                 continue
             if line.startswith(b'{"custom_id":"",'):
-                refuse(RowsError("`custom_id` is empty", "fill the cells that it is made of", *_place(row)))
+                refuse(RowsError("`custom_id` is empty", "fill the cells that it is made of", *row[:2]))
                 continue
             yield row, line
     except RowsError as error:
         refuse(error)
-
-
-def _place(row: Row) -> tuple[str, int]:
-    return row.file, row.line
 
 
 class _Ids:
@@ -159,9 +155,7 @@ def _find_doubled(
             used = first.setdefault(own, row)
             if used is not row:
                 message = f"`custom_id` was used before, in {used.where}"
-                found.add(
-                    RowsError(message, "make it of columns that are different in each row", *_place(row))
-                )
+                found.add(RowsError(message, "make it of columns that are different in each row", *row[:2]))
 
 
 class Problems:

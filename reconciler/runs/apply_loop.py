@@ -53,17 +53,17 @@ class ApplyLoop:
             while not self.run.env.stop.is_set():
                 fresh = gather.propose(self.run, self.declared)
                 record_observations(self.run, fresh)
-                if not guarded.narrow(self.run, fresh, self._approved).plan.pending:
+                if not guarded.narrow(self.run, fresh, self._approved).plan.pending or not self._act():
                     publish(self.run)
                     return guarded.check(self.run, guarded.narrow(self.run, fresh, lambda it: it))
-                self._act()
         return gather.gather(self.run, self.declared, unattended=True)
 
     def _approved(self, it: Proposal) -> Proposal:
         return replace(it, plan=self.approval.restrict(it.plan))
 
-    def _act(self) -> None:
-        run = replace(self.run, guards=self._guards())
+    def _act(self) -> bool:
+        """Return whether anything was done: what needs an agreement is held, and would be planned again at once."""
+        run = replace(self.run, guards=self._guards(), models=[])  # hours later, an alias may have moved
         planned, outcomes = plan_and_apply(run, self.declared, lambda _: True, approval=self.approval)
         self.approval = self.approval.record_attempts(planned.proposed)  # one held back is not tried again
         self.refusals += planned.refusals
@@ -71,6 +71,7 @@ class ApplyLoop:
             self.submitted += requests_submitted(planned.plan, planned.observed, outcomes)
             self.outcomes += outcomes
             self.report(planned, outcomes)
+        return bool(outcomes)
 
     def _guards(self) -> Guards:
         guards = self.run.guards

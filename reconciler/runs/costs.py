@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from reconciler.context import ApiT, RunContext
-from reconciler.cost.actual import Cost, actual_cost, total_cost
-from reconciler.documents.result_summary import ResultSummary, most_usage
+from reconciler.cost.actual import Cost, total_cost
+from reconciler.documents.costs import job_cost
+from reconciler.documents.result_summary import ResultSummary
 from reconciler.model import OwnedJob, RunKey
 from reconciler.outputs.paths import job_folder
 from reconciler.outputs.place import local_folder
@@ -29,9 +30,14 @@ def costs_so_far(run: RunContext[ApiT], found: PlannedRun) -> Mapping[str, Cost]
         if line is None and folder is not None and owned.phase.ended:
             place = job_folder(owned.tags.name, owned.job.id)
             summary = read_summary(FolderStore(folder), place, ResultSummary)
-        model = (summary and summary.priced_model) or owned.job.model
-        used = most_usage(line, summary, owned.job.succeeded_requests)
-        return actual_cost(run.shown_prices, model, owned.job.created_at, used)
+        return job_cost(
+            run.shown_prices,
+            line,
+            summary,
+            model=owned.job.model,
+            created_at=owned.job.created_at,
+            succeeded=owned.job.succeeded_requests,
+        )
 
     sums = {
         spec.name: total_cost([cost(owned) for key in spec.run_keys for owned in jobs[key]])

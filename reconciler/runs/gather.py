@@ -105,7 +105,9 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     if undecided:
         from reconciler.runs.results import bring_answers  # noqa: PLC0415 - few plans need it
 
-        bring_answers(run, _grouped(run, declared, observed, memory).cases, declared.specs, observed.owned)
+        cases = _grouped(run, declared, observed, memory).cases
+        usage = bring_answers(run, cases, declared.specs, observed.owned)
+        memory = dataclasses.replace(memory, usage=usage)
     observed = add_received(run, declared, observed)
     return decide(run, declared, observed, memory, states="exact")
 
@@ -161,6 +163,10 @@ def decide(
             cases = results.with_answers(run, cases, declared.specs, observed.owned)
     decided = plan_cases(cases, it.declared)
     decided = hold_unread(decided) if states == "exact" else decided
+    if decided.of(Create):
+        from reconciler.runs.estimates import with_estimates  # noqa: PLC0415 - few plans create something
+
+        decided = with_estimates(run, decided, observed, it.memory, read=states == "read")
     left = apply_quota(decided, observed.pending, quota_of(run))
     return Proposal(
         declared=it.declared,

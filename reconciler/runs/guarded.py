@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from reconciler.context import ApiT, RunContext
+from reconciler.cost.actual import actual_cost
+from reconciler.ledger.lines import UsageSeen
+from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput
 from reconciler.planning.guards import refusals, sendable
 from reconciler.planning.hold_back import hold_back
 from reconciler.planning.quota import Quota, apply_quota
+from reconciler.planning.spending import spending
 from reconciler.planning.standing import Standing
 from reconciler.plans import plan_file
 from reconciler.plans.document import PolicyDoc
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.runs.models import about_models
+from reconciler.text.timestamps import month_began
 
 
 def quota_of(run: RunContext[ApiT]) -> Quota:
@@ -57,7 +63,9 @@ def check(run: RunContext[ApiT], it: Proposal) -> PlannedRun:
         models=about_models(run, it),
         now=guard_input.now,
     )
-    run.env.log("plan.computed", **msgspec.structs.asdict(document.summary))
+    facts = msgspec.structs.asdict(document.summary)
+    cost = facts.pop("cost")
+    run.env.log("plan.computed", cost_at_most=(cost and cost.estimate.at_most) or 0, **facts)
     for refusal in document.guards:
         run.env.log("guard.refused", guard=refusal.guard, message=refusal.message, names=len(refusal.held))
     return PlannedRun(**(vars(it) | {"plan": left}), proposed=it.plan, document=document)
@@ -80,4 +88,24 @@ def _guard_input(run: RunContext[ApiT], it: Proposal) -> GuardInput:
         approved=it.approved,
         apply_from=run.apply_from,
         checkout=run.checkout,
+        **_money(run, it),
     )
+
+
+def _money(run: RunContext[ApiT], it: Proposal) -> dict[str, Any]:
+    """Return what budgets of costs need, if any is set and anything is to be created."""
+    guards, now = run.guards, run.env.now()
+    budgets = (guards.max_cost, guards.max_cost_per_day, guards.max_cost_per_month)
+    if budgets == (None, None, None) or not it.plan.of(Create):
+        return {}
+    prices = run.prices
+
+    def cost(seen: UsageSeen, at: int) -> int | None:
+        found = actual_cost(prices, seen.model, at, seen.usage)
+        return None if found is None or found.lower_bound else found.micros
+
+    month = month_began(max(0.0, now - run.limits.settle_seconds))
+    spent = spending(
+        it.observed, it.memory, cost_of=cost, currency=prices.currency, now=now, month_began=month
+    )
+    return {"spending": spent, "currency": prices.currency}

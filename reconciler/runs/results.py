@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from math import inf
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -18,6 +19,8 @@ from reconciler.context import ApiT, RunContext
 from reconciler.documents.result_summary import ResultSummary
 from reconciler.errors import ReconcilerError
 from reconciler.file_access import hint_of
+from reconciler.ledger.lines import UsageSeen
+from reconciler.ledger.memory import Memory
 from reconciler.model import JobSpec, OwnedJob, RunKey
 from reconciler.outputs.current import WorkResults
 from reconciler.outputs.inputs import ANY_SIZE, by_inputs
@@ -38,6 +41,9 @@ from reconciler.requests.asked import AskedIndex
 from reconciler.runs.known_requests import wanted_of
 from reconciler.runs.rendering import rendered
 from reconciler.runs.usage import record_usage
+
+READ: Final = "read"
+"""The folder of a target with the results that plans read from the API."""
 
 
 def states_of(
@@ -89,11 +95,23 @@ def with_answers(
 
     The rest is a bound. What was read stays on this machine, without answers, for the next plan. Raises as `states_of`.
     """
-    cached = FolderStore(run.folder / "read")
+    cached = FolderStore(run.folder / READ)
     found = states_of(run, cases, exact=False, cached=cached)
     needed = [it for case in found if case.work and not case.work.unreadable for it in case.needed]
     if not needed:
         return found
+    read_results(run, cached, needed, specs, owned)
+    return states_of(run, cases, exact=False, cached=cached)
+
+
+def read_results(
+    run: RunContext[ApiT],
+    cached: FolderStore,
+    needed: Sequence[OwnedJob],
+    specs: Sequence[JobSpec],
+    owned: Sequence[OwnedJob],
+) -> None:
+    """Read the results of some jobs from the API, up to `limits.plan_read_bytes`, and keep all but the answers."""
     left: float = run.limits.plan_read_bytes
     chosen, indexed = [], _copy_indexes(run, cached, needed)
     for it in needed:
@@ -104,7 +122,6 @@ def with_answers(
     puller(run, cached, specs, owned, frozenset()).pull(chosen)
     for file in (file for name in FILES for file in cached.root.glob(f"*/*/*/{name}")):
         file.unlink(missing_ok=True)
-    return states_of(run, cases, exact=False, cached=cached)
 
 
 def _copy_indexes(run: RunContext[ApiT], cached: FolderStore, jobs: Sequence[OwnedJob]) -> set[str]:
@@ -138,21 +155,22 @@ def _size(run: RunContext[ApiT], owned: OwnedJob, inputs: Sequence[str]) -> floa
 
 def bring_answers(
     run: RunContext[ApiT], cases: Sequence[Case], specs: Sequence[JobSpec], owned: Sequence[OwnedJob]
-) -> None:
+) -> Mapping[str, UsageSeen]:
     """Bring the results that show which requests are submitted to their place, if they are missing or damaged there.
 
     A job whose results cannot be brought stays unread, so that nothing that it may have answered is submitted. The
-    other names go on.
+    other names go on. Return what each job used, as far as results show it.
 
     Args:
         run: what to work with.
-        cases: the case of each name.
+        cases: the case of each name, at least one.
         specs: the declared specs.
         owned: the jobs of the project.
     """
     needed = [it for case in states_of(run, cases, exact=True) for it in case.needed]
+    memory = cases[0].memory if cases else Memory()
     if not needed:
-        return
+        return memory.usage
     try:
         make_place(run.project, run.env.environ)
         store = open_place(run.project, run.env.environ, staging=run.folder / "pulling")
@@ -162,10 +180,11 @@ def bring_answers(
             if pulled and not lacks_a_file(pulled.summary, it):
                 pulled.forget_damaged()
         pulling = puller(run, store, specs, owned, frozenset())
-        record_usage(run, cases[0].memory, pulling, needed, pulling.pull(needed))
+        return record_usage(run, memory, pulling, needed, pulling.pull(needed))
     except Exception as error:  # noqa: BLE001 - whatever the package for the scheme of a URL raises
         for it in needed:
             run.env.log("results.failed", name=it.tags.name, job_id=it.job.id, error=str(error))
+    return memory.usage
 
 
 def puller(
@@ -196,14 +215,13 @@ def puller(
     for it in owned:
         lenders[it.tags.run_key].update(it.tags.lenders)
 
-    def lends(work: RunKey, summary: ResultSummary, begun: bool) -> bool:  # noqa: FBT001
+    def lends(work: RunKey, summary: ResultSummary, begun: str) -> bool:
         spec = by_key.get(work)
         if spec is None or (summary.recipe, summary.rerun) != (spec.recipe, spec.rerun):
             return False
         of = {summary.name, belongs.get(summary.job_id)}
-        return bool(spec.reuse or begun) and not of.isdisjoint(
-            (spec.name, *spec.reused_names, *lenders[work])
-        )
+        names = (spec.name, *spec.reused_names, *lenders[work], begun)
+        return bool(spec.reuse or begun) and not of.isdisjoint(names)
 
     results = WorkResults(
         store=store,
@@ -224,12 +242,13 @@ def _beside(
 ) -> Mapping[str, Collection[str]]:
     """Return the other names whose folders may have answers for a name.
 
-    The name lists them, or did, or jobs with its name belong to them, or both have jobs of the same work.
+    The name lists them, or did, or jobs of one of both names belong to the other, or both have jobs of the same work.
     """
     moved: dict[str, set[str]] = defaultdict(set)
     of_work: dict[RunKey, set[str]] = defaultdict(set)
     for it in owned:
         moved[it.tags.name].add(name_of(it))
+        moved[name_of(it)].add(it.tags.name)
         of_work[it.tags.run_key].add(name_of(it))
     for names in of_work.values():
         for name in names if len(names) > 1 else ():

@@ -12,9 +12,9 @@ from msgspec import Struct
 from reconciler import file_access
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.model import InlineRequests, InputFile, JobSpec, TableRows
+from reconciler.rows.of_specs import placed
 from reconciler.rows.requests import Problems, lines, template_of
 from reconciler.rows.template import Value
-from reconciler.runs.rendering import placed
 
 
 class Sample(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import PulledJob
@@ -20,15 +20,18 @@ def record_usage(
     pulling: Puller,
     jobs: Sequence[OwnedJob],
     pulled: Sequence[PulledJob],
-) -> None:
-    """Record what results say that their jobs used, if the ledger does not know it. A failure is logged.
+) -> Mapping[str, UsageSeen]:
+    """Record what results say that their jobs used, if the ledger does not know it. Return that of all jobs.
 
-    `pulled` has an entry for each of the `jobs`. Raises `OSError` if the place of results cannot be read.
+    `pulled` has an entry for each of the `jobs`. A failure to record is logged. Raises `OSError` if the place of
+    results cannot be read.
     """
+    found = [*_usage_seen(run, memory, pulling, jobs, pulled)]
     try:
-        run.env.ledger.append(*_usage_seen(run, memory, pulling, jobs, pulled))
+        run.env.ledger.append(*found)
     except LedgerError as error:  # the next pull records it
         run.env.log("ledger.degraded", error=str(error))
+    return {**memory.usage, **{it.job_id: it for it in found}}
 
 
 def _usage_seen(

@@ -25,12 +25,11 @@ _MISPLACED: Final = {
         "write it in the spec: it determines the jobs",
     ),
 }
-_MODEL: Final = defaults_model()
 
 
 def check(document: Document) -> list[Problem]:
     """Return the problems of a `_defaults.yaml`."""
-    return convert_or_explain(document, _MODEL, "defaults", _MISPLACED)[1]
+    return convert_or_explain(document, defaults_model(), "defaults", _MISPLACED)[1]
 
 
 def merge_defaults(near: Document, far: Document) -> Document:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler import file_access
 from reconciler.errors import Problem, ReconcilerError, SpecError, UsageError
@@ -144,16 +144,16 @@ class _Loader:
         Raises `SpecError` if the load has reached a ceiling.
         """
         specs: list[JobSpec] = []
-        place = START
+        written: Document | None = None
         try:
             self.problems.check_count()
             for written in self._documents(path):
-                place = written.place(())
                 specs += self._specs(written, path)
         except SpecError as error:
             self.problems.add(error.problems)
         except OverBudgetError as error:
             shown = SourceFile(self._project.relative(path), "")
+            place = written.place(()) if written else START
             self.problems.add([shown.problem(place, str(error), hint=error.hint)])
             raise SpecError(self.problems.shown()) from None
         return specs

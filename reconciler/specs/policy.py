@@ -183,4 +183,6 @@ def _rank(value: Any) -> float:  # noqa: ANN401 - a number, a boolean, or null f
 def _shown(bound: Any) -> str:  # noqa: ANN401 - likewise, or globs of branches
     if isinstance(bound, bool):
         return f"only {str(bound).lower()}"
-    return f"at most {bound:,}" if isinstance(bound, int | float) else f"only {some(bound)}"
+    return (
+        f"at most {bound:,}".removesuffix(".0") if isinstance(bound, int | float) else f"only {some(bound)}"
+    )

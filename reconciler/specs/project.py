@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from reconciler import file_access
 from reconciler.errors import ReconcilerError, SpecError
@@ -42,8 +41,7 @@ _WRITE_ONE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """A folder with a `reconciler.yaml`, and its settings."""
 
     root: Path

@@ -16,7 +16,12 @@ def money(micros: int | None, currency: str = "USD", *, at_most: bool = False) -
     """
     if micros is None:
         return "?"
+    return f"{SYMBOLS.get(currency, f'{currency} ')}{number(micros, at_most=at_most)}"
+
+
+def number(micros: int, *, at_most: bool = False) -> str:
+    """Return an amount as `money` shows it, without its currency."""
     amount = Decimal(micros).scaleb(-6)
     digits = -2 if not micros or abs(amount) >= Decimal("0.01") else max(amount.adjusted() - 1, -6)
     shown = amount.quantize(Decimal(1).scaleb(digits), ROUND_CEILING if at_most else ROUND_HALF_EVEN)
-    return f"{SYMBOLS.get(currency, f'{currency} ')}{shown:,f}"
+    return f"{shown:,f}"

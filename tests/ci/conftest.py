@@ -56,7 +56,7 @@ class Team:
         self.write(f"specs/data/{name}.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
         self.write(
             f"specs/{name}.yaml",
-            f"name: {name}\nendpoint: /v1/embeddings\nmodel: mistral-embed\ninput_files: [data/{name}.jsonl]\n"
+            f"name: {name}\nendpoint: /v1/embeddings\nmodel: mistral-embed-2312\ninput_files: [data/{name}.jsonl]\n"
             "reuse: false\n",
         )
 

@@ -610,6 +610,11 @@ def test_a_base_that_git_does_not_know_concerns_the_specs(project: Stage, hub: H
         ("approve_above: {requests: 8}\n", "push", 9, "required"),
         ("approve_above: {requests: 0}\n", "push", 9, "required"),
         ("approve_above: {requests: 8}\n", "push", None, ""),
+        ("approve_above: {cost: 100.00}\n", "push", 9, ""),
+        ("approve_above: {cost: 0.01}\n", "push", 9, "required"),
+        ("approve_above: {requests: 8, cost: 100.00}\n", "push", 9, "required"),
+        ("approve_above: {requests: 9, cost: 0.01}\n", "push", 9, "required"),
+        ("approve_above: {cost: 0.01}\n", "push", None, ""),
         ("approve_above: {requests: 99}\n", "workflow_dispatch", None, ""),
         ("", "workflow_dispatch", None, ""),
     ],
@@ -639,6 +644,27 @@ def test_an_approval_is_asked_about_all_requests_that_may_follow_a_canary(
     with (stage.root / "reconciler.yaml").open("a") as file:
         file.write(f"approve_above: {{requests: {limit}}}\n")
     stage.spec("one", requests=12, canary={"requests": 4})
+    merge(stage, hub, saved(stage))
+    assert stage.run("ci", "size").code == 0
+    assert f"approval={approval}\n" in (stage.root / "github-output").read_text()
+
+
+def test_an_approval_is_required_for_a_plan_whose_cost_is_not_known(stage: Stage, hub: Hub) -> None:
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write("approve_above: {cost: 1000.00}\n")
+    stage.spec("one", model="sandbox-unknown-model")
+    merge(stage, hub, saved(stage))
+    assert stage.run("ci", "size").code == 0
+    assert "approval=required\n" in (stage.root / "github-output").read_text()
+
+
+@pytest.mark.parametrize(("limit", "approval"), [("0.60", "required"), ("1.20", "")])
+def test_an_approval_is_asked_about_the_cost_of_all_that_may_follow_a_canary(
+    stage: Stage, hub: Hub, limit: str, approval: str
+) -> None:
+    with (stage.root / "reconciler.yaml").open("a") as file:
+        file.write(f"approve_above: {{cost: {limit}}}\n")
+    stage.spec("one", requests=12, canary={"requests": 4}, model="mistral-small-2603")
     merge(stage, hub, saved(stage))
     assert stage.run("ci", "size").code == 0
     assert f"approval={approval}\n" in (stage.root / "github-output").read_text()

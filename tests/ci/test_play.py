@@ -141,7 +141,7 @@ def test_pull_request_of_a_fork_sees_no_key_and_is_planned_against_the_snapshot(
     ran = team.opened(number)
     assert ran.jobs == PLANNED | {"plan": "skipped", "preview": "success"}
     page = ran.page.replace("\\", "")
-    assert page.startswith("### shop: would submit 30 requests (mistral-embed)\n")
+    assert page.startswith("### shop: would submit 30 requests (mistral-embed-2312) · cost ≈ $")
     assert "1 job in a snapshot, " in page
     assert team.hub.comments[number] == []
     # What a fork's run kept is not applied: after the merge, a person confirms a plan of the default branch.
@@ -177,7 +177,7 @@ def test_plan_that_a_guard_refuses_fails_its_check(team: Team) -> None:
     assert ran.codes == ["0", "3"]
     comment = team.comment(number).replace("\\", "")
     assert "### shop: held back by max_new_requests\n" in comment
-    assert "held back · max_new_requests: create, new, 50 requests of mistral-embed" in comment
+    assert "held back · max_new_requests: create, new, 50 requests of mistral-embed-2312" in comment
 
 
 @pytest.mark.thorough
@@ -410,9 +410,7 @@ def test_rules_about_the_checkout_allow_what_a_merge_applies(team: Team) -> None
     assert team.live() == ["one"]
 
 
-RULES = (
-    "message: Ask the platform team.\nmax_guards: {max_new_requests: 500}\nallowed_models: [mistral-embed]\n"
-)
+RULES = "message: Ask the platform team.\nmax_guards: {max_new_requests: 500}\nallowed_models: [mistral-embed-2312]\n"
 
 
 @pytest.mark.thorough

@@ -43,9 +43,8 @@ def test_verdict_comes_first_and_what_loses_something_before_the_rest(stage: Sta
     stage.spec("small", requests=3)
     _, text = comment(stage, "plan")
     lines = [line for line in text.splitlines() if line]
-    assert (
-        lines[0] == "### shop: would submit 903 requests (mistral-small-latest) · cancel 2 · lose 100 answers"
-    )
+    would = "would submit 903 requests (mistral-small-latest) · cost at most $71.03"
+    assert lines[0] == f"### shop: {would} · cancel 2 · lose 100 answers"
     assert lines[2] == "**Review first**"
     assert lines[3:5] == [
         "- job-00: loses 50 of 500 answers, which are paid for",
@@ -116,7 +115,7 @@ def test_comment_stays_below_the_limit_however_much_changes(stage: Stage, count:
     assert result.code == 0
     assert len(data) < LIMIT - 2000
     text = plain(data.decode())
-    assert text.startswith(f"### shop: would submit {count:,} requests (mistral-embed-2312)\n")
+    assert text.startswith(f"### shop: would submit {count:,} requests (mistral-embed-2312) · cost ≈ $")
     assert data.decode().count("<details>") == data.decode().count("</details>")
     assert ("more" in text) == (count > 1000)
 

@@ -30,7 +30,8 @@ def test_a_family_is_one_line_of_the_plan_and_of_its_outcome(stage: Stage) -> No
     stage.spec("alone")
     plan = stage.run("plan")
     assert re.search(
-        r"\+ create  nightly-\* \(12 of 12\) +new · 12 requests · \S+ on \S+ · uploads 12 files", plan.out
+        r"\+ create  nightly-\* \(12 of 12\) +new · 12 requests · at most \$\S+ · \S+ on \S+ · uploads 12 files",
+        plan.out,
     )
     assert "families are folded: --all lists every job" in plan.out
     assert "nightly-0003" not in plan.out

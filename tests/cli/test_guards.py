@@ -82,6 +82,14 @@ def busy_day(stage: Stage) -> None:
     stage.spec("two", requests=4)
 
 
+def unknown_cost(guard: str) -> Callable[[Stage], None]:
+    def prepare(stage: Stage) -> None:
+        stage.write("reconciler.yaml", f"project: shop\nguards: {{{guard}: 1000.00}}\n")
+        stage.spec("one", model="sandbox-unknown-model")
+
+    return prepare
+
+
 def many_answers(stage: Stage) -> None:
     stage.write("reconciler.yaml", "project: shop\nguards: {max_lost_answers: 60}\n")
     remove(stage, *job_for(stage, 4)[:2])
@@ -119,6 +127,14 @@ CASES: dict[str, tuple[Callable[[Stage], None], str, tuple[str, ...]]] = {
         "the plan submits 4 requests after 3 in the last 24 hours, more than 6",
         ("--max-requests-per-day", "7"),
     ),
+    **{
+        guard: (
+            unknown_cost(guard),
+            "what one can cost is not known",
+            (f"--{guard.replace('_', '-')}", "none"),
+        )
+        for guard in ("max_cost", "max_cost_per_day", "max_cost_per_month")
+    },
     "max_lost_answers": (
         many_answers,
         "the plan cancels jobs that have answered 100 requests, more than 60",

@@ -87,6 +87,15 @@ def test_a_job_of_a_name_that_a_spec_lists_ends_first_also_while_it_is_being_can
     assert len(asked(stage)) == 1
 
 
+def test_a_run_that_waits_ends_if_what_is_left_needs_an_agreed_plan(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nguards: {allow_empty: true}\n")
+    reusing(stage, 3000)
+    apply(stage, after=5)
+    renamed(stage, 3001, reuse=["a"])
+    waited = stage.run("apply", "--yes", "--wait")
+    assert len(asked(stage)) == 1, waited.out
+
+
 def test_a_job_that_another_spec_took_over_ends_before_its_requests_are_submitted_again(stage: Stage) -> None:
     reusing(stage, 3000)
     apply(stage, after=5)
@@ -231,6 +240,38 @@ def test_a_name_has_the_results_of_its_work_also_if_only_jobs_of_another_name_an
     stage.spec("a", requests=4, model="mistral-medium-latest")
     assert [len(part) for part in asked(stage)] == [3, 4, 4]
     assert rows_of(stage, "a") == rows_of(stage, "b")
+
+
+def test_a_copy_of_a_spec_has_the_answers_that_its_work_reused(stage: Stage) -> None:
+    reusing(stage, 5)
+    done(stage)
+    reusing(stage, 6)
+    done(stage)
+    text = (stage.root / "specs/data/a.jsonl").read_text()
+    stage.spec("b", requests=0, reuse=True)
+    stage.write("specs/data/b.jsonl", text)
+    reusing(stage, 7)
+    done(stage)
+    assert asked(stage)[1:] == [["r5"], ["r6"]]
+    assert [row["ok"] for row in rows_of(stage, "b")] == [True] * 6
+
+
+def test_results_count_for_the_name_of_their_job_wherever_they_are(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nguards: {allow_empty: true}\n")
+    stage.spec("a", requests=4, canary={"requests": 2})
+    apply(stage)
+    text = (stage.root / "specs/data/a.jsonl").read_text()
+    (stage.root / "specs/a.yaml").unlink()
+    stage.spec("b", requests=0, canary={"requests": 2})
+    stage.write("specs/data/b.jsonl", text)
+    done(stage)
+    assert len(rows_of(stage, "b")) == 4
+    assert list((stage.root / "outputs/b/jobs").iterdir()) != []
+    stage.spec("a", requests=4, canary={"requests": 2})
+    stage.lines("specs/data/b.jsonl", 5, text="a")
+    done(stage)
+    assert asked(stage)[2:] == [["r0", "r1", "r4"]]
+    assert [row["ok"] for row in rows_of(stage, "b")] == [True] * 5
 
 
 def test_pulled_answers_of_earlier_work_count_after_its_record_is_deleted(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -134,6 +135,18 @@ def to_a_query(stage: Stage) -> None:
     stage.write("specs/a.yaml", SPEC.replace("data/tickets.csv", query("select * from files where true")))
 
 
+def write_it_as_a_spreadsheet_does(stage: Stage) -> None:
+    text = (stage.root / "specs/data/tickets.csv").read_text().replace("id,subject,text", "id;subject;text")
+    body = re.sub(r'^(\d+),(.*),"', r'\1;\2;"', text, flags=re.MULTILINE)
+    (stage.root / "specs/data/tickets.csv").write_bytes(f"\ufeff{body}\n\n".replace("\n", "\r\n").encode())
+
+
+def rename_a_column(stage: Stage) -> None:
+    file = stage.root / "specs/data/tickets.csv"
+    file.write_text(file.read_text().replace("id,subject,text", "id,Subject of it,text"))
+    stage.write("specs/a.yaml", SPEC.replace("{{subject}}", "{{ Subject of it }}"))
+
+
 def to_plain_lines(stage: Stage) -> None:
     stage.write("specs/data/plain.jsonl", stage.run("render", "--requests", "-n", "10").out)
     stage.write(
@@ -143,7 +156,17 @@ def to_plain_lines(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [shuffle, add_a_column, to_parquet, to_json_lines, to_a_query, to_plain_lines]
+    "change",
+    [
+        shuffle,
+        add_a_column,
+        rename_a_column,
+        write_it_as_a_spreadsheet_does,
+        to_parquet,
+        to_json_lines,
+        to_a_query,
+        to_plain_lines,
+    ],
 )
 def test_another_form_of_the_same_requests_submits_nothing(
     done: Stage, change: Callable[[Stage], None]

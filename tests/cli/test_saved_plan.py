@@ -171,7 +171,7 @@ def test_field_of_a_planned_job_that_changed_after_saving_makes_it_stale_and_is_
 def test_what_is_said_of_a_planned_job_is_what_is_sent(stage: Stage) -> None:
     stage.spec("coming", metadata={"cost_centre": "cc-1"}, timeout_hours=48, retry={"max_attempts": 3})
     shown = stage.run("plan", "-o", "plan.json").out
-    assert "new · 3 requests · mistral-small-latest on /v1/chat/completions" in shown
+    assert "new · 3 requests · at most $0.24 · mistral-small-latest on /v1/chat/completions" in shown
     assert "      settings: timeout_hours=48, metadata.cost_centre=cc-1, retry.max_attempts=3\n" in shown
     (create,) = conforming("plan", stage.run("plan", "--format", "json").out)["plan"]["decisions"][0][
         "actions"

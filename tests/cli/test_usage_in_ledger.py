@@ -42,12 +42,12 @@ def test_a_pull_writes_what_each_job_used(stage: Stage) -> None:
     fine, unsteady = seen["fine"], seen["unsteady"]
     found = answered(stage, fine.job_id)
     assert (fine.requests, fine.model, len(fine.recipe) > 0) == (4, "mistral-small-latest", True)
+    sizes = [len(line) for line in (stage.root / "specs/data/fine.jsonl").read_bytes().splitlines()]
     prompts, completions = ([each[f"{name}_tokens"] for each in found] for name in ("prompt", "completion"))
     assert (fine.usage.prompt, fine.usage.completion) == (sum(prompts), sum(completions))
-    assert (fine.usage.prompt_squares, fine.usage.completion_squares) == (
-        sum(it**2 for it in prompts),
-        sum(it**2 for it in completions),
-    )
+    by_bytes = sum(it**2 / size for it, size in zip(prompts, sizes, strict=True))
+    assert fine.usage.prompt_squares == pytest.approx(by_bytes)
+    assert fine.usage.completion_squares == sum(it**2 for it in completions)
     assert (fine.usage.answers, fine.usage.incomplete) == (4, 0)
     assert fine.usage.bytes == sum(map(len, (stage.root / "specs/data/fine.jsonl").read_bytes().splitlines()))
     assert (unsteady.requests, unsteady.usage.answers, unsteady.usage.incomplete) == (2, 1, 0)

@@ -385,7 +385,14 @@ def test_a_claim_that_was_taken_back_is_not_open() -> None:
 def test_a_created_job_is_remembered_without_an_end() -> None:
     assert fold(created(A, "j1", attempt=2)).jobs == {
         "j1": Remembered(
-            job_id="j1", name="a", run_key=A.run_key, attempt=2, at=NOW, op=op_of("j1"), phase=None
+            job_id="j1",
+            name="a",
+            run_key=A.run_key,
+            attempt=2,
+            at=NOW,
+            created_at=int(NOW) - 600,
+            op=op_of("j1"),
+            phase=None,
         )
     }
 

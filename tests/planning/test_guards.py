@@ -88,7 +88,7 @@ def test_an_ordinary_plan_is_not_refused() -> None:
 
 def test_every_guard_has_its_own_name() -> None:
     every = (*GUARDS, *BUDGETS)
-    assert len({guard.__name__ for guard in every}) == len(every) == 11
+    assert len({guard.__name__ for guard in every}) == len(every) == 14
 
 
 # Nothing is declared.

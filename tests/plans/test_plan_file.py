@@ -277,6 +277,8 @@ def test_a_summary_counts_a_replacement_once() -> None:
         "requests_in_all": 20,
         "lost_answers": 11,
         "upload_bytes": 4,
+        "cost": None,
+        "cost_unknown": 3,  # nothing was estimated
     }
 
 

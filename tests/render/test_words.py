@@ -101,14 +101,14 @@ WORDS = {
 def state(standing: Standing, job: JobDoc | None) -> str:
     hold = HoldDoc(reason="any", job=job)
     decision = DecisionDoc(name="a", declared_at="a.yaml:1", standing=standing, actions=(hold,))
-    numbers = dict.fromkeys(SummaryDoc.__struct_fields__, 0)
+    numbers = dict.fromkeys(set(SummaryDoc.__struct_fields__) - {"cost"}, 0)
     plan = PlanDoc(
         format_version="1",
         tool_version="1",
         created_at="2026-11-28T00:00:00Z",
         target=Target(base_url="https://api.mistral.ai", project="demo"),
         decisions=(decision,),
-        summary=SummaryDoc(**numbers),
+        summary=SummaryDoc(cost=None, **numbers),
     )
     (row,) = status_doc(plan, {}, None).rows
     return row.state

@@ -137,7 +137,11 @@ def test_only_our_own_script_and_style_may_run() -> None:
 
 
 def test_the_numbers_are_those_of_the_history() -> None:
-    records = [job(9, "b", total_tokens=None), job(5, user_metadata={"team": "z"}), job(1, "b", model="m")]
+    records = [
+        job(9, "b", total_tokens=None),
+        job(5, user_metadata={"team": "z"}, cost=0.5, currency="USD"),
+        job(1, "b", model="m", cost=0.25, currency="USD"),
+    ]
     report = contents(records, None, SCOPE)
     total = summed(records)
     assert dict(report.figures) == {
@@ -146,14 +150,24 @@ def test_the_numbers_are_those_of_the_history() -> None:
         "Answered": f"{total.answered}",
         "Failed": f"{total.failed}",
         "Tokens": f"≥ {total.tokens}",
+        "Cost": "≥ $0.75",
     }
-    by_name = {row.key: row.tokens for row in rows_by(records, lambda it: it.name)}
+    by_name = {row.key: row.cost for row in rows_by(records, lambda it: it.name)}
     chart = next(it for it in report.charts if it.title.endswith("and name"))
     assert {series.name: sum(value or 0 for value in series.values) for series in chart.series} == by_name
     rows = rows_of(page(report))
     assert [row[0] for row in rows] == [record.created_at for record in reversed(records)]
     assert sum(row[4] for row in rows) == total.answered
-    assert rows[2][6] is None, "unknown tokens are not 0"
+    assert rows[2][6:8] == [None, None], "unknown tokens and costs are not 0"
+    assert [row[7] for row in rows[:2]] == [0.25, 0.5]
+
+
+def test_without_costs_a_report_shows_tokens() -> None:
+    report = contents([job(1), job(2)], [], SCOPE)
+    assert dict(report.figures)["Cost"] == "?"
+    assert [chart.title for chart in report.charts[1:]] == [
+        f"Tokens by day and {what}" for what in ("name", "model", "team")
+    ]
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 50)), min_size=1, max_size=40))

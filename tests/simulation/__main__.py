@@ -3,6 +3,7 @@
 python -m tests.simulation --schedules 100000     as many as wanted
 python -m tests.simulation --seed 4711            one, with its trace
 python -m tests.simulation --requests …           the same, with jobs that have results
+python -m tests.simulation --budgets …            the same, with a budget of costs and up to eight runners
 python -m tests.simulation --table                create protocols side by side
 """
 
@@ -33,10 +34,11 @@ def main(arguments: Sequence[str]) -> int:
         "--workers", type=int, default=1, help="processes side by side (default: %(default)s)"
     )
     parser.add_argument("--requests", action="store_true", help="play schedules with results of requests")
+    parser.add_argument("--budgets", action="store_true", help="play schedules with a budget of costs")
     parser.add_argument("--until-one-fails", action="store_true", help="stop at the first broken promise")
     parser.add_argument("--table", action="store_true", help="compare create protocols instead")
     chosen = parser.parse_args(arguments)
-    family = tally.REQUESTS if chosen.requests else tally.JOBS
+    family = tally.REQUESTS if chosen.requests else tally.BUDGETS if chosen.budgets else tally.JOBS
     if chosen.seed is not None:
         well, lines = tally.reported(chosen.seed, family=family)
         _say(*lines)
@@ -64,6 +66,7 @@ def _played(seeds: range, workers: int, family: str, *, until_one_fails: bool) -
             for seed, broken in part.violations:
                 sys.stderr.write(f"\rseed {seed}: {broken.invariant}: {broken.what}\n")
             sys.stderr.write(f"\r{whole.schedules:,} schedules, {len(whole.violations)} violations")
+            sys.stderr.flush()
             if until_one_fails and whole.violations:
                 break
     sys.stderr.write("\n")

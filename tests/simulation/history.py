@@ -120,6 +120,8 @@ class CreatedJob:
     """The jobs that its tags say it replaces."""
     cap: int = 1
     """How often its work might fail when it was created."""
+    most: int | None = None
+    """The most that it can cost, in micros, as its tags say."""
     altered: bool = False
     """The API keeps other tags than were sent."""
     cancels: list[tuple[float, RunRecord, str]] = field(default_factory=list)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.simulation import budget_mutations
 from tests.simulation.mutation import Mutation
 from tests.simulation.requests.safeguards import SAFEGUARDS
 
@@ -233,6 +234,7 @@ MUTATIONS: Final = (
         "return line",
     ),
     *SAFEGUARDS,
+    *budget_mutations.SAFEGUARDS,
 )
 
 

@@ -137,8 +137,12 @@ class Stage:
             saved=saved,
             agrees=agrees,
             asks=asks,
-            guards=GENEROUS if permissive else Guards(),
+            guards=self.guards(permissive=permissive),
         )
+
+    def guards(self, *, permissive: bool) -> Guards:
+        """Return the guards of a run."""
+        return GENEROUS if permissive else Guards()
 
     @contextmanager
     def _tool(
@@ -168,7 +172,7 @@ class Stage:
             shared=(lambda: self.remote.rows) if self.setup.by_claims else None,
             disturbed=bool(luck.full or luck.cut_off or luck.stopped_at),
         )
-        process.events_received.append(partial(_note_a_race, record))
+        process.events_received.append(partial(_note, self.history, record))
         self.history.runs.append(record)
         self.history.counts["runs"] += 1
         self.history.counts["shared"] += len({it.run_key for it in declared.specs}) < len(declared.specs)
@@ -254,6 +258,8 @@ class Stage:
                 self.history.violated("ledger_parses_after_any_crash", f"{name}: {row} is lost")
 
 
-def _note_a_race(record: RunRecord, event: str) -> None:
-    """Note that another runner wrote first: then only what is left of the first plan is done."""
+def _note(history: History, record: RunRecord, event: str) -> None:
+    """Note that a guard refused, or that another runner wrote first: then only what is left of the plan is done."""
+    history.counts["refused"] += event == "guard.refused"
+    history.counts["conflicts"] += event == "ledger.conflict"
     record.disturbed = record.disturbed or event == "ledger.conflict"

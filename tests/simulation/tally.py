@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.simulation import schedule
+from tests.simulation import budgets, schedule
 from tests.simulation.history import History, Violation
 from tests.simulation.play import play
 from tests.simulation.requests import play as requests
@@ -19,6 +19,8 @@ JOBS: Final = ""
 """The family of schedules in which whole jobs decide."""
 REQUESTS: Final = "requests"
 """The family in which jobs have results."""
+BUDGETS: Final = "budgets"
+"""The family in which runners have a budget of costs."""
 
 
 @dataclass
@@ -79,6 +81,12 @@ class Tally:
                 f"{counts['creates']:,} creates and "
                 f"{counts['cancels']:,} cancels accepted; {holds:,} holds had an exit"
             )
+        if self.family == BUDGETS:
+            return (
+                f"{counts['runs']:,} runs, {counts['killed']:,} of them killed; {counts['creates']:,} creates "
+                f"accepted, {counts['refused']:,} plans above the budget, {counts['conflicts']:,} races lost, "
+                f"{counts['usages']:,} usages recorded"
+            )
         return (
             f"{counts['runs']:,} runs, {counts['killed']:,} of them killed, {counts['shared']:,} with specs of the "
             f"same work; {counts['requests']:,} requests; "
@@ -97,6 +105,8 @@ def _player(family: str, *, tracing: bool = False) -> Callable[[int], History]:
     if family == REQUESTS:
         return lambda seed: requests.play(requests.of(seed), tracing=tracing)
     server = Server()
+    if family == BUDGETS:
+        return lambda seed: budgets.play(budgets.of(seed), server, tracing=tracing)
     return lambda seed: play(schedule.of(seed), server, tracing=tracing)
 
 
@@ -115,7 +125,7 @@ def run(seeds: Iterable[int], *, family: str = JOBS, until_one_fails: bool = Fal
 def reported(seed: int, *, family: str = JOBS) -> tuple[bool, list[str]]:
     """Play one schedule and return whether it went well, and its story."""
     history = _player(family, tracing=True)(seed)
-    drawn = requests.of(seed) if family == REQUESTS else schedule.of(seed)
-    lines = [f"{drawn}", *(f"{at:12.1f}  {who:12}  {what}" for at, who, what in history.lines)]
+    draw = {REQUESTS: requests.of, BUDGETS: budgets.of, JOBS: schedule.of}[family]
+    lines = [f"{draw(seed)}", *(f"{at:12.1f}  {who:12}  {what}" for at, who, what in history.lines)]
     lines += [f"VIOLATION {it.invariant}: {it.what}" for it in history.violations]
     return not history.violations, lines

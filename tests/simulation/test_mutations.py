@@ -24,7 +24,17 @@ def test_a_mutation_that_finds_nothing_to_alter_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["no durable intent", thorough("ids are not remembered")],
+    [
+        "no durable intent",
+        thorough("ids are not remembered"),
+        thorough("results that lack a file are whole"),
+        thorough("auto lets every job end"),
+        thorough("auto replaces every job"),
+        thorough("answers of names in reuse do not count"),
+        thorough("stopping jobs of names in reuse are not waited for"),
+        thorough("a job may have any number of requests"),
+        thorough("a file of a job may have any size"),
+    ],
 )
 def test_a_safeguard_that_is_taken_out_is_missed_soon(name: str) -> None:
     assert seen(BY_NAME[name], schedules=200).seed is not None

@@ -101,6 +101,8 @@ class Workspace:
     dice: random.Random
     peaceful: bool = False
     """True once nothing new is to go wrong."""
+    promises: tuple[creating.Promise, ...] = ()
+    """What is promised of every create, beside the rest."""
     _tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def take(self, sent: Sent) -> Answer:
@@ -145,7 +147,8 @@ class Workspace:
             twins = any(self.server.status(it.id) in LIVE for it in create.others())
             self.history.counts["twins"] += twins
             self.history.counts["later"] += sent.by.round > 0
-            self.history.ask(creating.PROMISES, create, f"{sent.by.name} created {job.id[:8]} ({job.name})")
+            promises = (*creating.PROMISES, *self.promises)
+            self.history.ask(promises, create, f"{sent.by.name} created {job.id[:8]} ({job.name})")
         if job.altered:
             metadata = dict(metadata)
             del metadata[self.dice.choice(IDENTITY)]
@@ -243,6 +246,7 @@ def _created(job_id: str, metadata: dict[str, str], at: float, by: RunRecord | N
         project=metadata.get(tags.PROJECT, ""),
         attempt=int(run.get("attempt", 0)),
         cap=int(run.get("cap", 1)),
+        most=int(run["most"].removesuffix("USD")) if "most" in run else None,
         op=run.get("op", ""),
         root=source.get("root", ""),
         replaces=frozenset(run.get("over", "").split(",")) - {""},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 from typing import Any, Final
@@ -110,6 +109,12 @@ REFUSED: Final = (
         "guards.max_requests_per_day: the policy allows at most 1,000",
     ),
     (
+        "max_guards: {max_cost_per_day: 20}",
+        "guards: {max_cost_per_day: 20.50}",
+        "reconciler.yaml:2:28",
+        "guards.max_cost_per_day: the policy allows at most 20",
+    ),
+    (
         "max_limits: {spec_depth: 20}",
         "limits: {spec_depth: 21}",
         "reconciler.yaml:2:22",
@@ -166,7 +171,7 @@ def found(root: Path, rules: str, lines: str) -> tuple[Problem, ...]:
             settings += f"{line}\n"
         else:
             spec += f"{line}\n"
-    made = dataclasses.replace(project(root, {"a.yaml": spec}, settings), policy=policy(rules))
+    made = replace(project(root, {"a.yaml": spec}, settings), policy=policy(rules))
     try:
         load.load(made, now=NOW)
     except SpecError as error:
@@ -201,7 +206,7 @@ def test_the_values_that_defaults_give_and_jobs_that_begin_later_are_checked(tmp
         "a.yaml": "name: one\nendpoint: /v1/embeddings\ninput_files: [data.jsonl]\n"
         "rerun: {every: day, start: 2030-01-01}\n",
     }
-    made = dataclasses.replace(project(tmp_path, files), policy=policy("allowed_models: [other]"))
+    made = replace(project(tmp_path, files), policy=policy("allowed_models: [other]"))
     with pytest.raises(SpecError) as caught:
         load.load(made, now=NOW)
     assert [it.where for it in caught.value.problems if not it.warning] == ["specs/_defaults.yaml:1:8"]
@@ -272,6 +277,7 @@ _GUARDS: Final = st.fixed_dictionaries(
         "max_cancel_share": _SHARE,
         "max_new_requests": _NUMBERS,
         "max_requests_per_day": _NUMBERS,
+        "max_cost": st.none() | st.integers(0, 80).map(lambda it: it / 2),
         "max_lost_answers": st.integers(0, 40),
         "allow_empty": st.booleans(),
         "allow_created_elsewhere": st.booleans(),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.cost.prices import Prices, Rates
 from reconciler.cost.shipped import shipped
@@ -34,7 +34,7 @@ def test_a_row_replaces_the_price_of_its_model_and_of_its_aliases_and_no_other(t
     own = found.of("mistral-small-latest", DAY)
     assert own is not None
     assert own.batch == Rates(input=0.06, output=0.25)
-    assert (own.live, own.date, own.source, own.sure) == (None, "2026-11-10", "prices.yaml:3", True)
+    assert (own.live, own.date, own.source, own.unsure) == (None, "2026-11-10", "prices.yaml:3", "")
     assert found.date == "2026-11-10"
     others = shipped().rows.keys() - {"mistral-small-2603"}
     assert all(found.rows[name] == shipped().rows[name] for name in others)
@@ -57,6 +57,16 @@ def test_prices_hold_in_the_order_of_their_dates_not_of_their_lines(tmp_path: Pa
     assert found.of("own", "2026-09-30") is None
     shown = [found.of("own", day) for day in ("2026-10-01", "2026-10-31", "2026-11-01")]
     assert [it and it.batch.pages for it in shown] == [1, 1, 2]
+
+
+def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/cost.md").read_text()
+    found = read(tmp_path, page.partition("```yaml\n")[2].partition("```")[0])
+    assert {name for name, it in found.rows.items() if it[-1].source.startswith("prices.yaml:")} == {
+        "mistral-small-2603",
+        "mistral-ocr-4-1",
+        "voxtral-mini-2602",
+    }
 
 
 def test_in_another_currency_no_price_of_the_package_is_used(tmp_path: Path) -> None:

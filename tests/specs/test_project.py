@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.settings import Guards, Limits
@@ -207,7 +206,7 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 def test_flags_come_on_top_by_replacing(tmp_path: Path) -> None:
     write(tmp_path / "reconciler.yaml", "project: demo\n")
     project = load_project(None, start=tmp_path)
-    settings = msgspec.structs.replace(project.settings, ledger="git")
+    settings = replace(project.settings, ledger="git")
     assert replace(project, settings=settings).settings.ledger == "git"
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from typing import Final
 
 import click
+from msgspec.structs import fields
 
 from reconciler.cli.main import cli
 from reconciler.cli.params.options import Common

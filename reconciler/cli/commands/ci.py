@@ -121,11 +121,14 @@ def size(job: GithubJob) -> int:
 
 
 def exceeds(agreed: agreed_plans.AgreedFile, settings: Settings) -> bool:
-    """Whether a plan submits more than `approve_above` in all, or how much it submits is not known."""
-    if settings.approve_above is None:
+    """Whether a plan submits or can cost more than `approve_above` in all, or how much is not known."""
+    above, it = settings.approve_above, agreed.document.summary
+    if above is None:
         return False
-    summary = agreed.document.summary
-    return summary.requests_unknown > 0 or summary.requests_in_all > settings.approve_above.requests
+    cost = it.cost.in_all if it.cost and not it.cost_unknown else None
+    return (
+        above.requests is not None and (it.requests_unknown > 0 or it.requests_in_all > above.requests)
+    ) or (above.cost is not None and it.create + it.replace > 0 and (cost is None or cost > above.cost))
 
 
 def apply(job: GithubJob) -> int:

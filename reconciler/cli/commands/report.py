@@ -64,7 +64,7 @@ def report(
     offline: bool,
     common: options.Common,
 ) -> int:
-    """Write one page of HTML that shows jobs, requests and tokens over time, and what needs a person.
+    """Write one page of HTML that shows jobs over time, their requests and costs, and what needs a person.
 
     The page needs no network and no other file. Needs the extra `report`.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,10 @@ from reconciler.cli.output.progress_bars import on_terminal
 from reconciler.cli.output.streams import write_annotations, write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.session.target import check_other_settings, find_environments
-from reconciler.documents.reports import ProblemDoc, ValidateDoc, pretty
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, Problem, SpecError
-from reconciler.model import JobSpec
-from reconciler.render.github import problems_github
+from reconciler.model import JobSpec, TableRows
 from reconciler.render.problems import count_line, problems_text
-from reconciler.runs.rendering import checked
 from reconciler.specs.files import specs_outside
 from reconciler.specs.load import Loaded, load
 from reconciler.specs.project import Project
@@ -45,20 +42,15 @@ def validate(
     except SpecError as error:
         if form == "text":
             raise
+        _write(form, (), error.problems)
         if form == "github":
-            write_annotations(problems_github(error.problems))
             write_stderr(count_line(error.problems))
-        else:
-            write_stdout(pretty(validation_doc((), error.problems)))
         return ExitCode.FAILED
     warnings = tuple(sorted({it for loaded in found.values() for it in loaded.warnings}))
-    if form == "github":
-        write_annotations(problems_github(warnings))
-    elif form == "json":
-        specs = [spec for loaded in found.values() for spec in loaded.specs]
-        write_stdout(pretty(validation_doc(specs, warnings)))
-    else:
+    if form == "text":
         write_stdout(validation_text(found, warnings, colour=env.colour("stdout")))
+    else:
+        _write(form, [spec for loaded in found.values() for spec in loaded.specs], warnings)
     return ExitCode.OK
 
 
@@ -75,17 +67,21 @@ def load_all(
         try:
             check_other_settings(project, env)
             loaded = load(
-                replace(project, cache=not no_cache),
+                structs.replace(project, cache=not no_cache),
                 [env.cwd / path for path in paths],
                 now=env.now(),
                 monotonic=env.monotonic,
                 progress=on_terminal(env),
             )
             outside = () if paths else specs_outside(project)
-            specs, wrong = checked(loaded.specs, project.root, project.settings.limits)
-            problems.update(wrong)
+            if any(isinstance(part, TableRows) for spec in loaded.specs for part in spec.inputs):
+                from reconciler.rows.of_specs import checked
+
+                specs, wrong = checked(loaded.specs, project.root, project.settings.limits)
+                problems.update(wrong)
+                loaded = structs.replace(loaded, specs=specs)
             every = (*loaded.problems, *outside)
-            found[project.environment] = structs.replace(loaded, specs=specs, problems=every)
+            found[project.environment] = structs.replace(loaded, problems=every)
         except SpecError as error:
             problems.update(error.problems)
     if problems:
@@ -93,15 +89,23 @@ def load_all(
     return found
 
 
-def validation_doc(specs: Sequence[JobSpec], problems: Iterable[Problem]) -> ValidateDoc:
-    """Return the result of a validation."""
+def _write(form: str, specs: Sequence[JobSpec], problems: Iterable[Problem]) -> None:
+    """Write the result of a validation as annotations or as JSON."""
+    if form == "github":
+        from reconciler.render.github import problems_github
+
+        write_annotations(problems_github(problems))
+        return
+    from reconciler.documents.reports import ProblemDoc, ValidateDoc, pretty
+
     counts = _counts(specs)
-    return ValidateDoc(
+    document = ValidateDoc(
         specs=len(specs),
         requests=sum(count or 0 for count in counts),
         uncounted=counts.count(None),
         problems=tuple(ProblemDoc(**_encodable(asdict(it))) for it in problems),
     )
+    write_stdout(pretty(document))
 
 
 def _encodable(facts: dict[str, Any]) -> dict[str, Any]:

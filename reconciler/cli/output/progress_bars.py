@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
+
+from msgspec import Struct
 
 from reconciler.cli.output.streams import WrappedStream
 from reconciler.render.tables import table_text
@@ -36,8 +37,7 @@ TITLES: Final[dict[ProgressKind, str]] = {
 }
 
 
-@dataclass(slots=True)
-class ProgressCount:
+class ProgressCount(Struct):
     """The progress of one kind of operation."""
 
     began: float

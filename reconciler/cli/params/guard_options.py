@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -16,6 +17,15 @@ def budget(text: str) -> int | str:
     if digits != "none" and not digits.isdecimal():
         raise click.BadParameter(f"{text!r} is neither a number of requests nor `none`.")
     return digits if digits == "none" else int(digits)
+
+
+def amount(text: str) -> float | str:
+    """Read an amount of money, or `none` for no budget. Raises `BadParameter` if the text is neither."""
+    if text == "none":
+        return text
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
+        raise click.BadParameter(f"{text!r} is neither an amount such as 5.00 nor `none`.")
+    return float(text)
 
 
 def _limit(option: str, kind: object, metavar: str, text: str) -> Callable[[F], F]:
@@ -37,6 +47,9 @@ _OPTIONS: Final = (
     ),
     _limit("--max-new-requests", budget, "N|none", "Allow submitting up to N requests."),
     _limit("--max-requests-per-day", budget, "N|none", "Allow up to N requests submitted within 24 hours."),
+    _limit("--max-cost", amount, "X|none", "Allow a plan that costs up to X, in the currency of the prices."),
+    _limit("--max-cost-per-day", amount, "X|none", "Allow jobs that cost up to X within 24 hours."),
+    _limit("--max-cost-per-month", amount, "X|none", "Allow jobs that cost up to X in a calendar month."),
     _limit(
         "--max-lost-answers", _NUMBER, "N", "Allow cancelling jobs with up to N answered requests in total."
     ),

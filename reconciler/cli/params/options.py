@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import click
+from msgspec import Struct
 
 from reconciler.model import Names
 
@@ -51,8 +51,7 @@ def quoted(word: object) -> str:
     return str(word) if re.fullmatch(r"[\w.,:=@%+/\\~-]+", str(word)) else f'"{word}"'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Chosen(Struct, frozen=True, kw_only=True):
     """Which settings to use; None if not given."""
 
     config: Path | None = None
@@ -69,8 +68,7 @@ def _given(options: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(f"{name} {quoted(value)}" for name, value in options.items() if value is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Common(Chosen):
+class Common(Chosen, frozen=True, kw_only=True):
     """The common options; None if not given."""
 
     sandbox: bool | None = None
@@ -89,7 +87,7 @@ class Common(Chosen):
         key = None if pipe else self.api_key_file  # the pipe of `<(pass …)` cannot be read again
         switches = {"--sandbox": self.sandbox, "--no-sandbox": self.sandbox is False}
         return (
-            *super(Common, self).flags,
+            *super().flags,
             *_given({"--base-url": self.base_url, "--api-key-file": key}),
             *(name for name, on in switches.items() if on),
             *(("--local-ledger",) if self.local_ledger else ()),
@@ -150,8 +148,7 @@ common: Final = _with_environment(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """Which specs are considered. Specs outside of a selection are not treated as removed."""
 
     paths: tuple[Path, ...] = ()
@@ -206,8 +203,7 @@ def output_format(*choices: str) -> Callable[[F], F]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Struct, frozen=True, kw_only=True):
     """How a result is reported."""
 
     form: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -37,7 +36,7 @@ def load_declared(
     began = env.monotonic()
     places = [run.env.cwd / path for path in selection.paths]
     loaded = load(
-        dataclasses.replace(run.project, judges_models=False),
+        replace(run.project, judges_models=False),
         places,
         now=env.now(),
         monotonic=env.monotonic,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from reconciler.api.key import ApiKeyError, read_key
 from reconciler.cli.output.streams import write_stderr
@@ -15,11 +16,7 @@ from reconciler.cli.params.options import Chosen, Common
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.file_access import within
-from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import SharedLedger
-from reconciler.ledger.git_calls import LedgerGit
 from reconciler.model import Target
-from reconciler.outputs.place import check_untracked
 from reconciler.settings import API
 from reconciler.specs.policy import Policy
 from reconciler.specs.project import (
@@ -36,6 +33,8 @@ from reconciler.specs.yaml.source import Quote
 from reconciler.vcs.git_process import GitUnavailableError
 
 if TYPE_CHECKING:
+    from reconciler.ledger.file import FileLedger
+    from reconciler.ledger.git import SharedLedger
     from reconciler.specs.load import Loaded
 
 SANDBOX_URL: Final = "http://localhost"
@@ -123,6 +122,8 @@ def quoting(env: Environment, root: Path, key_file: Path | None) -> Quote:
 
 def open_project(common: Common, env: Environment) -> Project:
     """Find and read the settings, with the common options. Raises what `find_project` and `check_untracked` raise."""
+    from reconciler.outputs.place import check_untracked
+
     project = find_project(env, common, common.api_key_file)
     check_untracked(project, env.environ, env.git(project.root))
     return replace(project, cache=not common.no_cache)
@@ -200,6 +201,8 @@ def ledgers(common: Common, env: Environment) -> tuple[Project, Target, FileLedg
 
 def local_ledger(project: Project, target: Target) -> FileLedger:
     """Return this target's ledger on this host."""
+    from reconciler.ledger.file import FileLedger
+
     return FileLedger(project.root / STATE / target.folder)
 
 
@@ -219,6 +222,9 @@ def shared_ledger(common: Common, project: Project, target: Target, env: Environ
             f"ledger_remote: git lists no remote {remote}",
             "name one that `git remote` prints, or use --local-ledger with weaker duplicate protection",
         )
+    from reconciler.ledger.git import SharedLedger
+    from reconciler.ledger.git_calls import LedgerGit
+
     credentials = ledger_credentials(env.environ)
     return SharedLedger(
         git=LedgerGit(repository=git.repository, remote=remote, credentials=credentials, now=env.now),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 BLOCK: Final = 4 * 1024 * 1024
 """Bytes read and hashed at a time. With smaller blocks the hashing thread waits for the interpreter's lock."""
@@ -47,6 +49,8 @@ def pieces(
                 yield block
                 hashing.result()
             on_progress(len(block))
+
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - not every input is a file
 
     with ThreadPoolExecutor(1) as pool:  # starts its thread with the first submitted block
         yield from _pieces(hashed(pool), longest)

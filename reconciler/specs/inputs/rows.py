@@ -217,7 +217,7 @@ class _Reader:
     def _require_columns(self, source: TableRows, template: Template) -> None:
         """Add a problem for each placeholder without a column, as far as the columns are known without a query."""
         try:
-            known = header_of(source, self._inputs.root)
+            known = tuple(header_of(source, self._inputs.root))
         except (RowsError, OSError):  # rendering reports it
             return
         for slot in template.slots if known else ():

@@ -87,6 +87,7 @@ class AskedJob:
     tags: Mapping[str, str]
     body: CreateJob
     at: float
+    api: Api
     by: Run
     shows_at: float
     status: str = "RUNNING"
@@ -221,6 +222,7 @@ class Api:
             tags=run,
             body=body,
             at=self._baton.now,
+            api=self,
             by=by,
             shows_at=self._baton.now + shows_after,
         )

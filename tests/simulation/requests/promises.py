@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reconciler.planning.actions import Create
-from tests.simulation.requests.api import AskedJob, Question
+from tests.simulation.requests.api import Api, AskedJob, Question
 
 if TYPE_CHECKING:
     from tests.simulation.requests.specs import Spec
@@ -57,14 +57,22 @@ def lends(spec: Spec, other: AskedJob, specs: Sequence[Spec]) -> bool:
     """Return whether outcomes of a job count for a spec, one of those of a checkout.
 
     They do if recipe and rerun are equal, and if it did the same work, or if it has the spec's name or one that `reuse`
-    names, or belongs to a spec of such a name.
+    names, or did when the work began, or belongs to a spec of such a name.
     """
     if other.recipe != spec.recipe:
         return False
-    if is_of_work(spec, other):
+    taken = any(it.work == other.spec.work for it in specs if it.name != spec.name)
+    if other.spec.work == spec.work or (is_of_work(spec, other) and not taken):
         return True
     belongs = {it.name for it in specs if it.work == other.spec.work}
-    return not belongs.isdisjoint(spec.lending) or other.name in spec.lending
+    return not {other.name, *belongs}.isdisjoint((*spec.lending, *_lent_before(spec, other.api)))
+
+
+def _lent_before(spec: Spec, api: Api) -> Iterator[str]:
+    """Yield the names whose answers counted when jobs of the work were created: they still do."""
+    for job in api.jobs.values():
+        if job.spec.work == spec.work:
+            yield from filter(None, job.tags.get("lenders", "").split(","))
 
 
 def is_of_work(spec: Spec, other: AskedJob) -> bool:
@@ -91,7 +99,10 @@ def nothing_answered_is_submitted_again(create: Accepted) -> Iterator[str]:
     donors = list(create.donors())
     for view in donors:
         for again in sorted(view.answers & set(create.job.asked)):
-            if not (_nobody_knew(view) and any(_follows(later, view, again) for later in donors)):
+            other = (
+                view.job.work != create.job.work
+            )  # then only the index of its requests shows that it counts
+            if not (_nobody_knew(view) and (other or any(_follows(later, view, again) for later in donors))):
                 yield f"{again.custom_id} was answered by {view.job.id[:8]}"
 
 
