@@ -125,9 +125,10 @@ class OwnedJob(Struct, frozen=True, gc=False):
     @property
     def completes_the_work(self) -> bool:
         """Whether the API's counts say that every request of the work is answered, here or before."""
+        if self.job.phase is not Phase.SUCCEEDED:
+            return False
         of = self.requests if self.tags.of is None else self.tags.of
-        answered = self.tags.reused + completeness.fetchable_answers(self.job)
-        return self.phase is Phase.SUCCEEDED and of is not None and answered >= of
+        return of is not None and self.tags.reused + completeness.fetchable_answers(self.job) >= of
 
     def is_twin_of(self, other: OwnedJob) -> bool:
         """Whether an equal, older job had not ended yet when this one was created: another runner's."""

@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed
-from reconciler.planning import ledger_word, sharing
-from reconciler.planning.actions import Decision, Plan
+from reconciler.planning import sharing
+from reconciler.planning.actions import Action, Create, Decision, Plan
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import NO_WORKS, group_by_name
 from reconciler.planning.hold_back import wait_for_lenders
@@ -117,7 +119,7 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
     if standing in WANTED_STANDINGS:
         if owner is not None:
             standing, actions = sharing.shared(standing, actions, decide(owner))
-        actions = ledger_word.marked(case, actions)
+        actions = _marked(case, actions)
         actions += other_work.other_work(case)
     return Decision(
         name=case.name,
@@ -133,3 +135,35 @@ def decide(case: Case, owner: Case | None = None) -> Decision:
 def rule_for(case: Case) -> Rule:
     """Return the one rule that applies to a name."""
     return next(rule for rule in RULES if rule.applies(case))
+
+
+def _marked(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    """Mark the creates that rest on the ledger alone: a person who may push to a shared ledger can add lines to it.
+
+    `plans.agreement` holds such a create in a run without an agreed plan.
+    """
+    if not any(isinstance(it, Create) for it in actions):
+        return actions
+    says = _ledger_says(case)
+    return tuple(replace(it, rests_on_ledger=says) if isinstance(it, Create) else it for it in actions)
+
+
+def _ledger_says(case: Case) -> str:
+    """Return the lines of the ledger without which the create would be held, or those about it that cannot be read."""
+    memory, works = case.memory, {key.work for key in case.run_keys}
+    for doubt in memory.doubts:
+        if doubt.name == case.name or doubt.work in works or not (doubt.name or doubt.work):
+            return doubt.says
+    doubted = replace(case, memory=memory.doubted)
+    in_doubt = (
+        case.cancelled_by_this_tool(it) != doubted.cancelled_by_this_tool(it)
+        and not any(map(it.is_twin_of, case.donors))
+        for it in case.donors
+        if it.phase.ended
+    )
+    if doubted.to_create and (case.to_submit is None or not any(in_doubt)):
+        return ""
+    known = (*(owned.job.id for owned in case.of_run_key), *(it.job_id for it in case.remembered))
+    cancelled = dict.fromkeys(f"cancelled by {by}" for it in known if (by := memory.cancelled_by.get(it)))
+    gone = (f"job {it.job_id[:8]} {it.phase}" for it in case.remembered_gone)
+    return "; ".join(cancelled or gone) or "the ends of earlier jobs"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
 from msgspec import UNSET, Struct
@@ -31,7 +30,7 @@ from reconciler.specs.schema.types import PeriodFields
 from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.sanitize import NO_WINDOWS_NAME
 from reconciler.text.suggest import did_you_mean
-from reconciler.text.timestamps import rfc3339
+from reconciler.text.timestamps import day_of
 
 _WORK: Final = (("endpoint",), ("model",), ("agent_id",), ("rerun",), ("retry",))
 """Fields whose change submits the work, or what is left of it, again."""
@@ -182,15 +181,10 @@ def _adopt(document: Document, fields: JobFields, specs: Sequence[JobSpec]) -> I
 
 def _models_doubted(document: Document, fields: JobFields, now: float) -> Iterator[Problem]:
     """Yield a warning for each model of a spec without errors that is unknown, retired, or not for the endpoint."""
-    day, until = _day(now), _day(now + fields.timeout_hours * 3600)
+    day, until = day_of(now), day_of(now + fields.timeout_hours * 3600)
     for path, name in named(document, "model"):
         if doubt := models.doubt_by_table(name, document.value.get("endpoint"), day, until):
             yield document.problem(path, f"model: `{name}` {doubt.message}", doubt.hint, warning=True)
-
-
-@lru_cache(maxsize=10)  # many specs of a load ask for the same
-def _day(when: float) -> str:
-    return rfc3339(when)[:10]
 
 
 def _endpoint_unknown(document: Document) -> list[Problem]:
@@ -225,7 +219,7 @@ def _spec(
         suspend=fields.suspend,
         retry=Retry(
             max_attempts=fields.retry.max_attempts,
-            on=frozenset(phase for word, phase in RETRY_STATUSES.items() if word in retried),
+            on=frozenset([phase for word, phase in RETRY_STATUSES.items() if word in retried]),
             kinds=retried - RETRY_STATUSES.keys(),
         ),
         on_change=fields.on_change,

@@ -144,16 +144,16 @@ class _Loader:
         Raises `SpecError` if the load has reached a ceiling.
         """
         specs: list[JobSpec] = []
-        place = START
+        written: Document | None = None
         try:
             self.problems.check_count()
             for written in self._documents(path):
-                place = written.place(())
                 specs += self._specs(written, path)
         except SpecError as error:
             self.problems.add(error.problems)
         except OverBudgetError as error:
             shown = SourceFile(self._project.relative(path), "")
+            place = written.place(()) if written else START
             self.problems.add([shown.problem(place, str(error), hint=error.hint)])
             raise SpecError(self.problems.shown()) from None
         return specs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import Final, Literal
 
 _DATE: Final = len("2026-11-10")
@@ -19,6 +20,7 @@ def rfc3339(when: float, precision: Literal["seconds", "milliseconds"] = "second
     return dt.datetime.fromtimestamp(when, dt.UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
+@lru_cache(maxsize=64)  # many specs of a load ask for the same
 def day_of(when: float) -> str:
     """Return the day of Unix seconds in UTC: `2026-11-10`."""
     return rfc3339(when)[:_DATE]

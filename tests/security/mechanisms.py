@@ -340,7 +340,7 @@ SWITCHES: Final = (
     Switch(
         "agreement to the ledger's word",
         "the planner does not mark what rests on the ledger",
-        "reconciler/planning/ledger_word.py",
+        "reconciler/planning/planner.py",
         (FORGED,),
         (
             (

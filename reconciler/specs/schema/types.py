@@ -100,7 +100,8 @@ class Grouped:
 def _nested(model: object, name: str) -> object:
     """Return the value of a field of a field, such as `matrix.model`."""
     outer, _, inner = name.partition(".")
-    return getattr(getattr(model, outer), inner, UNSET)
+    found = getattr(model, outer)
+    return UNSET if found is UNSET else getattr(found, inner, UNSET)
 
 
 class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
