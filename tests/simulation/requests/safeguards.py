@@ -19,12 +19,14 @@ SAFEGUARDS: Final = (
         "planning/name_facts.py",
         "for it in (*of_names, *of_work) if it.op not in self.seen_ops",
         "for it in of_work if it.op not in self.seen_ops",
+        start=4590,
     ),
     _without(
         "open creates are looked up by number",
         "planning/name_facts.py",
         "if it.op not in self.seen_ops",
         "if it.op not in self.seen_ops and it.attempt == len(self.of_run_key) + 1",
+        start=6119,
     ),
     _without(
         "a cancel of ours is an attempt",
@@ -147,12 +149,6 @@ SAFEGUARDS: Final = (
         "if assumed and (how is Account.ANSWERED or (blank and not stopped and (of_work or in_upload))):",
         "if assumed and how is Account.ANSWERED:",
     ),
-    _without(
-        "only the newest job completes a work",
-        "planning/name_facts.py",
-        "return any(it.completes_the_work for it in self.wanted)",
-        "return self.newest is not None and self.newest.completes_the_work",
-    ),
     # What happens to a live job after an edit.
     _without(
         "auto lets every job end",
@@ -176,12 +172,6 @@ SAFEGUARDS: Final = (
         start=117,
     ),
     _without(
-        "auto counts what is answered",
-        "planning/overlap.py",
-        "if states[at] == State.LIVE and not taken[at]",
-        "if not taken[at]",
-    ),
-    _without(
         "a job of another rerun is replaced",
         "planning/other_jobs.py",
         "if owned.adopted or owned.tags.run_key.rerun != spec.rerun:",
@@ -201,6 +191,13 @@ SAFEGUARDS: Final = (
         "return self.waited_for or stops",
         "return self.waited_for",
     ),
+    _without(
+        "a round of a waiting apply that did nothing is repeated",
+        "runs/apply_loop.py",
+        "        return bool(outcomes)\n",
+        "        return True\n",
+        start=200450,
+    ),
     # Works of several names.
     _without(
         "live jobs of names in reuse are not waited for",
@@ -217,12 +214,6 @@ SAFEGUARDS: Final = (
         start=66,
     ),
     _without(
-        "open creates of names in reuse are not looked up",
-        "planning/name_facts.py",
-        "names = self.memory, (self.name, *(self.spec.reused_names if self.spec else ()))",
-        "names = self.memory, (self.name,)",
-    ),
-    _without(
         "creates of names in reuse are not waited for",
         "planning/planner.py",
         "decisions=wait_for_lenders(decisions)",
@@ -235,18 +226,6 @@ SAFEGUARDS: Final = (
         "dict.fromkeys((*(spec.reused_names if spec else ()), *chain(*begun)))",
         "dict.fromkeys(chain(*begun))",
         start=44,
-    ),
-    _without(
-        "jobs that another spec took over do not answer for their name",
-        "planning/group_by_name.py",
-        "lent = [it for it, _ in moved.get(name, ())]",
-        "lent: list[OwnedJob] = []",
-    ),
-    _without(
-        "results of the same requests are not joined",
-        "outputs/current.py",
-        "folder: job for folder, job in others if _run_key(job) in keys or self.lends(work, job, begun)",
-        "folder: job for folder, job in others if self.lends(work, job, begun)",
     ),
     # Works larger than one job.
     _without(

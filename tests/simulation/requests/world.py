@@ -47,6 +47,10 @@ from tests.simulation.tool import GENEROUS, TARGET, seeded
 SETTLE: Final = TIMEOUT + LATE + LAG + 5
 
 
+MAX_LISTS: Final = 300
+"""No run reads the list as often as this; `apply --wait` reads it in each of its rounds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
     """What fits into one job."""
@@ -73,6 +77,8 @@ class Run:
     runner: Runner
     specs: Commit
     looked: float = -1.0
+    lists: int = 0
+    """How often it has read the whole list."""
     planned_on: float = -1.0
     """When it read the list on which it planned."""
     views: Mapping[str, View] = field(default_factory=dict)
@@ -198,7 +204,10 @@ class World:
         )
 
         def looked() -> None:
-            run.looked = self.baton.now
+            run.looked, run.lists = self.baton.now, run.lists + 1
+            if run.lists > MAX_LISTS:
+                self.history.violated("a_run_ends", f"{run.name} has read the list {run.lists} times")
+                process.die("it does not end")
 
         def remembers(job: AskedJob) -> bool:
             return any(job.id in row for row in self.rows(runner))
