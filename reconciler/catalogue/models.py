@@ -111,7 +111,8 @@ def doubt(
         return Doubt("retired", message, instead)
     if endpoint not in KNOWN_ENDPOINTS or endpoint in model.endpoints:
         return None
-    hint = f"it is for {', '.join(model.endpoints)}" if model.endpoints else "it has no endpoint for batches"
+    its = f"it is for {', '.join(model.endpoints)}" if model.endpoints else "it has no endpoint for batches"
+    hint = f"name another model: {its}"
     return Doubt("unfit", f"is not for {endpoint}", hint)
 
 

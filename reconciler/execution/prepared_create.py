@@ -8,7 +8,7 @@ from typing import TypeAlias
 from reconciler.api.client import Writer
 from reconciler.api.values import CreateJob
 from reconciler.context import RunContext
-from reconciler.model import InlineRequests, TableRows, Tags, tags
+from reconciler.model import TableRows, Tags, tags
 from reconciler.planning.actions import Create
 
 FileIds: TypeAlias = tuple[str, ...]
@@ -46,7 +46,6 @@ def prepare(
     )
     if any(isinstance(it, TableRows) for it in create.sent.inputs):
         raise AssertionError("rows are rendered before a create")
-    inline = [it for it in create.sent.inputs if isinstance(it, InlineRequests) and it.sent_inline]
     return PreparedCreate(
         create=create,
         op=op,
@@ -56,7 +55,6 @@ def prepare(
             model=spec.model,
             agent_id=spec.agent_id,
             input_files=file_ids,
-            requests=(inline[0].written or inline[0].body) if inline else None,
             metadata={**spec.metadata, **tags.write(marks)},
             timeout_hours=spec.timeout_hours,
         ),

@@ -136,7 +136,7 @@ class JobSpec(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
 
     @cached_property
     def uploads(self) -> tuple[InputFile, ...]:
-        """What a create uploads: the local files, and inline requests that are too large for the create itself."""
+        """What a create uploads: the local files, and the requests in the spec."""
         return tuple(file for part in self.inputs if (file := upload_of(part, self.declared_at.path)))
 
     @property

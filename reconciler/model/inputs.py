@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from reconciler.model import digests
 from reconciler.model.money import Workload
-
-MAX_INLINE_BYTES: Final = 256 * 1024
-"""Larger inline requests are uploaded as a file.
-
-The API documents a number of requests and no size. Its gateway refuses a large create with 400 and a web page: users
-report it from a few hundred requests on, and Mistral's SDK 3.7.0 says that the limit is the size of the payload.
-"""
 
 
 class UploadedFile(Struct, frozen=True, kw_only=True, gc=False, tag="uploaded"):
@@ -50,11 +43,6 @@ class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
         """The requests as the content of an input file."""
         requests = msgspec.json.decode(self.written or self.body, type=list[msgspec.Raw])
         return b"".join(b"%b\n" % line for line in requests)
-
-    @property
-    def sent_inline(self) -> bool:
-        """Whether a create contains them. If not, they are uploaded. Their identity is the same."""
-        return len(self.body) <= MAX_INLINE_BYTES
 
 
 RowsKind: TypeAlias = Literal["csv", "jsonl", "parquet", "files", "sql"]
@@ -151,8 +139,12 @@ Input: TypeAlias = InputFile | UploadedFile | InlineRequests | TableRows
 
 
 def upload_of(part: Input, path: str) -> InputFile | None:
-    """Return what a create uploads for an input: a file, or inline requests of the spec at `path` that are large."""
-    if isinstance(part, InlineRequests) and not part.sent_inline:
+    """Return what a create uploads for an input: a file, or the requests in the spec at `path`.
+
+    Those could be sent in the create itself. But the API does not show them again, so that no other host would know
+    what the job was asked; and its gateway refuses a create of more than some hundred.
+    """
+    if isinstance(part, InlineRequests):
         content = part.lines
         sha256 = digests.sha256(content)
         return InputFile(path=path, sha256=sha256, size=len(content), requests=part.count, content=content)

@@ -44,7 +44,5 @@ def difference(create: CreateDoc, job: JobDoc) -> str:
     if ours is None or theirs is None:
         return ""
     amount = money(abs(ours - theirs), now.currency)
-    word = (
-        f"{amount} more than" if ours > theirs else f"{amount} less than" if ours < theirs else "as much as"
-    )
-    return f"at most {word} {job.id[:8]}"
+    word = f"{amount} above" if ours > theirs else f"{amount} below" if ours < theirs else "equal to"
+    return f"upper bound {word} that of {job.id[:8]}"

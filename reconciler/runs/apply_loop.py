@@ -63,7 +63,7 @@ class ApplyLoop:
 
     def _act(self) -> bool:
         """Return whether anything was done: what needs an agreement is held, and would be planned again at once."""
-        run = replace(self.run, guards=self._guards())
+        run = replace(self.run, guards=self._guards(), models=[])  # hours later, an alias may have moved
         planned, outcomes = plan_and_apply(run, self.declared, lambda _: True, approval=self.approval)
         self.approval = self.approval.record_attempts(planned.proposed)  # one held back is not tried again
         self.refusals += planned.refusals

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError

@@ -83,16 +83,24 @@ def test_the_endpoints_of_a_model_are_known_and_sorted(model: Model) -> None:
         ("ft:open-mistral-nemo:acme:20240101:x", "/v1/ocr", None),
         ("sandbox-stuck", "/v1/ocr", None),
         ("pixtral-large-latest", None, ("retired", "was retired on 2026-05-31", "use `mistral-medium-3-5`")),
-        ("codestral-embed-2505", "/v1/ocr", ("unfit", "is not for /v1/ocr", "it is for /v1/embeddings")),
+        (
+            "codestral-embed-2505",
+            "/v1/ocr",
+            ("unfit", "is not for /v1/ocr", "name another model: it is for /v1/embeddings"),
+        ),
         (
             "mistral-ocr-2512",
             "/v1/fim/completions",
-            ("unfit", "is not for /v1/fim/completions", "it is for /v1/ocr"),
+            ("unfit", "is not for /v1/fim/completions", "name another model: it is for /v1/ocr"),
         ),
         (
             "voxtral-mini-tts-3",
             "/v1/audio/transcriptions",
-            ("unfit", "is not for /v1/audio/transcriptions", "it has no endpoint for batches"),
+            (
+                "unfit",
+                "is not for /v1/audio/transcriptions",
+                "name another model: it has no endpoint for batches",
+            ),
         ),
         (
             "mistral-smal-latest",
@@ -151,9 +159,14 @@ LISTED = {
         ("ft:mine", "/v1/ocr", None, ""),
         ("mistral-nwe-2611", "/v1/chat/completions", "unknown", "did you mean `mistral-new-2611`?"),
         ("gpt-x", "/v1/chat/completions", "unknown", "check the name"),
-        ("mistral-new-2611", "/v1/ocr", "unfit", "it is for /v1/chat/completions"),
+        ("mistral-new-2611", "/v1/ocr", "unfit", "name another model: it is for /v1/chat/completions"),
         ("pixtral-large-2411", "/v1/chat/completions", "retired", "use `mistral-medium-3-5` (table of"),
-        ("ministral-8b-2512", "/v1/conversations", "unfit", "it is for /v1/chat/completions (table of"),
+        (
+            "ministral-8b-2512",
+            "/v1/conversations",
+            "unfit",
+            "name another model: it is for /v1/chat/completions (table of",
+        ),
         ("old-2606", "/v1/chat/completions", "retired", "use `new-2611`"),
     ],
 )

@@ -118,7 +118,7 @@ def test_a_replacement_says_how_it_differs_from_what_is_running(stage: Stage) ->
     bodies(stage, HI | {"max_tokens": 1_000_000}, count=10)
     assert stage.run("apply", "--yes").code == 0
     bodies(stage, HI | {"max_tokens": 2_000_000}, count=10)
-    assert "at most \\$3.00 more than 00000002" in stage.run("plan", "--format", "markdown").out
+    assert "upper bound \\$3.00 above that of 00000002" in stage.run("plan", "--format", "markdown").out
 
 
 def test_a_plan_that_creates_nothing_reads_no_prices(stage: Stage) -> None:

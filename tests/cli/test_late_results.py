@@ -73,14 +73,23 @@ def inline(stage: Stage, *texts: str) -> None:
     )
 
 
+def forget_inputs(stage: Stage) -> None:
+    """Delete the index of what the jobs were asked, and their input files at the provider."""
+    for index in stage.root.glob("outputs/a/jobs/*/asked.idx"):
+        index.unlink()
+    with stage.console() as client:
+        for job in stage.jobs():
+            for file in client.get(f"/v1/batch/jobs/{job['id']}").json()["input_files"]:
+                client.delete(f"/v1/files/{file}").raise_for_status()
+
+
 @pytest.fixture
 def unknown(stage: Stage) -> Stage:
     """Return a stage with answers of which no index shows the requests, and an edit of one of them."""
     inline(stage, "one", "two")
     stage.run("apply", "--yes")
     stage.advance(60)
-    for index in stage.root.glob("outputs/a/jobs/*/asked.idx"):
-        index.unlink()
+    forget_inputs(stage)
     inline(stage, "one", "three")
     return stage
 
@@ -100,8 +109,7 @@ def test_an_edit_submits_nothing_if_only_the_errors_of_a_job_are_here_and_not_wh
     rows.write_text(rows.read_text().replace('"r0"', '"r0!fail-400"'))
     stage.run("apply", "--yes")
     stage.advance(60)
-    for index in stage.root.glob("outputs/a/jobs/*/asked.idx"):
-        index.unlink()
+    forget_inputs(stage)
     inline(stage, "one", "three")
     stage.faults.append(Fault("GET", JOBS, 200, alter=without_the_output))
     assert "0 ok, 1 failed" in stage.run("outputs", "pull").out

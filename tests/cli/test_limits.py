@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from reconciler.environment import Environment
-from reconciler.model.inputs import MAX_INLINE_BYTES
 from tests.cli.stage import START, Fault, Stage
 from tests.helpers.thorough import thorough
 from tests.simulation.baton import Baton
@@ -167,65 +166,29 @@ def test_a_wait_beyond_the_deadline_ends_the_run_at_once(stage: Stage) -> None:
     assert "hint: run the same command again after 2026-09-21T15:13:20Z" in result.err
 
 
-def large(stage: Stage, bytes_more: int = 1) -> None:
-    """Declare a job whose inline requests are a little larger than a create may be."""
-    rows = [{"body": {"input": text}, "custom_id": text[:1]} for text in ("", "é")]
-    canonical = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
-    rows[0] = {
-        "body": {"input": "x" * (MAX_INLINE_BYTES + bytes_more - len(canonical) - 1)},
-        "custom_id": "x",
-    }
-    body = {"name": "large", "endpoint": "/v1/embeddings", "model": "mistral-embed", "requests": rows}
-    stage.write("specs/large.yaml", json.dumps(body, ensure_ascii=False))
+def in_the_spec(stage: Stage) -> None:
+    """Declare a job whose requests are in the spec."""
+    rows = [{"body": {"input": text}, "custom_id": text[:1]} for text in ("x", "é")]
+    body = {"name": "own", "endpoint": "/v1/embeddings", "model": "mistral-embed", "requests": rows}
+    stage.write("specs/own.yaml", json.dumps(body, ensure_ascii=False))
 
 
-def test_large_inline_requests_are_uploaded_as_a_file_and_are_the_same_work(stage: Stage) -> None:
-    large(stage)
-    assert "uploads specs/large.yaml (262.1 kB)" in stage.run("plan").out
+def test_requests_in_the_spec_are_uploaded_as_a_file(stage: Stage) -> None:
+    in_the_spec(stage)
+    assert "uploads specs/own.yaml (" in stage.run("plan").out
     stage.run("plan", "-o", "plan.json")
     first = stage.run("apply", "plan.json")
     assert first.code == 0
     assert [sent.path for sent in first.writes] == ["/v1/files", JOBS]
     upload, create = first.writes
-    (row, other) = (json.loads(line) for line in upload.body.split(b"\n") if line.startswith(b"{"))
-    assert (row["custom_id"], other) == ("x", {"custom_id": "é", "body": {"input": "é"}})
+    rows = [json.loads(line) for line in upload.body.split(b"\n") if line.startswith(b"{")]
+    assert rows == [{"custom_id": text, "body": {"input": text}} for text in ("x", "é")]
     sent = json.loads(create.body)
     assert (len(sent["input_files"]), "requests" in sent) == (1, False)
     assert stage.run("apply", "--yes").writes == []
     stage.advance(3600)
     pulled = stage.run("outputs", "pull")
     assert (pulled.code, "2 ok" in pulled.out) == (0, True)
-
-
-def test_the_same_requests_sent_inline_are_not_submitted_again_as_a_file(stage: Stage) -> None:
-    """Such a job exists if another version has another limit."""
-    large(stage)
-    create = json.loads(stage.run("apply", "--yes").writes[-1].body)
-    (uploaded,) = stage.jobs()
-    del create["input_files"]
-    rows = json.loads((stage.root / "specs/large.yaml").read_text())["requests"]
-    with stage.console() as client:
-        client.delete(f"{JOBS}/{uploaded['id']}").raise_for_status()
-        client.post(JOBS, json=create | {"requests": rows}).raise_for_status()
-    stage.forget()
-    result = stage.run("apply", "--yes")
-    assert (result.code, result.writes) == (0, [])
-    assert "1 unchanged" in stage.run("plan").out
-
-
-def test_inline_requests_up_to_the_limit_are_sent_in_the_create(stage: Stage) -> None:
-    large(stage, bytes_more=0)
-    assert "uploads" not in stage.run("plan").out
-    (create,) = stage.run("apply", "--yes").writes
-    assert len(json.loads(create.body)["requests"]) == 2
-
-
-def test_a_gateway_that_refuses_a_large_create_is_explained(stage: Stage) -> None:
-    large(stage, bytes_more=0)
-    stage.faults = [Fault("POST", JOBS, 400, body=GATEWAY, headers={"Content-Type": "text/html"})]
-    result = stage.run("apply", "--yes")
-    assert result.code == 1
-    assert "too large for the API's gateway. Move them to a JSONL file" in result.out
 
 
 def test_the_reasons_why_a_workspace_may_not_create_jobs_follow_the_message(stage: Stage) -> None:

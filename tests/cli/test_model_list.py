@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.schemas import conforming
-from tests.cli.stage import HI, Fault, Result, Stage
+from tests.cli.stage import HI, UNSTEADY, Fault, Result, Stage
 
 LIST = "/v1/models"
 OLD, NEW = "mistral-small-2603", "mistral-small-2703"
@@ -58,7 +58,7 @@ def test_each_doubt_about_a_model_is_one_warning_with_its_next_step(stage: Stage
     plan = stage.run("plan")
     assert (plan.code, asked(plan)) == (0, 1)
     assert said(plan) == [
-        "warning: `mistral-embed-2312` is not for /v1/ocr (scans) | hint: it is for /v1/embeddings",
+        "warning: `mistral-embed-2312` is not for /v1/ocr (scans) | hint: name another model: it is for /v1/embeddings",
         (
             "warning: `mistral-smal-2603` is not in the API's list of models (typo)"
             f" | hint: did you mean `{OLD}`?"
@@ -92,7 +92,9 @@ def test_a_capability_that_the_api_denies_is_a_doubt(stage: Stage) -> None:
     ocr(stage, "scans", "mistral-new-2611")
     stage.faults.append(Fault("GET", LIST, 200, alter=with_card()))
     (line,) = said(stage.run("plan"))
-    assert line.startswith("warning: `mistral-new-2611` is not for /v1/ocr (scans) | hint: it is for ")
+    assert line.startswith(
+        "warning: `mistral-new-2611` is not for /v1/ocr (scans) | hint: name another model: it is for "
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,6 +215,18 @@ def test_the_list_is_asked_only_for_creates(stage: Stage) -> None:
     stage.spec("a", model="mistral-large-2512")
     saved = stage.run("plan", "-o", "plan.json")
     assert (asked(saved), asked(stage.run("apply", "plan.json"))) == (1, 1)
+
+
+def test_a_later_round_of_an_apply_records_what_the_alias_means_then(stage: Stage) -> None:
+    stage.spec(
+        "a", model="mistral-small-latest", retry={"max_attempts": 2, "on": ["error", "http_4xx", "http_5xx"]}
+    )
+    stage.write("specs/data/a.jsonl", UNSTEADY)
+    stage.faults.append(Fault("GET", LIST, 200, alter=moved, skip=1))
+    applied = stage.run("apply", "--yes", "--wait")
+    sent = [json.loads(it.body) for it in applied.writes if it.path == "/v1/batch/jobs"]
+    words = [it["metadata"]["reconciler.run"].rpartition(" model=")[2] for it in sent]
+    assert (asked(applied), words) == (2, [OLD, NEW])
 
 
 def test_a_plan_without_a_key_asks_nothing_and_fails_nothing(stage: Stage) -> None:

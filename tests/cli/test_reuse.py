@@ -13,6 +13,11 @@ from tests.cli.test_requests import STUCK, TIMEOUT, apply, done, reusing
 from tests.helpers.requests_of import answered, asked
 
 
+def user(text: str) -> dict[str, str]:
+    """Return the message of a user."""
+    return {"role": "user", "content": text}
+
+
 def renamed(stage: Stage, count: int, *, reuse: object) -> None:
     """Rename the spec of `reusing`, and write other requests for it."""
     (stage.root / "specs/a.yaml").unlink()
@@ -281,6 +286,19 @@ def test_pulled_answers_of_earlier_work_count_after_its_record_is_deleted(stage:
         stage.advance(60)
     assert asked(stage) == [["r5"]]
     assert len(rows_of(stage, "a")) == 6
+
+
+@pytest.mark.parametrize("keys", ["custom_id body", "body custom_id"])
+def test_an_edit_of_requests_in_the_spec_needs_no_results_of_another_machine(stage: Stage, keys: str) -> None:
+    for count in (5, 6):
+        rows = [{"custom_id": f"r{at}", "body": {"messages": [user(f"{at}")]}} for at in range(count)]
+        ordered = [{key: row[key] for key in keys.split()} for row in rows]
+        stage.spec("a", requests=0, input_files=None)
+        spec = stage.root / "specs/a.yaml"
+        spec.write_text(f"{spec.read_text()}requests: {json.dumps(ordered)}\n")
+        done(stage)
+        shutil.rmtree(stage.root / "outputs")
+    assert asked(stage) == [[f"r{at}" for at in range(5)], ["r5"]]
 
 
 # What is read.

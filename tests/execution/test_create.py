@@ -17,12 +17,13 @@ from reconciler.api.errors import (
     RateLimitedError,
     UnreachableError,
 )
-from reconciler.api.values import CreateJob, JobPage
+from reconciler.api.values import JobPage
 from reconciler.errors import LedgerError
 from reconciler.execution.create import CreateResult, create_job_once
 from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateConfirmed, CreateIntended, CreateUnknown
-from reconciler.model import InlineRequests, Job, JobSpec, OwnedJob, Source, Tags, Terms, tags
+from reconciler.model import InlineRequests, JobSpec, OwnedJob, Source, Tags, Terms, tags
+from reconciler.model.inputs import upload_of
 from reconciler.planning.actions import Create, Reason
 from reconciler.plans.outcomes import Created, Failed, Unknown
 from tests.helpers.fakes import (
@@ -124,21 +125,11 @@ def test_what_is_sent_is_what_the_spec_says() -> None:
 
 
 @pytest.mark.parametrize("written", [b"", b'[{"custom_id":"1","body":{}}]'])
-def test_inline_requests_are_sent_in_the_order_of_the_spec(written: bytes) -> None:
-    api = Api(Stage())
+def test_requests_in_a_spec_are_uploaded_in_its_order(written: bytes) -> None:
     canonical = b'[{"body":{},"custom_id":"1"}]'
-    inline = spec("a", inputs=(InlineRequests(body=canonical, written=written, count=1),))
-    sent = []
-
-    class Watching(Api):
-        def create_job(self, job: CreateJob) -> Job:
-            sent.append(job)
-            return super().create_job(job)
-
-    api = Watching(Stage())
-    create_job_once(run(api), order(inline), ())
-    assert [it.requests for it in sent] == [written or canonical]
-    assert [it.timeout_hours for it in sent] == [24]
+    upload = upload_of(InlineRequests(body=canonical, written=written, count=1), "specs/a.yaml")
+    assert upload is not None
+    assert upload.content == (written or canonical)[1:-1] + b"\n"
 
 
 def test_the_outcome_is_recorded() -> None:

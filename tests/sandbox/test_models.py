@@ -63,7 +63,11 @@ def test_models_need_a_key(api: Api) -> None:
             "retired_model",
             "retired on 2026-05-31; use `mistral-medium-3-5`",
         ),
-        ({"model": "mistral-embed"}, "unfit_model", "not for /v1/chat/completions; it is for /v1/embeddings"),
+        (
+            {"model": "mistral-embed"},
+            "unfit_model",
+            "not for /v1/chat/completions; name another model: it is for /v1/embeddings",
+        ),
         (
             {
                 "model": None,

@@ -37,7 +37,7 @@ def warned(root: Path, **texts: str) -> list[tuple[str, str, str]]:
         (
             "mistral-ocr-2512",
             "model: `mistral-ocr-2512` is not for /v1/embeddings",
-            "it is for /v1/ocr",
+            "name another model: it is for /v1/ocr",
         ),
     ],
 )

@@ -28,7 +28,7 @@ from reconciler.vcs import git_process
 @options.output_format("text", "json")
 @options.common
 def doctor(env: Environment, *, form: str, common: options.Common) -> int:
-    """Check key, host, clock, git and ledger, without creating jobs. Without a key, check the rest."""
+    """Check key, host, clock, models, git and ledger, without creating jobs. Without a key, check the rest."""
     requests: list[RequestRecord] = []
     specs: list[JobSpec] = []
     try:

@@ -141,8 +141,7 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
         Annotated[list[RequestFields], Meta(min_length=1)] | UnsetType,
         such_as([{"custom_id": "1", "body": {"input": "Bonjour"}}]),
     ] = UNSET
-    """The requests themselves, for small jobs. At most `limits.inline_requests`. More than 256 KiB are uploaded as a
-    file."""
+    """The requests themselves, for small jobs. At most `limits.inline_requests`. They are uploaded as a file."""
     rows: Annotated[
         str | Paths | RowsFields | UnsetType,
         such_as("data/tickets.csv", {"sql": "select * from files", "files": ["data/*.parquet"]}),
