@@ -326,6 +326,7 @@ ELSEWHERE = (
     "submit what no review has seen: a direct push, a plan that expired, an input that grew, more attempts, a repeated old run",
     "submit more than a reviewer may approve",
     "go beyond a policy of the organization",
+    "spend more than a budget",
     "forge the ledger, or the cache of input files",
     "change a saved plan",
     "forge a saved plan whole",
