@@ -44,6 +44,7 @@ FORMS = {
     "JSON lines": "data/t.jsonl",
     "Parquet": "data/t.parquet",
     "a query of CSV": "{sql: 'select * from files where true', files: [data/t.csv]}",
+    "a query of JSON lines": "{sql: 'select * from files where true', files: [data/t.jsonl]}",
     "a query of Parquet": "{sql: 'select * from files where true', files: [data/t.parquet]}",
 }
 BARE = """

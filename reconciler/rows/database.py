@@ -21,7 +21,7 @@ from reconciler.rows.row import KINDS, RowsError, require
 from reconciler.rows.select import checked, quoted_name
 from reconciler.rows.template import compiled
 
-MEMORY: Final = "220MB"
+MEMORY: Final = "200MB"
 MAX_LINE: Final = 12_000_000
 """Bytes of a line of CSV or JSON. DuckDB needs several times as much memory, also if all lines are short."""
 ADDRESSES: Final = 4 << 30

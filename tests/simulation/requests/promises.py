@@ -120,7 +120,8 @@ def an_end_settles(create: Accepted) -> Iterator[str]:
     """No request is judged before all lines of its job can be read, or the late time is over."""
     world = create.world
     for view in create.donors():
-        waits = view.over and view.listed and create.by.looked < view.job.ended + world.limits.late_seconds
+        ended = int(view.job.ended) if view.over else 0  # the API shows whole seconds
+        waits = view.over and view.listed and create.by.looked < ended + world.limits.late_seconds
         for early in sorted(set(view.job.asked) & set(create.job.asked)):
             if waits and not view.complete and early not in view.outcomes:
                 yield f"{early.custom_id} was asked in {view.job.id[:8]}, whose files are not complete"
