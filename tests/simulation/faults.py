@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, Protocol, TypeAlias
 
-CallKind: TypeAlias = Literal["create", "cancel", "list", "get"]
+CallKind: TypeAlias = Literal["create", "cancel", "list", "get", "upload", "find uploads"]
 
 
 class Fault(StrEnum):
@@ -90,6 +90,8 @@ FAULTS: Final[dict[CallKind, tuple[Fault, ...]]] = {
     "cancel": (*_TRANSPORT, *_LATE),
     "list": (*_TRANSPORT, *LISTS, *LISTS),
     "get": _TRANSPORT,
+    "upload": (*_TRANSPORT, *_LATE),
+    "find uploads": _TRANSPORT,
 }
 """What can happen to each call within the bounds; a fault that is listed twice is drawn twice as often."""
 
