@@ -160,15 +160,19 @@ class Once:
     Args:
         which: the request's number, from 0.
         how: what happens to it.
+        of: the kind of the requests that are counted; None for all.
     """
 
     which: int
     how: Fault
+    of: CallKind | None = None
     seen: int = 0
     happened: bool = False
 
     def fault(self, kind: CallKind) -> Fault | None:
         """Return the fault when the request's turn has come."""
+        if self.of not in (kind, None):
+            return None
         number, self.seen = self.seen, self.seen + 1
         if number != self.which or self.how not in FAULTS[kind]:
             return None
