@@ -124,9 +124,8 @@ def uploads(plan: PlanDoc) -> str:
 def _cost(plan: PlanDoc) -> str:
     """Return what a plan costs: `cost ≈ $0.42 (0.36 to 0.51, at most $0.60)`, "" for nothing."""
     it = plan.summary
-    unknown = f"{pluralize(it.cost_unknown, 'job')} of unknown cost" if it.cost_unknown else ""
-    parts = " and ".join(filter(None, [cost_words(it.cost), unknown]))
-    return f"cost {parts}" if parts else ""
+    unknown = f" and {pluralize(it.cost_unknown, 'job')} of unknown cost" if it.cost_unknown else ""
+    return f"cost {cost_words(it.cost)}{unknown}" if it.cost else "cost ?" if unknown else ""
 
 
 def _lost(plan: PlanDoc) -> str:
