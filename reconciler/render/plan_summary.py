@@ -117,8 +117,10 @@ def _by_model(plan: PlanDoc) -> str:
 
 
 def uploads(plan: PlanDoc) -> str:
-    """Return how much a plan uploads at most: `upload up to 3 MB`, "" for nothing."""
-    return f"upload up to {size(plan.summary.upload_bytes)}" if plan.summary.upload_bytes else ""
+    """Return how much a plan uploads at most: `upload up to 3 MB`, "" for nothing, or if only parts are uploaded."""
+    parts = sum(create.of is not None for decision in plan.decisions for create in decision.of(CreateDoc))
+    more = f" and {pluralize(parts, 'part')}" if parts else ""
+    return f"upload up to {size(plan.summary.upload_bytes)}{more}" if plan.summary.upload_bytes else ""
 
 
 def _cost(plan: PlanDoc) -> str:

@@ -22,8 +22,8 @@ from reconciler.render.text import cost_words
 from reconciler.text.plural import age, pluralize
 
 HEAD: Final[tuple[str, ...]] = ("NAME", "STATE", "JOB", "ANSWERED", "OTHERS", "AGE", "COST", "WHY")
-COST: Final = HEAD.index("COST")
-"""The column that is only shown if a cost is known."""
+LEFT_OUT: Final = ("AGE", "JOB", "OTHERS", "COST")
+"""The columns that a narrow terminal leaves out, in this order, so that there is room for WHY."""
 _NONE: Final[Mapping[str, Cost]] = {}
 RUNS: Final = "LAST RUNS"
 WIDE: Final = 120
@@ -124,7 +124,7 @@ def formatted(
         return pretty(report).decode()
     head, *rows = [HEAD, *_rows(report, now, everything=everything)]
     if not any(row.cost for row in report.rows):
-        head, *rows = [(*row[:COST], *row[COST + 1 :]) for row in (HEAD, *rows)]
+        head, *rows = _without("COST", [head, *rows])
     if form == "markdown":
         shown = table_markdown(head, rows)
     elif not rows:
@@ -135,8 +135,25 @@ def formatted(
             rows = [
                 (*row[:-1], runs.get(it.name, ""), row[-1]) for row, it in zip(rows, report.rows, strict=True)
             ]
+        head, *rows = _narrowed([head, *rows], screen.width)
         shown = coloured(table_text(head, rows, width=screen.width), "STATE", colour=screen.colour)
     return f"{shown}\n{_waited(report)}\n" if isinstance(report, WaitDoc) else shown
+
+
+def _narrowed(table: Sequence[tuple[str, ...]], width: int | None) -> Sequence[tuple[str, ...]]:
+    """Leave out columns until the table fits the width with the last column wrapped to a quarter of it."""
+    for name in LEFT_OUT:
+        *before, last = [max(map(len, column)) for column in zip(*table, strict=True)]
+        if width is None or sum(before) + 2 * len(before) + min(last, width // 4) <= width:
+            break
+        table = _without(name, table)
+    return table
+
+
+def _without(name: str, table: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    """Leave out a column of a table, whose first row has the names."""
+    kept = [column for column in zip(*table, strict=True) if column[0] != name]
+    return list(zip(*kept, strict=True))
 
 
 def last_runs(owned: Iterable[OwnedJob]) -> Mapping[str, str]:
