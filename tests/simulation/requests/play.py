@@ -42,6 +42,8 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders below it have random na
 DAY: Final = 24 * 3600.0
 _EVERY_END: Final = frozenset({Phase.TIMED_OUT, Phase.FAILED})
 _DONE: Final = (Reason.SUCCEEDED, Reason.SAME_WORK)
+SPEC_BYTES: Final = 1_000_000
+"""Larger specs are refused."""
 ROUNDS: Final = 48
 """So many applies are enough for anything, and for every exit of a hold."""
 
@@ -129,7 +131,7 @@ class Story:
             one_place=schedule.one_place,
         )
         self.dice = self.world.dice("story")
-        self.commits: list[Commit] = [(first(self.world.dice("specs")),)]
+        self.commits: list[Commit] = [self._readable((first(self.world.dice("specs")),))]
         self.caps_in_peace: dict[str, int] = {}
 
     @property
@@ -139,8 +141,15 @@ class Story:
 
     def declare(self, specs: Commit) -> None:
         """Commit specs."""
+        specs = self._readable(specs)
         self.commits.append(specs)
         self.world.trace("git", " ".join(map(str, specs)))
+
+    def _readable(self, specs: Commit) -> Commit:
+        """Return specs that the loader takes: what is in a spec itself is far smaller than a file may be."""
+        if self.world.limits.file_bytes >= SPEC_BYTES:
+            return specs
+        return tuple(replace(it, inline=False) for it in specs)
 
     def change(self, spec: Spec, now: Spec) -> None:
         """Commit a change of one spec."""
