@@ -125,14 +125,18 @@ def read_results(
 
 
 def _copy_indexes(run: RunContext[ApiT], cached: FolderStore, jobs: Sequence[OwnedJob]) -> set[str]:
-    """Copy what jobs were asked from the place of results, in place of their inputs. Return the ids of these jobs."""
+    """Copy what jobs were asked from the place of results, in place of their inputs. Return the ids of these jobs.
+
+    The index of results that were read before stays: their summary has its digest.
+    """
     found = set()
     for it in jobs:
         folder = job_folder(it.tags.name, it.job.id)
         with suppress(Exception):  # whatever the package for the scheme of a URL raises
             store = open_place(run.project, run.env.environ, staging=run.folder / "reading")
             index = store.fetch(f"{folder}/{asked.NAME}", ANY_SIZE)
-            shutil.copyfile(index, cached.staging_dir(folder) / asked.NAME)
+            if find(cached, folder) is None:
+                shutil.copyfile(index, cached.staging_dir(folder) / asked.NAME)
             found.add(it.job.id)
     return found
 

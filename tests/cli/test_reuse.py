@@ -338,6 +338,29 @@ def test_a_plan_reads_no_more_than_the_limit_and_says_at_most(stage: Stage) -> N
     assert "submits 2 of 6 requests, reuses 4" in apply(stage).out
 
 
+def test_planning_twice_is_equal_after_the_place_of_results_is_back(stage: Stage) -> None:
+    """It has only the index that the create wrote, and the plan has read answers that do not say what they used."""
+    stage.spec("a", requests=4, canary={"requests": 2}, reuse=True)
+    apply(stage)
+    (stage.root / "outputs").rename(stage.root / "away")
+    stage.lines("specs/data/a.jsonl", 6, text="a")
+    answer = {
+        "status_code": 200,
+        "body": {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]},
+    }
+    rows = [{"custom_id": f"r{at}", "response": answer, "error": None} for at in range(2)]
+    body = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+    path = f"/v1/files/{stage.jobs()[0]['output_file']}"
+    stage.faults = [
+        Fault("GET", path, 200, times=9, alter=lambda file: file | {"bytes": len(body)}),
+        Fault("GET", f"{path}/content", 200, times=9, body=body),
+    ]
+    first = stage.run("plan")
+    assert "submits 4 of 6 requests, reuses 2" in first.out
+    (stage.root / "away").rename(stage.root / "outputs")
+    assert [stage.run("plan").out for _ in range(3)] == [first.out] * 3
+
+
 def test_a_plan_without_changes_reads_no_results(stage: Stage) -> None:
     reusing(stage, 6)
     apply(stage)
