@@ -19,8 +19,9 @@ from reconciler.planning.actions import Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import Account, Coverage, Donor, Outcomes, State, cover
 from reconciler.planning.donors import Count, Results, account, kind_without_line
-from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.planning.next_part import Rules, next_part
 from reconciler.planning.overlap import overlaps
+from reconciler.planning.work import Work
 from reconciler.planning.work_facts import may_still_answer
 from reconciler.requests.keys import KEY_BYTES
 from reconciler.settings import Limits
