@@ -116,7 +116,7 @@ def test_pods_that_are_killed_at_any_moment_submit_every_piece_of_work_once(
             assert max(job_for(url).values(), default=1) == 1, (number, ends)
         time.sleep(1.5)
         for _ in range(2):
-            last = cluster.start(commit)
+            last = cluster.start(cluster.declare(rounds))
             assert last.wait(120) == 0
             time.sleep(1.5)
         assert list(job_for(url).values()) == [1] * rounds
