@@ -18,7 +18,7 @@ from reconciler.history import stats, timeline
 from reconciler.history.merge import Sources
 from reconciler.history.record import HistoryDoc, filter_records
 from reconciler.history.works import newest_works
-from reconciler.render import history_view
+from reconciler.render import history_view, stats_view
 from reconciler.render.paint import Screen
 from reconciler.runs.history import verified
 from reconciler.specs.project import Project
@@ -130,7 +130,7 @@ def show(
     if sums:
         by = {title: stats.rows_by(records, key) for title, key in stats.groupings(keys).items()}
         report = stats.StatsDoc(**found.head, total=stats.summed(records), works=works, by=by)
-        write_stdout(history_view.sums(report, form))
+        write_stdout(stats_view.sums(report, form))
         return ExitCode.OK
     document = HistoryDoc(**found.head, records=records, works=works)
     known = len(found.records)
