@@ -51,7 +51,7 @@ SOURCE: Final = TAG_PREFIX + "source"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _DIGEST: Final = re.compile(r"v[1-9][0-9]{0,3}:[0-9a-f]{64}")
-_MOST: Final = re.compile(r"([0-9]{1,16})([A-Z]{3})")
+_MOST: Final = re.compile(r"([0-9]{1,15})([A-Z]{3})")
 _OP: Final = re.compile(r"[0-9a-z]{8,64}")
 _ON_REMOVE: Final[Mapping[str, Literal["cancel", "keep"]]] = {"cancel": "cancel", "keep": "keep"}
 
@@ -124,7 +124,8 @@ def write(tags: Tags) -> dict[str, str]:
         "reused": str(tags.reused or ""),
         "most": "" if tags.most is None else f"{tags.most}{tags.currency}",
     }
-    for word, several in (("lenders", tags.lenders), ("over", sorted(tags.over))):
+    on = tags.terms.on if tags.terms.on != Terms().on else ()
+    for word, several in (("on", on), ("lenders", tags.lenders), ("over", sorted(tags.over))):
         run[word] = _fitting(word, several, room=MAX_VALUE - len(join(run)))
     if len(join(run | {"model": tags.resolved})) <= MAX_VALUE:
         run["model"] = tags.resolved
@@ -141,7 +142,7 @@ def write(tags: Tags) -> dict[str, str]:
 
 
 def _fitting(word: str, several: Iterable[str], *, room: int) -> str:
-    """Join as many names or ids of replaced jobs as fit. A missing one only leads to a hold later."""
+    """Join as many words, names or ids as fit. A missing one only leads to a hold later."""
     text = ""
     for each in several:
         longer = f"{text},{each}" if text else each
@@ -233,11 +234,14 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
 
 
 def _written(terms: Terms) -> dict[str, str]:
-    """Return the words for terms, without those of the default. Checks count only if there is a canary."""
+    """Return the words for terms, without those of the default and the value of `on`, which has to fit.
+
+    Checks count only if there is a canary.
+    """
     checks = (str(getattr(terms.checks, name)) for name in Checks.__struct_fields__)
     return {
         "cap": str(terms.max_attempts) if terms.max_attempts > 1 else "",
-        "on": ",".join(terms.on) if terms.on != Terms().on else "",
+        "on": "",
         "canary": str(terms.canary or ""),
         "checks": ",".join(checks) if terms.canary and terms.checks != Checks() else "",
     }
