@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast
 
 from reconciler.errors import LedgerError
 from reconciler.telemetry.progress import UNWATCHED, Progress
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from reconciler.api.transport import Transport
     from reconciler.ledger.lines import Line
     from reconciler.telemetry.logs import LogSink
@@ -184,6 +186,8 @@ class Environment:
     random: Random = field(default_factory=SystemRandom)
     map_concurrently: MapConcurrently = side_by_side
     run_in_background: RunInBackground = in_background
+    result_of: Callable[[Future[Any]], Any] = lambda future: future.result()
+    """Waits for what another thread computes."""
     wrap_transport: Callable[[Transport], Transport] = lambda transport: transport
     """Wraps the HTTP transport; tests inject faults and record requests with it."""
     git: Callable[[Path], Git] = field(default_factory=_open_git)

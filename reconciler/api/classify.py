@@ -40,17 +40,10 @@ _PART: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 _WRONG_HOST: Final = "check the base URL: the key is sent only to the configured host"
 
-
-_TOO_LARGE: Final = (
-    "no job was created: the requests in the spec are too large for the API's gateway. Move them to a JSONL file, and "
-    "name it in `input_files` instead of `requests`"
-)
 _NO_BATCH: Final = (
     "the host of the base URL has no batch API: use https://api.mistral.ai (regional hosts such as api.eu.mistral.ai "
     "have neither batch jobs nor files)"
 )
-_TOO_LARGE_ANSWERS: Final = {(400, True), (413, True), (413, False)}
-"""Status, and whether the answer is a web page, of Mistral's gateway and of others for a body that is too large."""
 _PAGE_SIZE: Final = "the API no longer accepts pages of this size: look for a newer version of this tool"
 
 _HINTS: Final = {
@@ -97,8 +90,6 @@ def error_from_response(
 
 def _hint(call: Call, status: int, text: str, *, html: bool) -> str:
     """Return the next step, "" if the error's class has a better one."""
-    if call.inline and (status, html) in _TOO_LARGE_ANSWERS:
-        return _TOO_LARGE
     if html:
         return errors.FROM_A_PROXY
     if call.method == "GET" and call.path in (JOBS, FILES):

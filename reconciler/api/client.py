@@ -84,9 +84,7 @@ class Writer(Reader):
 
     def ask(self, endpoint: str, body: bytes) -> bytes:
         """Send one request to a live endpoint, once, and return the body of the answer, which is a JSON object."""
-        return self._send_once(
-            Call(method="POST", path=endpoint, content=body, inline=True), wire.read_answer
-        )
+        return self._send_once(Call(method="POST", path=endpoint, content=body), wire.read_answer)
 
     def create_job(self, job: CreateJob) -> Job:
         """Create a job: one POST, never repeated here.
@@ -97,8 +95,7 @@ class Writer(Reader):
             RejectedError: no job was created.
             OutcomeUnknownError: the job may have been created. Look for it before anything else.
         """
-        body = wire.write_create(job)
-        call = Call(method="POST", path=values.JOBS, content=body, inline=job.requests is not None)
+        call = Call(method="POST", path=values.JOBS, content=wire.write_create(job))
         return self._send_once(call, wire.read_job)
 
     def cancel_job(self, job_id: str) -> Job:

@@ -36,8 +36,6 @@ class Call(Struct, frozen=True, kw_only=True):
     """The fields of a form, apart from `files`."""
     files: Mapping[str, Any] | None = None
     """The file to send with the form, in the shape that httpx takes."""
-    inline: bool = False
-    """Whether the body contains the requests of a job, and so may be large."""
     least_seconds: float = 0.0
     """Minimum timeout: used if the client's own is shorter."""
     most_seconds: float = math.inf
@@ -73,8 +71,6 @@ class CreateJob:
     endpoint: str
     input_files: tuple[str, ...] = ()
     """Ids of uploaded files."""
-    requests: bytes | None = field(default=None, repr=False)
-    """Inline requests: a JSON list, sent byte for byte."""
     model: str | None = None
     agent_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)

@@ -211,11 +211,8 @@ def read_answer(body: bytes) -> bytes:
 
 
 def write_create(job: CreateJob) -> bytes:
-    """Return the body of `POST /v1/batch/jobs` without the empty fields, and with inline requests byte for byte."""
-    body = {field.name: value for field in fields(job) if (value := getattr(job, field.name))}
-    if job.requests is not None:
-        body["requests"] = msgspec.Raw(job.requests)
-    return msgspec.json.encode(body)
+    """Return the body of `POST /v1/batch/jobs` without the empty fields."""
+    return msgspec.json.encode({it.name: value for it in fields(job) if (value := getattr(job, it.name))})
 
 
 def _decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:

@@ -103,7 +103,7 @@ class Uploads:
                     del self._done[key]
                 ticket.set_exception(error)
                 raise
-        found: T = ticket.result()
+        found: T = self._env.result_of(ticket)
         return found
 
     def _found(self, part: InputFile) -> str | None:

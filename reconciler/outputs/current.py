@@ -7,23 +7,17 @@ that jobs are missing in it, and joins again.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import reduce
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec import Struct, structs
 
-from reconciler import __version__, file_access
-from reconciler.cost.actual import total_cost
+from reconciler import file_access
 from reconciler.documents.reports import pretty
 from reconciler.documents.result_summary import (
     NAME,
-    RequestsDoc,
     ResultSummary,
-    TokensDoc,
     WorkSummary,
     decode,
 )
@@ -33,7 +27,7 @@ from reconciler.outputs.digest import Digest, Fetched
 from reconciler.outputs.leases import Lease
 from reconciler.outputs.paths import RESULTS, safe_name
 from reconciler.outputs.store import ResultStore
-from reconciler.outputs.summary import checks, file_doc
+from reconciler.outputs.summary import file_doc, work_summary
 from reconciler.requests import answered, answers, asked
 from reconciler.requests.answered import FILES
 from reconciler.requests.asked import AskedIndex
@@ -122,7 +116,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         finally:
             place.unlink(missing_ok=True)
         summaries = [it for _, it in of_work if _run_key(it) == work or it.job_id in joined.jobs]
-        document = _document(
+        document = work_summary(
             summaries,
             order,
             joined,
@@ -243,48 +237,3 @@ def _has_answers(job: ResultSummary) -> bool:
 
 def _age(job: ResultSummary) -> tuple[int, str]:
     return job.created_at, job.job_id
-
-
-def _document(
-    jobs: Sequence[ResultSummary],
-    order: AskedIndex,
-    joined: Joined,
-    *,
-    ordered: bool,
-    **facts: Any,  # noqa: ANN401 - fields of the summary
-) -> WorkSummary:
-    """Return the summary of a work from those of its jobs and the join. What was used is the sum over the jobs."""
-    newest, kinds = jobs[-1], joined.kinds
-    ok, missing = kinds.pop(answers.OK, 0), kinds.pop(answers.MISSING, 0)
-    requests = newest.requests
-    if order.count or ok:
-        requests = RequestsDoc(
-            total=order.count if ordered else newest.of or newest.requests.total,
-            ok=ok,
-            failed=kinds.total(),
-            missing=missing if ordered else newest.requests.missing,
-            failures=dict(sorted(kinds.items())),
-            reasons=newest.requests.reasons,
-            first_failed=tuple(joined.first["failed"]),
-            first_missing=tuple(joined.first["missing"]),
-        )
-    tokens = [job.tokens for job in jobs if job.tokens]
-    of_work = {
-        "tool": __version__,
-        "ordered": ordered,
-        "jobs": tuple(job.job_id for job in jobs),
-        "requests": requests,
-        "checks": checks(joined.verdicts, tuple(joined.first["invalid"])),
-        "tokens": reduce(_sum, tokens) if tokens else None,
-        "pages": sum(job.pages for job in jobs),
-        "annotated_pages": sum(job.annotated_pages for job in jobs),
-        "cost": total_cost([job.cost for job in jobs]),
-        "audio_seconds": sum(job.audio_seconds for job in jobs),
-        "models": dict(sorted(sum((Counter(job.models) for job in jobs), Counter[str]()).items())),
-    }
-    return msgspec.convert(structs.asdict(newest) | of_work | facts, WorkSummary)
-
-
-def _sum(one: TokensDoc, two: TokensDoc) -> TokensDoc:
-    names = TokensDoc.__struct_fields__
-    return TokensDoc(**{name: getattr(one, name) + getattr(two, name) for name in names})

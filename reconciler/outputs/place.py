@@ -10,8 +10,9 @@ from typing import Final
 from reconciler import file_access
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
+from reconciler.outputs.object_store import ObjectStore
 from reconciler.outputs.paths import JOBS, RESULTS
-from reconciler.outputs.store import FolderStore, ObjectStore, ResultStore
+from reconciler.outputs.store import FolderStore, ResultStore
 from reconciler.settings import RESULTS_SCHEMES
 from reconciler.specs.project import Project, make_own
 from reconciler.vcs.git import Git

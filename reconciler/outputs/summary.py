@@ -1,9 +1,10 @@
-"""Make the summary of a job's results from its files and their index. Pure."""
+"""Make the summary of a job's results from its files, and that of a work's results from those of its jobs. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from itertools import compress, islice
 from typing import Any, Final, TypeAlias
 
@@ -11,7 +12,7 @@ import msgspec
 from msgspec import structs
 
 from reconciler import __version__
-from reconciler.cost.actual import actual_cost
+from reconciler.cost.actual import actual_cost, total_cost
 from reconciler.cost.prices import Prices
 from reconciler.documents.result_summary import (
     ChecksDoc,
@@ -21,6 +22,7 @@ from reconciler.documents.result_summary import (
     ResultSummary,
     TokensDoc,
     TroubleDoc,
+    WorkSummary,
     usage,
 )
 from reconciler.model import OwnedJob, completeness
@@ -29,10 +31,10 @@ from reconciler.outputs.digest import Fetched
 from reconciler.outputs.paths import ERRORS, OUTPUT
 from reconciler.requests import answers
 from reconciler.requests.answered import Answered
-from reconciler.requests.asked import Asked
+from reconciler.requests.asked import Asked, AskedIndex
 from reconciler.requests.checks import INVALID, KINDS
 from reconciler.requests.contents import Usage
-from reconciler.requests.join import MAX_LISTED
+from reconciler.requests.join import MAX_LISTED, Joined
 from reconciler.text.plural import pluralize
 
 MAX_SHOWN_REASONS: Final = 3
@@ -96,6 +98,51 @@ def summary(
     made = msgspec.convert(facts, ResultSummary)
     used = usage(made, owned.job.succeeded_requests)
     return structs.replace(made, cost=actual_cost(prices, made.priced_model, made.created_at, used))
+
+
+def work_summary(
+    jobs: Sequence[ResultSummary],
+    order: AskedIndex,
+    joined: Joined,
+    *,
+    ordered: bool,
+    **facts: Any,  # noqa: ANN401 - fields of the summary
+) -> WorkSummary:
+    """Return the summary of a work from those of its jobs and the join. What was used is the sum over the jobs."""
+    newest, kinds = jobs[-1], joined.kinds
+    ok, missing = kinds.pop(answers.OK, 0), kinds.pop(answers.MISSING, 0)
+    requests = newest.requests
+    if order.count or ok:
+        requests = RequestsDoc(
+            total=order.count if ordered else newest.of or newest.requests.total,
+            ok=ok,
+            failed=kinds.total(),
+            missing=missing if ordered else newest.requests.missing,
+            failures=dict(sorted(kinds.items())),
+            reasons=newest.requests.reasons,
+            first_failed=tuple(joined.first["failed"]),
+            first_missing=tuple(joined.first["missing"]),
+        )
+    tokens = [job.tokens for job in jobs if job.tokens]
+    of_work = {
+        "tool": __version__,
+        "ordered": ordered,
+        "jobs": tuple(job.job_id for job in jobs),
+        "requests": requests,
+        "checks": checks(joined.verdicts, tuple(joined.first["invalid"])),
+        "tokens": reduce(_sum, tokens) if tokens else None,
+        "pages": sum(job.pages for job in jobs),
+        "annotated_pages": sum(job.annotated_pages for job in jobs),
+        "cost": total_cost([job.cost for job in jobs]),
+        "audio_seconds": sum(job.audio_seconds for job in jobs),
+        "models": dict(sorted(sum((Counter(job.models) for job in jobs), Counter[str]()).items())),
+    }
+    return msgspec.convert(structs.asdict(newest) | of_work | facts, WorkSummary)
+
+
+def _sum(one: TokensDoc, two: TokensDoc) -> TokensDoc:
+    names = TokensDoc.__struct_fields__
+    return TokensDoc(**{name: getattr(one, name) + getattr(two, name) for name in names})
 
 
 def first(names: Iterable[str], chosen: Iterable[bool]) -> tuple[str, ...]:

@@ -19,8 +19,9 @@ from reconciler.planning.actions import Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import Account, Coverage, Donor, Outcomes, State, cover
 from reconciler.planning.donors import Count, Results, account, kind_without_line
-from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.planning.next_part import Rules, next_part
 from reconciler.planning.overlap import overlaps
+from reconciler.planning.work import Work
 from reconciler.planning.work_facts import may_still_answer
 from reconciler.requests.keys import KEY_BYTES
 from reconciler.settings import Limits
@@ -52,7 +53,7 @@ class StateReader:
         Raises:
             OSError: an input or the place of results cannot be read, or what the package for its URL raises.
         """
-        needing = [(case, case.donors) for case in cases if case.decided_by_request]
+        needing = [(case, case.possible_donors) for case in cases if case.decided_by_request]
         there = self.store.jobs() if needing else {}
         cached = self.cached.jobs() if needing and self.cached else {}
         listed = {safe_name(it.job.id) for case in cases for it in case.jobs} if there else ()
@@ -92,7 +93,8 @@ class StateReader:
         pulled: Mapping[str, Pulled | None],
         unlisted: Mapping[tuple[int, str], Donor],
     ) -> Work:
-        pairs = [(it, self._donor(case, it, wanted, pulled[it.job.id])) for it in case.donors]
+        jobs = case.possible_donors
+        pairs = [(it, self._donor(case, it, wanted, pulled[it.job.id])) for it in jobs]
         donors = {**unlisted, **{it.job.age_key: donor for it, donor in pairs if donor}}
         duplicates = {job_id for job_id, why in case.memory.cancels.items() if why == Reason.DUPLICATE}
         # A duplicate comes first: what happened to its original counts.

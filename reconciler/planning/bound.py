@@ -10,7 +10,8 @@ from reconciler.model import JobSpec, Phase, digests
 from reconciler.model.completeness import fetchable_answers
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import Coverage, State
-from reconciler.planning.next_part import NextPart, Work
+from reconciler.planning.next_part import NextPart
+from reconciler.planning.work import Work
 
 RULES_LENGTH: Final = 8
 

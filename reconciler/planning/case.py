@@ -18,8 +18,9 @@ from reconciler.ledger.memory import Remembered
 from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Reason
 from reconciler.planning.name_facts import rank
-from reconciler.planning.next_part import NextPart, Verdict
+from reconciler.planning.next_part import NextPart
 from reconciler.planning.tally import Tally, by_counts, by_ledger, by_results
+from reconciler.planning.work import Verdict
 from reconciler.planning.work_facts import OUR_CANCELS, WorkFacts
 
 BROKEN: Final = (Phase.FAILED, Phase.TIMED_OUT)

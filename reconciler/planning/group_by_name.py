@@ -16,7 +16,7 @@ from reconciler.model import Declared, JobSpec, Observed, OwnedJob, RunKey, Unre
 from reconciler.planning import sharing
 from reconciler.planning.adoption import adoptions
 from reconciler.planning.case import Case
-from reconciler.planning.next_part import Work
+from reconciler.planning.work import Work
 
 NO_WORKS: Final[Mapping[str, Work]] = {}
 

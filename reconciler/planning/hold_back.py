@@ -13,6 +13,7 @@ from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, 
 from reconciler.planning.guard_input import Refusal
 from reconciler.planning.other_jobs import original
 from reconciler.planning.standing import Standing
+from reconciler.text.money import money
 from reconciler.text.plural import pluralize
 
 OTHER_WORKSPACE: Final = "other_workspace"
@@ -112,12 +113,13 @@ def _held(decision: Decision, guards: Sequence[str]) -> Decision:
 
 
 def _words(create: Create) -> str:
-    """Return `inputs changed, 501 requests of mistral-small-2603`."""
-    spec, fields = create.spec, ", ".join(change.field for change in create.changes)
+    """Return `inputs changed, 501 requests of mistral-small-2603, at most $0.60`."""
+    spec, fields, cost = create.spec, ", ".join(change.field for change in create.changes), create.estimate
     count = create.requests
     number = "an unknown number of requests" if count is None else pluralize(count, "request")
     why = f"{fields} changed" if fields else str(create.reason)
-    return f"{why}, {number} of {spec.model or spec.agent_id}"
+    most = f", at most {money(cost.at_most, cost.currency, at_most=True)}" if cost and cost.at_most else ""
+    return f"{why}, {number} of {spec.model or spec.agent_id}{most}"
 
 
 def replaced_by(decision: Decision) -> list[Cancel]:

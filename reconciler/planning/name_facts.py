@@ -9,7 +9,7 @@ from reconciler.ledger.lines import CreateIntended, WorkSeen
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, JobSpec, OwnedJob, Phase, RunKey, Unreadable, WorkCounts
 from reconciler.planning.actions import Reason
-from reconciler.planning.next_part import Verdict, Work
+from reconciler.planning.work import Verdict, Work
 
 
 class NameFacts(Struct, frozen=True, kw_only=True, dict=True):

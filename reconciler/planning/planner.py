@@ -23,10 +23,10 @@ from reconciler.planning.actions import Action, Create, Decision, Plan
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import NO_WORKS, group_by_name
 from reconciler.planning.hold_back import wait_for_lenders
-from reconciler.planning.next_part import Work
 from reconciler.planning.notes import notes, widened
 from reconciler.planning.rules import blocked, by_request, create, existing, held, other_work, unwanted
 from reconciler.planning.rules.rule import Rule
+from reconciler.planning.work import Work
 
 BLOCKED: Final = (
     blocked.unreadable,

@@ -29,12 +29,10 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
         return self.declared.selected is None or self.name in self.declared.selected
 
     @cached_property
-    def donors(self) -> tuple[OwnedJob, ...]:
-        """The jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
+    def possible_donors(self) -> tuple[OwnedJob, ...]:
+        """The jobs that may answer what is wanted, the oldest first: they have ended, or do other work.
 
-        They have ended, or do other work and were asked requests that may be wanted.
-        Whole jobs decide if the work is complete by tags and counts, live, unsettled, or not wanted, or if no job has
-        results, or may still show some.
+        None if the work is complete by tags and counts, live, unsettled, or not wanted.
         """
         wrong = self.seen is not None and not self.seen.counts.complete
         if (
@@ -52,7 +50,15 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
             *(it for it in mine if it.tags.run_key in self.run_keys or self.may_answer(it)),
             *(it for it in self.lenders if it.phase.ended and self.may_answer(it)),
         )
-        jobs = tuple(sorted((it for it in found if not it.adopted), key=lambda it: it.job.age_key))
+        return tuple(sorted((it for it in found if not it.adopted), key=lambda it: it.job.age_key))
+
+    @cached_property
+    def donors(self) -> tuple[OwnedJob, ...]:
+        """The jobs whose results decide which requests are left, the oldest first; none if whole jobs decide.
+
+        Whole jobs decide if no job has results, or may still show some.
+        """
+        jobs = self.possible_donors
         return jobs if self.decided_by(jobs) or any(map(may_still_answer, jobs)) else ()
 
     def decided_by(self, jobs: Iterable[OwnedJob]) -> bool:
@@ -108,9 +114,11 @@ class WorkFacts(OtherJobs, frozen=True, kw_only=True, dict=True):
 
         It may be submitted in parts, or results may be left of jobs whose records are gone.
         """
-        if self.donors or self.of_run_key:
-            return bool(self.donors)
+        if self.donors:
+            return True
         alone = self.spec is not None and bool(self.spec.in_parts or self.spec.reuse)
+        if self.of_run_key:
+            return alone and bool(self.possible_donors)
         return alone and self.considered and self.work_is_wanted and not self.owner and self.unsettled is None
 
 

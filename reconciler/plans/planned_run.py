@@ -9,7 +9,7 @@ from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed
 from reconciler.planning.actions import Plan
 from reconciler.planning.guard_input import NOT_APPROVED, Approved, Refusal
-from reconciler.planning.next_part import Work
+from reconciler.planning.work import Work
 from reconciler.plans.document import PlanDoc
 
 

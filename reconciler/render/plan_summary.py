@@ -117,16 +117,17 @@ def _by_model(plan: PlanDoc) -> str:
 
 
 def uploads(plan: PlanDoc) -> str:
-    """Return how much a plan uploads at most: `upload up to 3 MB`, "" for nothing."""
-    return f"upload up to {size(plan.summary.upload_bytes)}" if plan.summary.upload_bytes else ""
+    """Return how much a plan uploads at most: `upload up to 3 MB`, "" for nothing, or if only parts are uploaded."""
+    parts = sum(create.of is not None for decision in plan.decisions for create in decision.of(CreateDoc))
+    more = f" and {pluralize(parts, 'part')}" if parts else ""
+    return f"upload up to {size(plan.summary.upload_bytes)}{more}" if plan.summary.upload_bytes else ""
 
 
 def _cost(plan: PlanDoc) -> str:
     """Return what a plan costs: `cost ≈ $0.42 (0.36 to 0.51, at most $0.60)`, "" for nothing."""
     it = plan.summary
-    unknown = f"{pluralize(it.cost_unknown, 'job')} of unknown cost" if it.cost_unknown else ""
-    parts = " and ".join(filter(None, [cost_words(it.cost), unknown]))
-    return f"cost {parts}" if parts else ""
+    unknown = f" and {pluralize(it.cost_unknown, 'job')} of unknown cost" if it.cost_unknown else ""
+    return f"cost {cost_words(it.cost)}{unknown}" if it.cost else "cost ?" if unknown else ""
 
 
 def _lost(plan: PlanDoc) -> str:

@@ -22,9 +22,8 @@ from reconciler.render.text import cost_words
 from reconciler.text.plural import age, pluralize
 
 HEAD: Final[tuple[str, ...]] = ("NAME", "STATE", "JOB", "ANSWERED", "OTHERS", "AGE", "COST", "WHY")
-COST: Final = HEAD.index("COST")
-"""The column that is only shown if a cost is known."""
-_NONE: Final[Mapping[str, Cost]] = {}
+LEFT_OUT: Final = ("AGE", "JOB", "OTHERS", "COST")
+"""The columns that a narrow terminal leaves out, in this order, so that there is room for WHY."""
 RUNS: Final = "LAST RUNS"
 WIDE: Final = 120
 """Columns from which a terminal has room for `RUNS`."""
@@ -53,7 +52,7 @@ def status_doc(
     plan: PlanDoc,
     later: Mapping[str, NotYetStarted],
     selected: frozenset[str] | None,
-    costs: Mapping[str, Cost] = _NONE,
+    costs: Mapping[str, Cost] = {},
 ) -> StatusDoc:
     """Return the state of every declared job: of those in a plan, and of the selected ones of a `later` period.
 
@@ -122,21 +121,31 @@ def formatted(
     """
     if form == "json":
         return pretty(report).decode()
-    head, *rows = [HEAD, *_rows(report, now, everything=everything)]
+    rows = _rows(report, now, everything=everything)
+    columns = {name: [row[at] for row in rows] for at, name in enumerate(HEAD)}
     if not any(row.cost for row in report.rows):
-        head, *rows = [(*row[:COST], *row[COST + 1 :]) for row in (HEAD, *rows)]
+        del columns["COST"]
     if form == "markdown":
-        shown = table_markdown(head, rows)
+        shown = table_markdown([*columns], zip(*columns.values(), strict=True))
     elif not rows:
         shown = "nothing is declared\n"
     else:
         if screen.width and screen.width >= WIDE and len(rows) == len(report.rows):
-            head = (*head[:-1], RUNS, head[-1])
-            rows = [
-                (*row[:-1], runs.get(it.name, ""), row[-1]) for row, it in zip(rows, report.rows, strict=True)
-            ]
-        shown = coloured(table_text(head, rows, width=screen.width), "STATE", colour=screen.colour)
+            columns |= {RUNS: [runs.get(it.name, "") for it in report.rows], "WHY": columns.pop("WHY")}
+        fitting = _narrowed(columns, screen.width)
+        table = table_text([*fitting], zip(*fitting.values(), strict=True), width=screen.width)
+        shown = coloured(table, "STATE", colour=screen.colour)
     return f"{shown}\n{_waited(report)}\n" if isinstance(report, WaitDoc) else shown
+
+
+def _narrowed(columns: Mapping[str, Sequence[str]], width: int | None) -> Mapping[str, Sequence[str]]:
+    """Leave out columns until the table fits the width with the last column wrapped to a quarter of it."""
+    for name in LEFT_OUT:
+        *before, last = [max(map(len, (head, *cells))) for head, cells in columns.items()]
+        if width is None or sum(before) + 2 * len(before) + min(last, width // 4) <= width:
+            break
+        columns = {head: cells for head, cells in columns.items() if head != name}
+    return columns
 
 
 def last_runs(owned: Iterable[OwnedJob]) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ from reconciler.outputs.wanted import read_wanted
 from reconciler.planning import same_requests
 from reconciler.planning.actions import Create
 from reconciler.requests import asked
-from reconciler.requests.keys import digest_of
+from reconciler.requests.keys import KEY_BYTES, digest_of
 from reconciler.runs.examples import examples
 
 MAX_BYTES: Final = 250_000_000
@@ -44,8 +44,8 @@ def with_requests(
         before = jobs[-1]
         if known.get(spec.run_key, KnownRequests()).job_id != before.job.id:
             left -= sum(part.size for part in spec.inputs if isinstance(part, InputFile))
-            small = left >= 0 and (before.tags.requests or 0) <= MAX_REQUESTS
-            index = _index(run, before) if results and small and not before.is_part else None
+            small = left >= 0 and (before.of_work or 0) <= MAX_REQUESTS
+            index = _index(run, jobs) if results and small else None
             alike = any(same_requests.may_be_same(it, spec) for it in jobs)
             read = _read(run, spec, index, before.tags.recipe) if index or alike else KnownRequests()
             shown = examples(run, spec, before) if results else ()
@@ -75,16 +75,50 @@ def identify_requests(run: RunContext[ApiT], creates: Iterable[Create]) -> None:
             run.requests[create.spec.run_key] = _read(run, create.spec, None)
 
 
-def _index(run: RunContext[ApiT], before: OwnedJob) -> Index | None:
-    """Return what a job was asked, if the place of results has it."""
-    folder = job_folder(before.tags.name, before.job.id)
+def _index(run: RunContext[ApiT], jobs: Sequence[OwnedJob]) -> Index | None:
+    """Return what the work of the last job was asked, if the place of results has it.
+
+    Of a work in parts, it is put together from the jobs of the name, and checked by the digest in the tags.
+    """
+    before = jobs[-1]
     with (
         suppress(Exception),
         TemporaryDirectory() as staging,
     ):  # whatever the package for the scheme of a URL raises
         store = open_place(run.project, run.env.environ, staging=Path(staging))
-        return read_asked(store, folder, before)
+
+        def index(owned: OwnedJob) -> Index | None:
+            return read_asked(store, job_folder(owned.tags.name, owned.job.id), owned)
+
+        return _joined(before, reversed(jobs), index) if before.is_part else index(before)
     return None
+
+
+def _joined(
+    before: OwnedJob, newest_first: Iterable[OwnedJob], index: Callable[[OwnedJob], Index | None]
+) -> Index | None:
+    """Return what a work in parts was asked: of each custom_id, what it was asked last."""
+    found: dict[bytes, tuple[bytes, bytes]] = {}
+    alike = (before.tags.recipe, before.tags.run_key.rerun)
+    for owned in newest_first:
+        if len(found) >= (before.of_work or 0):
+            break
+        if (owned.tags.recipe, owned.tags.run_key.rerun) == alike and (part := index(owned)):
+            keys, lines = (_values(part[1].get(name, b"")) for name in ("keys", "lines"))
+            for custom_id, *both in zip(part[1].get("ids", b"").splitlines(), keys, lines, strict=True):
+                found.setdefault(custom_id, (both[0], both[1]))
+    columns = {
+        "ids": b"".join(b"%b\n" % custom_id for custom_id in found),
+        "keys": b"".join(key for key, _ in found.values()),
+        "lines": b"".join(line for _, line in found.values()),
+    }
+    whole = digest_of(columns["keys"]) == before.tags.request_digest
+    return ({}, columns) if whole else None
+
+
+def _values(column: bytes) -> list[bytes]:
+    """Return the values of a column, of `KEY_BYTES` each."""
+    return [column[at : at + KEY_BYTES] for at in range(0, len(column), KEY_BYTES)]
 
 
 def _read(run: RunContext[ApiT], spec: JobSpec, index: Index | None, recipe: str = "") -> KnownRequests:

@@ -20,12 +20,14 @@ from reconciler.specs.from_jobs import slug
 from reconciler.specs.place import Wanted, normalized, stamped
 from reconciler.specs.schema.json_schema import schema_text
 
+REQUIREMENTS: Final = ".github/actions/reconciler/requirements.txt"
+"""The dependencies, each in one version, with digests."""
 WORKFLOWS: Final = (
     ".github/workflows/plan.yml",
     ".github/workflows/apply.yml",
     ".github/workflows/verify.yml",
     ".github/actions/reconciler/action.yml",
-    ".github/actions/reconciler/requirements.txt",
+    REQUIREMENTS,
 )
 """Relative to a repository's root; in the package, to `templates`."""
 PINNED: Final = re.compile(
@@ -136,18 +138,18 @@ def schema(name: str) -> Wanted:
     return stamped(f"schemas/{name}.schema.json", schema_text(name))
 
 
-def _template(path: str) -> bytes:
+def template(path: str) -> bytes:
     """Return a file of the package, or in a clone the file itself."""
     package = Path(reconciler.__file__).parent
-    template = package / "templates" / path
-    return (template if template.exists() else package.parent / path).read_bytes()
+    file = package / "templates" / path
+    return (file if file.exists() else package.parent / path).read_bytes()
 
 
 def workflows(package: str, branch: str) -> Iterator[Wanted]:
     """Yield the workflows, which apply a push to `branch`, and their action, which installs `package`."""
     pinned, pushed = f"package: {package}\n", f"branches: [{json.dumps(branch, ensure_ascii=False)}] "
     for path in WORKFLOWS:
-        text = normalized(_template(path)).replace(b"package: .\n", pinned.encode())
+        text = normalized(template(path)).replace(b"package: .\n", pinned.encode())
         yield stamped(path, text.replace(b'branches: ["main"] ', pushed.encode()))
 
 

@@ -37,8 +37,9 @@ def _check(project: Project, path: Path) -> None:
     if not path.exists():
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         found = nearest(path.name, names)
+        choose = f"this takes files and folders; to choose jobs by name, pass --only '{path.name}'"
         raise UsageError(
-            f"{path} does not exist", hint=f"did you mean {path.parent / found}?" if found else ""
+            f"{path} does not exist", hint=f"did you mean {path.parent / found}?" if found else choose
         )
     target = os.path.realpath(path)
     root = str(project.spec_root)

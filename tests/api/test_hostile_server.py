@@ -105,7 +105,7 @@ def test_a_proxy_that_never_opens_the_tunnel_ends_at_the_deadline(monkeypatch: p
 
 
 def test_a_server_that_never_reads_a_request_ends_at_the_deadline() -> None:
-    large = replace(CREATE, input_files=(), requests=b"[" + b" " * 20_000_000 + b"]")
+    large = replace(CREATE, metadata={"note": " " * 20_000_000})
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         client_of(f"http://127.0.0.1:{listener.getsockname()[1]}") as client,

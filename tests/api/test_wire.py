@@ -229,13 +229,6 @@ def test_a_create_holds_what_is_set_and_nothing_else() -> None:
     }
 
 
-def test_inline_requests_are_sent_as_they_stand() -> None:
-    requests = b'[{"custom_id" : "0", "body": {"n": 1.0e2, "t": "\\u00e9"}} ]'
-    body = wire.write_create(CreateJob(endpoint="/v1/ocr", requests=requests))
-    assert b'"requests":' + requests in body
-    assert json.loads(body)["requests"] == json.loads(requests)
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),

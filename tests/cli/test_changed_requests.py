@@ -193,3 +193,14 @@ def test_a_wait_knows_the_same_work_and_a_snapshot_too(stage: Stage) -> None:
     seen = stage.run("plan", "--observed", "seen.json", "--detailed-exitcode")
     assert (seen.code, SAME in seen.out) == (0, True)
     assert stage.run("wait").code == 0
+
+
+def test_a_change_of_work_in_parts_is_compared_with_all_of_its_parts(stage: Stage) -> None:
+    """A canary, its rest, and a part of one edited line: the comparison is with the whole work each time."""
+    stage.spec("a", requests=10, canary={"requests": 3})
+    file = stage.root / "specs/data/a.jsonl"
+    stage.run("apply", "--yes", "--wait")
+    for edit in ("a 1", "a 8"):
+        file.write_text(file.read_text().replace(edit, f"other {edit}"))
+        assert "requests 10 -> 10: 0 added, 0 removed, 1 changed" in stage.run("plan").out
+        stage.run("apply", "--yes", "--wait")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,11 @@ def test_yes_overrides_no_budget_and_the_option_of_each_does(stage: Stage) -> No
         chat(stage, guard)
         budget(stage, guard, 1)
         option = f"--{guard.replace('_', '-')}"
-        assert stage.run("apply", "--yes").code == 3
+        held = stage.run("apply", "--yes")
+        assert held.code == 3
+        assert re.search(
+            rf"= hold +{guard} .* held back · {guard}: create, .*, at most \$[0-9.]+\n", held.out
+        )
         for other in {"--max-cost", "--max-cost-per-day", "--max-cost-per-month"} - {option}:
             assert stage.run("apply", "--yes", other, "none").code == 3
         assert created(stage.run("apply", "--yes", option, f"{bound * 9 / 1_000_000:.6f}")) == [guard]

@@ -111,6 +111,7 @@ def test_what_is_not_known_is_said_and_never_nothing(stage: Stage) -> None:
         in found
     )
     assert "and 2 jobs of unknown cost" in found
+    assert "(mistral-tomorrow-2701), cost ?, upload" in stage.run("plan", "--only", "priceless").out
 
 
 def test_a_replacement_says_how_it_differs_from_what_is_running(stage: Stage) -> None:

@@ -172,6 +172,8 @@ def test_a_plan_says_how_much_it_may_upload_each_content_once(stage: Stage) -> N
     assert f"upload up to {size} bytes" in stage.run("plan", "--format", "markdown").out
     summary = json.loads(stage.run("plan", "--format", "json").out)["plan"]["summary"]
     assert (summary["upload_bytes"], summary["requests"]) == (size, 15)
+    stage.spec("tried", canary={"requests": 1})
+    assert f"upload up to {size} bytes and 1 part\n" in stage.run("plan").out
 
 
 def test_a_forged_upload_is_not_used_if_uploads_are_verified(stage: Stage) -> None:

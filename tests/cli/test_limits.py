@@ -17,7 +17,7 @@ from tests.helpers.thorough import thorough
 from tests.simulation.baton import Baton
 
 JOBS = "/v1/batch/jobs"
-GATEWAY = b"<html><head><title>400 Bad Request</title></head></html>"
+NO_FILES = {"object": "list", "total": 0, "data": []}
 
 
 def foreign(number: int) -> bytes:
@@ -64,13 +64,16 @@ class Limited(httpx.BaseTransport):
 
 @dataclass
 class Workspace(httpx.BaseTransport):
-    """An API that has many jobs, and takes creates with inline requests."""
+    """An API that has many jobs, and takes uploads and creates."""
 
     jobs: list[bytes]
     bodies: list[dict[str, Any]] = field(default_factory=list)
     """Of the creates."""
+    uploads: int = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/files":
+            return httpx.Response(200, json=self._upload(request) if request.method == "POST" else NO_FILES)
         if request.method == "POST":
             return httpx.Response(200, content=self._create(json.loads(request.read())))
         if request.url.path == "/v1/models":
@@ -80,6 +83,21 @@ class Workspace(httpx.BaseTransport):
         listed = (self.jobs[::-1] if newest else self.jobs)[page * size : (page + 1) * size]
         body = b'{"object":"list","total":%d,"data":[%b]}' % (len(self.jobs), b",".join(listed))
         return httpx.Response(200, content=body)
+
+    def _upload(self, request: httpx.Request) -> dict[str, Any]:
+        self.uploads += 1
+        size = len(request.read())
+        file_id = f"{self.uploads:08x}-0000-4000-8000-000000000001"
+        return {
+            "id": file_id,
+            "object": "file",
+            "bytes": size,
+            "created_at": int(START),
+            "filename": file_id,
+            "purpose": "batch",
+            "sample_type": "batch_request",
+            "source": "upload",
+        }
 
     def _create(self, body: dict[str, Any]) -> bytes:
         self.bodies.append(body)
@@ -100,6 +118,7 @@ def in_virtual_time(env: Environment, baton: Baton, api: httpx.BaseTransport) ->
         monotonic=lambda: baton.now,
         sleep=baton.sleep,
         map_concurrently=lambda do, items, *, max_workers: baton.side_by_side(do, items, at_once=max_workers),
+        result_of=baton.result_of,
         wrap_transport=lambda _: api,
     )
 
@@ -130,14 +149,14 @@ def test_a_long_list_is_read_through_a_rate_limit(
     apply = stage.run("apply", "--yes", env=lambda env: in_virtual_time(env, baton, api))
     assert (apply.code, baton.now - began < 1.6 * (3 * pages + 10) / rate) == (0, True), apply.err
     assert "3 created" in apply.out
-    assert len(workspace.bodies) == 3
+    assert [len(body["input_files"]) for body in workspace.bodies] == [1, 1, 1]
+    assert workspace.uploads == 3
 
 
 def test_uploads_creates_and_cancels_get_through_one_request_a_second(stage: Stage) -> None:
     """A write that follows a read at once would be refused each time, and be read before each time."""
     baton = Baton(random.Random(7))
     stage.environ["RECONCILER_SANDBOX_SPEED"] = "0.0001"
-    stage.write("reconciler.yaml", "project: shop\nlimits: {in_flight: 1}\n")  # uploads wait for each other
 
     def limited(env: Environment) -> Environment:
         timed = in_virtual_time(env, baton, httpx.BaseTransport())

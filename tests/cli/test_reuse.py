@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import Any
 
@@ -448,3 +449,28 @@ def test_answers_of_different_models_are_counted_by_model_and_the_plan_says_so(s
     apply(stage)
     stage.run("outputs", "pull")
     assert "models: mistral-small-260301 5, mistral-small-latest 2" in stage.run("outputs", "show", "a").out
+
+
+def test_what_a_deleted_job_answered_counts_also_after_a_job_without_any_result(stage: Stage) -> None:
+    """The newer job failed as a whole, so that nothing but the pulled results shows that requests are answered."""
+    stage.spec("a", requests=4)
+    apply(stage)
+    stage.run("outputs", "pull")
+    (job,) = stage.jobs()
+    with stage.console() as client:
+        client.delete(f"/v1/batch/jobs/{job['id']}").raise_for_status()
+    stage.forget()
+    kept = stage.root / "outputs"
+    kept.rename(stage.root / "away")
+    stage.spec("a", requests=5, model="sandbox-unknown-x", retry={"max_attempts": 3, "on": ["FAILED"]})
+    apply(stage)
+    (failed,) = stage.jobs()
+    assert (failed["status"], len(asked(stage)[-1])) == ("FAILED", 5)
+    shutil.rmtree(kept, ignore_errors=True)
+    (stage.root / "away").rename(kept)
+    # The sandbox has no model that answers first and fails later: let the answers be of the one that fails.
+    summary = kept / f"a/jobs/{job['id']}/summary.json"
+    (recipe,) = re.findall(r"recipe=(\w+)", failed["metadata"]["reconciler.run"])
+    summary.write_text(json.dumps(json.loads(summary.read_text()) | {"recipe": recipe}))
+    apply(stage)
+    assert asked(stage)[-1] == ["r4"]

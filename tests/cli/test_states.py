@@ -161,6 +161,15 @@ def test_a_wide_terminal_shows_the_last_runs_and_a_narrow_one_wraps(
     narrow = stage.run("status").out
     assert "LAST RUNS" not in narrow
     assert max(map(len, narrow.splitlines())) <= 60
+    stage.spec("a-name-of-22-characters", requests=1200)
+    shown = {}
+    for columns in range(100, 54, -5):
+        stage.environ["COLUMNS"] = str(columns)
+        narrow = stage.run("status").out
+        assert max(map(len, narrow.splitlines())) <= columns
+        shown[columns] = narrow.splitlines()[0].split()
+    assert shown[100] == ["NAME", "STATE", "JOB", "ANSWERED", "OTHERS", "AGE", "WHY"]
+    assert shown[55] == ["NAME", "STATE", "ANSWERED", "WHY"]
     stage.environ.pop("NO_COLOR")
     assert "\x1b[36mRUNNING" in stage.run("status").out or "\x1b[36mQUEUED" in stage.run("status").out
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.planning.coverage import Account, Donor, Outcomes, cover
-from reconciler.planning.next_part import Rules, Work, next_part
+from reconciler.planning.next_part import Rules, next_part
 from reconciler.planning.overlap import overlaps
+from reconciler.planning.work import Work
 
 RETRY_ON = ("TIMEOUT_EXCEEDED", "missing", "http_429", "http_5xx")
 

@@ -18,7 +18,7 @@ from reconciler.ledger.lines import CancelEnded, CreateConfirmed, Ended, Line, j
 from reconciler.model import Checks, Job, JobSpec, Observed, OwnedJob, Phase, tags
 from reconciler.planning import planner
 from reconciler.planning.actions import Cancel, Create, Plan
-from reconciler.planning.next_part import Work
+from reconciler.planning.work import Work
 
 from .make import (
     ACTIVE,

@@ -65,7 +65,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[int], Resu
     if request.param == "folder":
         return lambda number: FolderStore(tmp_path / f"outputs-{number}")
     pytest.importorskip("fsspec")
-    from reconciler.outputs.store import ObjectStore
+    from reconciler.outputs.object_store import ObjectStore
     from tests.helpers.bucket import install
 
     install()

@@ -56,7 +56,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     if request.param == "folder":
         return Site(FolderStore(tmp_path))
     pytest.importorskip("fsspec")
-    from reconciler.outputs.store import ObjectStore
+    from reconciler.outputs.object_store import ObjectStore
 
     return Site(ObjectStore(f"memory://claims/{tmp_path.name}", staging=tmp_path))
 

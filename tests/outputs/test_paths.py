@@ -46,7 +46,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ResultStore:
     if request.param == "folder":
         return FolderStore(tmp_path / "to")
     pytest.importorskip("fsspec")
-    from reconciler.outputs.store import ObjectStore
+    from reconciler.outputs.object_store import ObjectStore
 
     return ObjectStore(f"memory://places/{tmp_path.name}", staging=tmp_path / "staging")
 

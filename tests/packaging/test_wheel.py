@@ -131,7 +131,9 @@ def test_a_repository_is_begun_from_the_wheel(installed: Installed) -> None:
     origin = {"url": "https://example.org/a.git", "vcs_info": {"vcs": "git", "commit_id": commit}}
     (record,) = Path(installed.paths["purelib"]).glob("mistral_batch_reconciler-*.dist-info/direct_url.json")
     record.write_text(json.dumps(origin), encoding="utf-8")  # as if pip had installed from git
-    there.run("reconciler", "init")
+    there.run("reconciler", "init", "--kubernetes")
+    image = (home / "kubernetes/Containerfile").read_text(encoding="utf-8")
+    assert f"ARG PACKAGE=git+https://example.org/a.git@{commit}\n" in image
     source = f"package: git+https://example.org/a.git@{commit}\n".encode()
     for path in (*WORKFLOWS, "schemas/job.schema.json"):
         here = (ROOT / path).read_bytes().replace(b"\r\n", b"\n")

@@ -13,8 +13,8 @@ from reconciler.planning.actions import Cancel, Create, Plan
 from reconciler.planning.bound import bound, rules_digest
 from reconciler.planning.coverage import UNASKED, Donor
 from reconciler.planning.group_by_name import group_by_name
-from reconciler.planning.next_part import Work
 from reconciler.planning.planner import plan
+from reconciler.planning.work import Work
 from tests.helpers.donors import ended, letters, us, work
 from tests.helpers.make import (
     CANCELLED,

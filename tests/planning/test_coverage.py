@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from reconciler.model import Checks, Job, Phase, Wanted
 from reconciler.planning.coverage import Account, Donor, State, cover
 from reconciler.planning.donors import Count, Results, account, kind_without_line
-from reconciler.planning.next_part import Rules, Verdict, next_part, retried, verdict
+from reconciler.planning.next_part import Rules, next_part, retried
+from reconciler.planning.work import Verdict, verdict
 from tests.helpers.donors import RETRY_ON, ended, key, keys, known, person, us
 
 

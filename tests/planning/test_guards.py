@@ -12,8 +12,8 @@ from reconciler.planning.actions import Cancel, Create
 from reconciler.planning.budgets import BUDGETS
 from reconciler.planning.guard_input import GuardInput, Refusal
 from reconciler.planning.guards import GUARDS, refusals
-from reconciler.planning.next_part import Work
 from reconciler.planning.planner import plan
+from reconciler.planning.work import Work
 from reconciler.settings import Guards
 from tests.helpers.donors import ended as donor
 from tests.helpers.donors import letters, work

@@ -29,9 +29,9 @@ from reconciler.planning.actions import Change, Create, Hold, Plan, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import Account, Donor
 from reconciler.planning.group_by_name import group_by_name
-from reconciler.planning.next_part import Work
 from reconciler.planning.planner import RULES, plan, rule_for
 from reconciler.planning.standing import Standing
+from reconciler.planning.work import Work
 from tests.helpers.donors import ended as donor
 from tests.helpers.donors import known, letters, person, us, work
 from tests.helpers.make import (

@@ -15,6 +15,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Generic, TypeVar
@@ -77,6 +78,15 @@ class Baton:
         self._ready.remove(me)
         self.at(self.now + max(seconds, 0.0), lambda: self._ready.append(me))
         self._pass_on()
+
+    def result_of(self, future: Future[T]) -> T:
+        """Wait for what another thread computes; that one needs the baton meanwhile."""
+        if not future.done():
+            me = self._holder
+            self._ready.remove(me)
+            future.add_done_callback(lambda _: self._ready.append(me))
+            self._pass_on()
+        return future.result()
 
     def at(self, when: float, do: Callable[[], object]) -> None:
         """Have something happen at a virtual time, at once and without a pause."""

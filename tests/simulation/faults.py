@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, Protocol, TypeAlias
 
-CallKind: TypeAlias = Literal["create", "cancel", "list", "get"]
+CallKind: TypeAlias = Literal["create", "cancel", "list", "get", "upload", "find uploads"]
 
 
 class Fault(StrEnum):
@@ -90,6 +90,8 @@ FAULTS: Final[dict[CallKind, tuple[Fault, ...]]] = {
     "cancel": (*_TRANSPORT, *_LATE),
     "list": (*_TRANSPORT, *LISTS, *LISTS),
     "get": _TRANSPORT,
+    "upload": (*_TRANSPORT, *_LATE),
+    "find uploads": _TRANSPORT,
 }
 """What can happen to each call within the bounds; a fault that is listed twice is drawn twice as often."""
 
@@ -158,15 +160,19 @@ class Once:
     Args:
         which: the request's number, from 0.
         how: what happens to it.
+        of: the kind of the requests that are counted; None for all.
     """
 
     which: int
     how: Fault
+    of: CallKind | None = None
     seen: int = 0
     happened: bool = False
 
     def fault(self, kind: CallKind) -> Fault | None:
         """Return the fault when the request's turn has come."""
+        if self.of not in (kind, None):
+            return None
         number, self.seen = self.seen, self.seen + 1
         if number != self.which or self.how not in FAULTS[kind]:
             return None

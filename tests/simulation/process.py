@@ -104,6 +104,7 @@ class Process:
             sleep=self.sleep,
             random=self.dice,
             map_concurrently=self.map_concurrently,
+            result_of=self.baton.result_of,
             log=self.log,
             ledger=ledger,
             stop=self,

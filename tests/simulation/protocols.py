@@ -15,10 +15,11 @@ from reconciler.api.client import Writer
 from reconciler.api.errors import ApiError, OutcomeUnknownError, RateLimitedError, UnreachableError
 from reconciler.context import RunContext
 from reconciler.execution.prepared_create import PreparedCreate, prepare
+from reconciler.execution.uploads import Uploads
 from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import CreateIntended, CreateRefused
 from reconciler.ledger.memory import Memory
-from reconciler.model import Declared, JobSpec, Phase, Position, UploadedFile
+from reconciler.model import Declared, JobSpec, Phase, Position
 from reconciler.planning.actions import Create as Order
 from reconciler.planning.actions import Reason
 from reconciler.settings import Limits
@@ -104,13 +105,10 @@ def _missing(run: RunContext[Writer], declared: Declared, memory: Memory) -> Ite
         for intent in memory.open_creates
         if run.env.now() < memory.settles_at(intent)
     }
+    uploads = Uploads(run)
     for spec in declared.specs:
         if spec.run_key not in there and spec.run_key not in coming:
-            yield prepare(run, Order(spec=spec, attempt=1, reason=Reason.NEW), _ids(spec))
-
-
-def _ids(spec: JobSpec) -> tuple[str, ...]:
-    return tuple(part.id for part in spec.inputs if isinstance(part, UploadedFile))
+            yield prepare(run, Order(spec=spec, attempt=1, reason=Reason.NEW), uploads.ids(spec))
 
 
 @dataclass(frozen=True)

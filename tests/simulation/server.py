@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 KEY: Final = "simulation"
 JOBS: Final = "/v1/batch/jobs"
+FILES: Final = "/v1/files"
+JSON: Final = "application/json"
 LIVE: Final = frozenset({Status.QUEUED, Status.RUNNING})
 FAILED: Final = frozenset({Status.FAILED, Status.TIMEOUT_EXCEEDED})
 UPLOADS: Final = tuple(f"0f9d1b6e-0000-4000-8000-00000000000{number}" for number in range(2))
@@ -65,11 +67,14 @@ class Server:
         """Start from an empty workspace."""
         with self._store.write() as db:
             db.execute("DELETE FROM jobs")
+            db.execute("DELETE FROM files WHERE id NOT IN (?, ?)", UPLOADS)
             files.sweep(db)
         self._now = lambda: START + now()
         self._app = make_app(self._store, now=self._now, speed=speed, ids=lambda: _uuid(dice))
 
-    def call(self, method: str, path: str, query: str = "", body: bytes = b"") -> Answer:
+    def call(
+        self, method: str, path: str, query: str = "", body: bytes = b"", content_type: str = JSON
+    ) -> Answer:
         """Let the application answer, at once."""
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method,
@@ -80,7 +85,7 @@ class Server:
             "SERVER_PORT": "80",
             "SERVER_PROTOCOL": "HTTP/1.1",
             "HTTP_AUTHORIZATION": f"Bearer {KEY}",
-            "CONTENT_TYPE": "application/json",
+            "CONTENT_TYPE": content_type,
             "CONTENT_LENGTH": str(len(body)),
             "wsgi.url_scheme": "http",
             "wsgi.input": io.BytesIO(body),

@@ -89,7 +89,7 @@ def test_a_full_disk_is_an_error_and_promises_nothing() -> None:
 
 def test_a_request_that_is_late_is_taken_after_its_sender_gave_up() -> None:
     stage = Stage(WORLD, Server())
-    stage.apply(stage.runners[0], 0, Luck(fates=Once(1, Fault.LATE)))
+    stage.apply(stage.runners[0], 0, Luck(fates=Once(0, Fault.LATE, of="create")))
     (job,) = stage.history.jobs.values()
     assert job.at > WORLD.delays.timeout
     assert stage.history.runs[0].ended == "Created alpha"

@@ -20,7 +20,7 @@ from tests.simulation.faults import CallKind, Fates, Fault
 from tests.simulation.history import History, RunRecord
 from tests.simulation.listing import Listings
 from tests.simulation.process import START, Process
-from tests.simulation.server import JOBS, Answer
+from tests.simulation.server import JOBS, JSON, Answer
 from tests.simulation.workspace import Sent, Workspace
 
 HTML: Final = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head></html>"
@@ -79,8 +79,15 @@ class Wire(httpx.BaseTransport):
         if request.url.path == "/v1/models":  # it decides nothing
             return httpx.Response(404, request=request)
         knowing = copy(self._record)  # what it knows now: later rounds know more, and this may arrive late
-        sent = Sent(request.method, request.url.path, request.url.query.decode(), request.content, by=knowing)
-        what = f"{sent.method} {sent.path[len(JOBS) :]}{'?' if sent.query else ''}{sent.query}"
+        sent = Sent(
+            request.method,
+            request.url.path,
+            request.url.query.decode(),
+            request.read(),
+            content_type=request.headers.get("Content-Type", JSON),
+            by=knowing,
+        )
+        what = f"{sent.method} {sent.path.removeprefix(JOBS)}{'?' if sent.query else ''}{sent.query}"
         self._process.step(what)
         self._history.counts["requests"] += 1
         intents.on_sent(self._history, sent, self._record)
@@ -245,6 +252,8 @@ class _Drip(httpx.SyncByteStream):
 
 
 def _kind(sent: Sent) -> CallKind:
+    if sent.is_of_files:
+        return "find uploads" if sent.method == "GET" else "upload"
     if sent.method == "GET":
         return "list" if sent.is_list else "get"
     return "cancel" if sent.is_cancel else "create"

@@ -20,7 +20,7 @@ from tests.simulation import creating, stopping
 from tests.simulation.accepted import Accepted
 from tests.simulation.baton import Baton
 from tests.simulation.history import PROJECT, CreatedJob, History, RunRecord
-from tests.simulation.server import JOBS, LIVE, OK, Answer, Server
+from tests.simulation.server import FILES, JOBS, JSON, LIVE, OK, Answer, Server
 
 IDENTITY: Final = (tags.PROJECT, tags.NAME, tags.WORK, tags.RUN)
 """The tags that identify a job."""
@@ -55,6 +55,7 @@ class Sent:
     path: str
     query: str = ""
     body: bytes = b""
+    content_type: str = JSON
     by: RunRecord | None = None
     reason: str = ""
     """Why a cancel is sent, as its intent says."""
@@ -85,6 +86,11 @@ class Sent:
         return self.method == "POST" and self.path.endswith("/cancel")
 
     @property
+    def is_of_files(self) -> bool:
+        """Whether it is about uploads."""
+        return self.path.startswith(FILES)
+
+    @property
     def is_list(self) -> bool:
         """Whether it asks for a page of jobs."""
         return self.method == "GET" and self.path == JOBS
@@ -107,6 +113,8 @@ class Workspace:
 
     def take(self, sent: Sent) -> Answer:
         """Handle a request, now."""
+        if sent.is_of_files:
+            return self.server.call(sent.method, sent.path, sent.query, sent.body, sent.content_type)
         answer = self._take(sent)
         if not self.climate.uncounted or sent.method != "GET" or answer.status != OK:
             return answer

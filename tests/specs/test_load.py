@@ -440,7 +440,7 @@ class TestSelection:
         ("path", "message", "hint"),
         [
             ("specs/b.yaml", "does not exist", "did you mean "),
-            ("nowhere/at/all", "does not exist", ""),
+            ("nowhere/at/all", "does not exist", "to choose jobs by name, pass --only 'all'"),
             ("reconciler.yaml", "is not in this project's spec folder", "its specs are in specs/"),
             ("other", "is not in this project's spec folder", "its specs are in specs/"),
             ("specs/data.jsonl", "is not a spec", "specs end in .yaml or .yml"),

@@ -15,7 +15,7 @@ from msgspec import structs
 from reconciler.cli.commands.wait import timeout
 from reconciler.cli.params import options
 from reconciler.cli.params.guard_options import guard_options
-from reconciler.errors import UsageError
+from reconciler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from reconciler.environment import Environment
@@ -69,6 +69,7 @@ def apply(
     from reconciler.cli.commands.show import read_plan
     from reconciler.cli.output.plan_output import reporting_errors
     from reconciler.cli.session.apply_flow import ApplyFlow
+    from reconciler.cli.session.last_apply import note_applied
     from reconciler.cli.session.load_declared import load_declared, select_saved
     from reconciler.cli.session.session import locked, writing
     from reconciler.cli.session.signals import interrupts
@@ -119,6 +120,8 @@ def apply(
         end = applying.rest(planned, outcomes, timeout)
         code = applying.report(planned, end, applying.code(planned, end, fail_on_attention=fail_on_attention))
         applying.notify(end.state.planned if end.state else planned)
+        if applying.approved and code is ExitCode.OK:
+            note_applied(run)
     return code
 
 

@@ -10,16 +10,17 @@ import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.first_specs import first_specs, has_specs
 from reconciler.cli.session.session import reading
 from reconciler.cli.session.target import config_file, open_project
 from reconciler.environment import Environment
-from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.errors import ExitCode
 from reconciler.model import Phase, tags
 from reconciler.outputs.place import warning_on_ci
 from reconciler.settings import RESULTS_URL
 from reconciler.specs import scaffold
-from reconciler.specs.files import Listing
 from reconciler.specs.from_jobs import drafts
+from reconciler.specs.kubernetes import manifests
 from reconciler.specs.load import load
 from reconciler.specs.place import Placed, Wanted, place, place_lines
 from reconciler.specs.project import Project, find
@@ -48,6 +49,12 @@ ASSUMED = (
 )
 
 
+ON_KUBERNETES = (
+    "On Kubernetes: replace REGISTRY, DIGEST and COMMIT in kubernetes/cronjob.yaml, and create its secrets. A pod "
+    "keeps no files: `ledger` must be shared, and `results` the URL of an object store."
+)
+
+
 @click.command()
 @options.flag(
     "--from-workspace",
@@ -61,11 +68,15 @@ ASSUMED = (
     help="Write a spec for this table (CSV, JSON lines or Parquet), and a prompt to edit, in place of the example.",
 )
 @options.flag("--no-workflows", "Do not write GitHub workflows.")
+@options.flag(
+    "--kubernetes",
+    "Also write a CronJob that applies and pulls results, and a Containerfile for its image, to kubernetes/.",
+)
 @click.option(
     "--package",
     metavar="URL",
-    help="What the workflows install: git+https://HOST/PATH@COMMIT with 40 hex digits, or the URL of a wheel with "
-    "#sha256=DIGEST.  [default: the source of this installation, if it is pinned]",
+    help="What the workflows and the image install: git+https://HOST/PATH@COMMIT with 40 hex digits, or the URL of "
+    "a wheel with #sha256=DIGEST.  [default: the source of this installation, if it is pinned]",
 )
 @click.option(
     "--results",
@@ -85,6 +96,7 @@ def init(
     from_workspace: bool,
     table: Path | None,
     no_workflows: bool,
+    kubernetes: bool,
     package: str | None,
     results: str | None,
     upgrade: bool,
@@ -118,6 +130,15 @@ def init(
     with_workflows = not no_workflows and at_top and source is not None
     if with_workflows and source:
         done += (place(project.root, it, upgrade=upgrade) for it in scaffold.workflows(source, branch))
+    if kubernetes:
+        wanted = manifests(
+            project=project.settings.project,
+            package=source,
+            origin=git.origin(),
+            branch=branch,
+            below=git.below,
+        )
+        done += (place(project.root, it, upgrade=upgrade) for it in wanted)
     for path, lines in ((".gitignore", scaffold.IGNORED), (".gitattributes", scaffold.ATTRIBUTES)):
         done.append(place_lines(project.root, path, lines))
     write_stdout(clean(f"Project {project.settings.project} in {project.root}") + "\n")
@@ -142,6 +163,7 @@ def init(
         return ExitCode.ATTENTION if left or (at_top and not source and not no_workflows) else ExitCode.OK
     notes = {ON_GITHUB: True, LOST: bool(warning_on_ci(project, env.environ)), ASSUMED: not known}
     said = [clean(note.format(branch)) for note, holds in notes.items() if holds and with_workflows]
+    said += [ON_KUBERNETES] * kubernetes
     steps = (*next_steps(project, adopted=from_workspace, in_git=top is not None), *said)
     write_stdout("".join(f"{line}\n" for line in steps))
     return ExitCode.OK
@@ -160,49 +182,6 @@ def check_url(results: str | None, found: Path | None) -> None:
         raise click.BadParameter(
             "a URL such as s3://bucket/outputs, gs://… or az://…", param_hint="--results"
         )
-
-
-def first_specs(env: Environment, project: Project, table: Path | None) -> Sequence[Wanted]:
-    """Return a spec for a table, or if there is no spec yet an example."""
-    if table is not None:
-        return for_table(project, env.cwd / table)
-    if has_specs(project):
-        return ()
-    return scaffold.example(project.relative(str(project.spec_root)), project.settings.project)
-
-
-def for_table(project: Project, table: Path) -> Sequence[Wanted]:
-    """Return a spec for a table, with its columns, and a prompt.
-
-    Raises `ReconcilerError` if the table is not in the project, or cannot be read.
-    """
-    from reconciler.model import TableFile, TableRows
-    from reconciler.rows.read import columns_of
-    from reconciler.rows.row import KINDS, RowsError
-
-    kind = KINDS.get(table.suffix.lower())
-    if kind is None or not table.resolve().is_relative_to(project.root):
-        message = f"{table.name} is no table in {project.root}"
-        raise ReconcilerError(message, hint=f"put it there, as one of {', '.join(KINDS)}")
-    path = table.resolve().relative_to(project.root).as_posix()
-    source = TableRows(
-        kind=kind, files=(TableFile(path=path, sha256="", size=0),), custom_id="{{x}}", body=b"{}"
-    )
-    try:
-        columns = columns_of(source, project.root)
-    except (RowsError, OSError) as error:
-        hint = getattr(error, "hint", "make it readable")
-        why = getattr(error, "strerror", None) or error
-        raise ReconcilerError(f"{path} cannot be read: {why}", hint=hint) from error
-    if not columns:
-        raise ReconcilerError(f"{path} has no columns", hint="its first line names them")
-    return scaffold.for_table(project.relative(str(project.spec_root)), path, columns)
-
-
-def has_specs(project: Project) -> bool:
-    """Whether the project has specs."""
-    folder = project.spec_root
-    return folder.is_dir() and bool(Listing(str(folder), str(project.root)).specs)
 
 
 def adopt(env: Environment, common: options.Common) -> tuple[list[Placed], dict[str, str]]:

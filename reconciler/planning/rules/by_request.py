@@ -5,9 +5,10 @@ from __future__ import annotations
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
 from reconciler.planning.coverage import State
-from reconciler.planning.next_part import Verdict, Work, retried
+from reconciler.planning.next_part import retried
 from reconciler.planning.rules.rule import Actions, rule, rule_about
 from reconciler.planning.standing import Standing
+from reconciler.planning.work import Verdict, Work
 from reconciler.text.plural import pluralize
 
 

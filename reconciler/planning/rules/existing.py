@@ -8,11 +8,11 @@ from reconciler.model import Checks, Job, Phase
 from reconciler.model.requests import OF_ANSWERS
 from reconciler.planning.actions import Cancel, Hold, Keep, Reason
 from reconciler.planning.case import Case
-from reconciler.planning.next_part import Verdict, Work
 from reconciler.planning.rules.by_request import to_submit_again
 from reconciler.planning.rules.other_work import duplicate
 from reconciler.planning.rules.rule import Actions, rule, rule_about
 from reconciler.planning.standing import Standing
+from reconciler.planning.work import Verdict, Work
 from reconciler.text.plural import pluralize
 
 

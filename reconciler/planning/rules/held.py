@@ -6,9 +6,9 @@ from reconciler.ledger.lines import BY_HAND
 from reconciler.model import OwnedJob, Phase
 from reconciler.planning.actions import Hold, Reason
 from reconciler.planning.case import Case
-from reconciler.planning.next_part import Verdict
 from reconciler.planning.rules.rule import Actions, rule
 from reconciler.planning.standing import Standing
+from reconciler.planning.work import Verdict
 
 
 @rule(

@@ -210,7 +210,6 @@ class Api:
         """Accept a job."""
         texts = [self.uploads[it][1].decode() for it in body.input_files]
         lines = [json.loads(line) for text in texts for line in text.splitlines()]
-        lines += json.loads(body.requests) if body.requests else []
         run = dict(word.partition("=")[::2] for word in body.metadata[tags.RUN].split(" "))
         rerun = run.get("rerun", "")
         job = AskedJob(
