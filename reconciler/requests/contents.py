@@ -18,7 +18,7 @@ MAX_MODELS: Final = 100
 """Different models that are counted."""
 
 MAX_USED: Final = 10**9
-"""Larger numbers of one answer are invalid, so that the sums and their squares fit where they are written."""
+"""Larger numbers of one answer are invalid, so that results and the ledger can hold the sums and their squares."""
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_USED)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_USED)]
 
