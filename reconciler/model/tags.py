@@ -48,7 +48,7 @@ SOURCE: Final = TAG_PREFIX + "source"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _DIGEST: Final = re.compile(r"v[1-9][0-9]{0,3}:[0-9a-f]{64}")
-_MOST: Final = re.compile(r"([0-9]{1,16})([A-Z]{3})")
+_MOST: Final = re.compile(r"([0-9]{1,15})([A-Z]{3})")
 _OP: Final = re.compile(r"[0-9a-z]{8,64}")
 _ON_REMOVE: Final[Mapping[str, Literal["cancel", "keep"]]] = {"cancel": "cancel", "keep": "keep"}
 
@@ -121,7 +121,8 @@ def write(tags: Tags) -> dict[str, str]:
         "reused": str(tags.reused or ""),
         "most": "" if tags.most is None else f"{tags.most}{tags.currency}",
     }
-    for word, several in (("lenders", tags.lenders), ("over", sorted(tags.over))):
+    on, run["on"] = run["on"].split(","), ""
+    for word, several in (("on", on), ("lenders", tags.lenders), ("over", sorted(tags.over))):
         run[word] = _fitting(word, several, room=MAX_VALUE - len(join(run)))
     if len(join(run | {"model": tags.resolved})) <= MAX_VALUE:
         run["model"] = tags.resolved
@@ -138,7 +139,7 @@ def write(tags: Tags) -> dict[str, str]:
 
 
 def _fitting(word: str, several: Iterable[str], *, room: int) -> str:
-    """Join as many names or ids of replaced jobs as fit. A missing one only leads to a hold later."""
+    """Join as many words, names or ids as fit. A missing one only leads to a hold later."""
     text = ""
     for each in several:
         longer = f"{text},{each}" if text else each
