@@ -19,6 +19,8 @@ from reconciler.cost.interval import Seen, likely
 from reconciler.cost.prices import MICROS, MINUTE, PAGES, Price
 from reconciler.model.money import Estimate, Usage, Workload
 
+MAX_MICROS: Final = 10**15 - 1
+"""The largest bound. Tags and ledger have no larger amounts, and budgets neither."""
 BYTES_A_TOKEN: Final = (7, 4, 2)
 """Bytes of a line for a token in it, before there are answers: many, usual, few."""
 USUAL_INPUT: Final = 0.25
@@ -196,13 +198,13 @@ def _by_answers(seen: Seen, requests: int, *, least: int, most: int | None) -> _
 
 
 def _most(costs: Sequence[_Cost]) -> int | None:
-    """Return the most that all parts cost together, in micros, rounded up."""
+    """Return the most that all parts cost together, in micros, rounded up; None if nothing bounds it."""
     total = Decimal(0)
     for amount, rate, _ in costs:
         if rate is None or (rate and amount.most is None):
             return None
         total += rate * (amount.most or 0)
-    return int(total.to_integral_value(ROUND_CEILING))
+    return int(total.to_integral_value(ROUND_CEILING)) if total <= MAX_MICROS else None
 
 
 def _likely(costs: Sequence[_Cost]) -> tuple[float, float | None, float | None]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from reconciler.documents.result_summary import JobFacts
+from reconciler.documents.job_facts import JobFacts
 from reconciler.planning.tally import Tally
 
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import structs
 
 from reconciler.cost.actual import Cost
+from reconciler.documents.job_facts import Part, WorkFacts
 from reconciler.model.money import Usage
 
 VERSION: Final = 1
@@ -25,11 +26,7 @@ MAX_SUMMARY_BYTES: Final = 1_000_000
 """The largest summary that is read, in bytes; usual ones have a few thousand."""
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of everything in a summary."""
-
-
-class FileDoc(_Part, frozen=True, kw_only=True):
+class FileDoc(Part, frozen=True, kw_only=True):
     """One file in the folder of the summary."""
 
     path: str
@@ -44,7 +41,7 @@ class FileDoc(_Part, frozen=True, kw_only=True):
     lines: int = 0
 
 
-class ReasonDoc(_Part, frozen=True, kw_only=True):
+class ReasonDoc(Part, frozen=True, kw_only=True):
     """Why requests failed."""
 
     text: str
@@ -52,7 +49,7 @@ class ReasonDoc(_Part, frozen=True, kw_only=True):
     count: int
 
 
-class RequestsDoc(_Part, frozen=True, kw_only=True):
+class RequestsDoc(Part, frozen=True, kw_only=True):
     """The job's requests, counted in the joined results."""
 
     total: int | None
@@ -72,7 +69,7 @@ class RequestsDoc(_Part, frozen=True, kw_only=True):
     """The first custom_ids without a result, likewise."""
 
 
-class ChecksDoc(_Part, frozen=True, kw_only=True):
+class ChecksDoc(Part, frozen=True, kw_only=True):
     """Answers that are not valid, or not known to be."""
 
     truncated: int = 0
@@ -85,7 +82,7 @@ class ChecksDoc(_Part, frozen=True, kw_only=True):
     """The first custom_ids with an invalid answer, in input order, at most 20."""
 
 
-class TokensDoc(_Part, frozen=True, kw_only=True):
+class TokensDoc(Part, frozen=True, kw_only=True):
     """Tokens, summed over all answers that report their usage."""
 
     prompt: int
@@ -107,7 +104,7 @@ class TokensDoc(_Part, frozen=True, kw_only=True):
     """Bytes of the request lines of these answers; 0 if the inputs were not available."""
 
 
-class TroubleDoc(_Part, frozen=True, kw_only=True):
+class TroubleDoc(Part, frozen=True, kw_only=True):
     """Lines of the result files that could not be used. No other count includes them."""
 
     malformed: int = 0
@@ -118,33 +115,6 @@ class TroubleDoc(_Part, frozen=True, kw_only=True):
     """Lines with the custom_id of an earlier line; an answer counts, then the first one."""
     unknown: int = 0
     """Lines with a custom_id that the inputs do not have. Their tokens were used, and the sum includes them."""
-
-
-class WorkFacts(_Part, frozen=True, kw_only=True):
-    """What the documents about the work of a name have in common."""
-
-    project: str
-    name: str
-    """The spec's name in the job's tags: the name at the time of the create."""
-    work: str
-    """The work digest; with `rerun` the run key."""
-    rerun: str
-    endpoint: str
-    model: str | None
-    created_at: int
-    """Of the job, or of the newest one of several; Unix seconds, the server's clock."""
-
-
-class JobFacts(WorkFacts, frozen=True, kw_only=True):
-    """What the documents about one ended job have in common."""
-
-    job_id: str
-    attempt: int
-    status: str
-    """The API's own status."""
-    started_at: int | None
-    """Unix seconds, the server's clock; so is the one below."""
-    completed_at: int | None
 
 
 class _Summary(WorkFacts, frozen=True, kw_only=True):

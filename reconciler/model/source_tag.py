@@ -11,6 +11,8 @@ from reconciler.model.owned import Source
 
 MAX_VALUE: Final = 512
 """Characters of one value (OpenAPI description, CreateBatchJobRequest.metadata)."""
+MAX_DIGITS: Final = 16
+"""Digits of a number in a tag."""
 DROP_ORDER: Final = ("repo", "plan", "branch", "event", "approver", "run", "pull", "actor")
 """The parts of a source to drop, in this order, if they do not fit: the run's URL names the repository too."""
 
@@ -48,3 +50,8 @@ def split(text: str) -> dict[str, str]:
     """Parse what `join` returns."""
     words = dict([word.split("=", 1) for word in text.split(" ") if "=" in word])
     return {key: unquote(value) for key, value in words.items()} if "%" in text else words
+
+
+def number(text: str) -> int | None:
+    """Read a number of some digits; None if it is none."""
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None

@@ -15,11 +15,8 @@ from hashlib import sha256
 from typing import Final, Literal
 from urllib.parse import quote
 
-import msgspec
-
 from reconciler.model import (
     TAG_PREFIX,
-    Checks,
     Job,
     JobSpec,
     OwnedJob,
@@ -27,13 +24,13 @@ from reconciler.model import (
     Source,
     SubmittedPart,
     Tags,
-    Terms,
     Unreadable,
     digests,
     source_tag,
+    terms_tag,
 )
 from reconciler.model.money import DOLLAR, Estimate
-from reconciler.model.source_tag import MAX_VALUE, join, split
+from reconciler.model.source_tag import MAX_VALUE, join, number, split
 
 VERSION: Final = 1
 """The version of the tag format. A larger one in a job was written by a newer tool."""
@@ -51,7 +48,7 @@ SOURCE: Final = TAG_PREFIX + "source"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _DIGEST: Final = re.compile(r"v[1-9][0-9]{0,3}:[0-9a-f]{64}")
-_MOST: Final = re.compile(r"([0-9]{1,16})([A-Z]{3})")
+_MOST: Final = re.compile(r"([0-9]{1,15})([A-Z]{3})")
 _OP: Final = re.compile(r"[0-9a-z]{8,64}")
 _ON_REMOVE: Final[Mapping[str, Literal["cancel", "keep"]]] = {"cancel": "cancel", "keep": "keep"}
 
@@ -114,7 +111,7 @@ def write(tags: Tags) -> dict[str, str]:
     run = {
         "v": str(VERSION),
         "attempt": str(tags.attempt),
-        **_written(tags.terms),
+        **terms_tag.write(tags.terms),
         "op": tags.op,
         "rerun": tags.run_key.rerun,
         "recipe": tags.recipe,
@@ -124,7 +121,8 @@ def write(tags: Tags) -> dict[str, str]:
         "reused": str(tags.reused or ""),
         "most": "" if tags.most is None else f"{tags.most}{tags.currency}",
     }
-    for word, several in (("lenders", tags.lenders), ("over", sorted(tags.over))):
+    on, run["on"] = run["on"].split(","), ""
+    for word, several in (("on", on), ("lenders", tags.lenders), ("over", sorted(tags.over))):
         run[word] = _fitting(word, several, room=MAX_VALUE - len(join(run)))
     if len(join(run | {"model": tags.resolved})) <= MAX_VALUE:
         run["model"] = tags.resolved
@@ -141,7 +139,7 @@ def write(tags: Tags) -> dict[str, str]:
 
 
 def _fitting(word: str, several: Iterable[str], *, room: int) -> str:
-    """Join as many names or ids of replaced jobs as fit. A missing one only leads to a hold later."""
+    """Join as many words, names or ids as fit. A missing one only leads to a hold later."""
     text = ""
     for each in several:
         longer = f"{text},{each}" if text else each
@@ -198,12 +196,12 @@ def read(job: Job) -> OwnedJob | Unreadable:
 
 
 def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_key: RunKey) -> Tags | None:
-    attempt = _number(run.get("attempt", ""))
+    attempt = number(run.get("attempt", ""))
     on_remove = _ON_REMOVE.get(run.get("on_remove", ""))
     if not attempt or on_remove is None or not _OP.fullmatch(run.get("op", "")):
         return None
     inputs, requests, parts = _inputs_of(pairs.get(INPUTS, ""))
-    of = _number(run["of"]) if "of" in run else None
+    of = number(run["of"]) if "of" in run else None
     most = _MOST.fullmatch(run.get("most", ""))
     if "of" in run and (of is None or requests is None):
         return None
@@ -216,12 +214,12 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
         input_prefixes=parts,
         settings=pairs.get(SETTINGS, ""),
         attempt=attempt,
-        terms=_terms(*(run.get(word, "") for word in ("cap", "on", "canary", "checks"))),
+        terms=terms_tag.read(*(run.get(word, "") for word in ("cap", "on", "canary", "checks"))),
         op=run["op"],
         on_remove=on_remove,
         over=frozenset(filter(None, run["over"].split(","))) if "over" in run else frozenset(),
         of=of,
-        reused=_number(run.get("reused", "")) or 0,
+        reused=number(run.get("reused", "")) or 0,
         lenders=tuple(filter(None, run.get("lenders", "").split(","))),
         request_digest=run.get("all", ""),
         recipe=run.get("recipe", ""),
@@ -232,41 +230,10 @@ def _tags(pairs: Mapping[str, str], run: Mapping[str, str], *, name: str, run_ke
     )
 
 
-def _written(terms: Terms) -> dict[str, str]:
-    """Return the words for terms, without those of the default. Checks count only if there is a canary."""
-    checks = (str(getattr(terms.checks, name)) for name in Checks.__struct_fields__)
-    return {
-        "cap": str(terms.max_attempts) if terms.max_attempts > 1 else "",
-        "on": ",".join(terms.on) if terms.on != Terms().on else "",
-        "canary": str(terms.canary or ""),
-        "checks": ",".join(checks) if terms.canary and terms.checks != Checks() else "",
-    }
-
-
-@lru_cache(maxsize=1_000)  # most jobs have the same
-def _terms(cap: str, on: str, canary: str, checks: str) -> Terms:
-    """Read what `_written` returns. Damaged words are read as the default."""
-    try:
-        shares = dict(zip(Checks.__struct_fields__, checks.split(","), strict=False))
-        limits = msgspec.convert(shares, Checks, strict=False)
-    except msgspec.ValidationError:
-        limits = Checks()
-    return Terms(
-        max_attempts=_number(cap) or 1,
-        on=tuple(on.split(",")) if on else Terms().on,
-        canary=_number(canary) or 0,
-        checks=limits,
-    )
-
-
 @lru_cache(maxsize=10_000)  # every job of a spec has the same
 def _inputs_of(text: str) -> tuple[str, int | None, frozenset[str]]:
     """Read the digest of the inputs, the number of requests and the parts."""
     digest, _, rest = text.partition(" ")
     words = split(rest)
     parts = frozenset(filter(None, words.get("parts", "").split(",")))
-    return digest, _number(words.get("requests", "")), parts
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) <= 2 * PART_LENGTH else None
+    return digest, number(words.get("requests", "")), parts

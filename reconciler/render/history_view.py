@@ -12,7 +12,6 @@ from reconciler.cost.prices import MICROS
 from reconciler.documents.reports import pretty
 from reconciler.history.audit import VerifyDoc
 from reconciler.history.record import HistoryDoc, Record, WorkRow
-from reconciler.history.stats import StatsDoc, StatsRow
 from reconciler.history.timeline import EntryDoc, TimelineDoc
 from reconciler.render.paint import NO_SCREEN, Screen, coloured
 from reconciler.render.plan_view import others
@@ -33,7 +32,6 @@ HEAD: Final = (
     "APPROVER", "RESULTS",
 )  # fmt: skip
 """The most important first: a narrow table leaves out the last ones."""
-STATS_HEAD: Final = ("JOBS", "REQUESTS", "ANSWERED", "FAILED", "TOKENS", "COST")
 WORKS_HEAD: Final = ("NAME", "JOBS", "ANSWERED", "OTHERS")
 STORY_HEAD: Final = ("AT", "WHAT", "JOB", "COMMIT", "WHO", "DETAIL", "KNOWN BY", "RUN URL")
 _TEXTS: Final = ("run_url", "branch", "repository", "pull", "plan", "event", "approver", "results")
@@ -71,12 +69,12 @@ def history(
     shown = _written(document, form, head, rows, least=least, after=_footer(records), width=screen.width)
     if not isinstance(shown, str) or form not in ("table", "wide"):
         return shown
-    several = [_work(it) for it in document.works if it.jobs > 1]
+    several = [work_cells(it) for it in document.works if it.jobs > 1]
     works = f"\n{table_text(WORKS_HEAD, several)}" if several else ""
     return coloured(shown, "STATUS", colour=screen.colour) + works
 
 
-def _work(row: WorkRow) -> TextRow:
+def work_cells(row: WorkRow) -> TextRow:
     """Return the cells of the newest work of a name."""
     it = row.states
     known = (f"{it.answered:,} of {it.of:,}", ", ".join(others(it)) or "-") if it else (UNKNOWN, UNKNOWN)
@@ -89,41 +87,6 @@ def story(document: TimelineDoc, form: str) -> str | bytes:
     rows, least = partial(_story_rows, document.entries), STORY_HEAD.index("DETAIL") + 1
     before = f"{title}\n\n"
     return _written(document, form, STORY_HEAD, rows, least=least, before=before)
-
-
-def sums(document: StatsDoc, form: str) -> str | bytes:
-    """Return sums over jobs in a format: a table for each thing that they are counted by, and the total."""
-    if form == "json":
-        return pretty(document)
-    tables = {title.upper(): [(row.key, *_sums(row)) for row in rows] for title, rows in document.by.items()}
-    total = [("all jobs", *_sums(document.total))]
-    table = table_markdown if form == "markdown" else table_text
-    lower = [row for rows in document.by.values() for row in rows if "≥" in "".join(_sums(row))]
-    note = (
-        "\n≥ some jobs' numbers are not known: `reconciler outputs pull` fetches tokens, and `reconciler prices` shows"
-        " which models have a price\n"
-    )
-    shown = [table((title, *STATS_HEAD), rows) for title, rows in tables.items() if rows]
-    shown += [table(WORKS_HEAD, [_work(it) for it in document.works])] if document.works else []
-    return "\n".join([*shown, table(("", *STATS_HEAD), total)]) + (note if lower else "")
-
-
-def _sums(row: StatsRow) -> TextRow:
-    """Return the cells of sums; one that is a lower bound says so, and one of unknown numbers alone is unknown."""
-
-    def cell(number: int, unknown: int) -> str:
-        return UNKNOWN if unknown and not number else ("≥ " if unknown else "") + f"{number:,}"
-
-    return (
-        f"{row.jobs:,}",
-        cell(row.requests, row.requests_unknown),
-        cell(row.answered, row.answered_unknown),
-        cell(row.failed, row.answered_unknown),
-        cell(row.tokens, row.tokens_unknown),
-        _cost(row.cost, row.currency, lower=row.cost_unknown > 0)
-        if row.currency or row.cost_unknown
-        else "-",
-    )
 
 
 def _written(
@@ -199,7 +162,7 @@ def _rows(records: Iterable[Record], more: Callable[[Record], Iterable[str]]) ->
             _number(it.succeeded_requests),
             _number(it.failed_requests),
             it.answered_of_work or "-",
-            _cost(it.cost, it.currency, lower=bool(it.cost_is_lower_bound)),
+            cost(it.cost, it.currency, lower=bool(it.cost_is_lower_bound)),
             it.reason or UNKNOWN,
             it.commit[:7] + ("*" if it.dirty else "") if it.commit else UNKNOWN,
             it.actor or UNKNOWN,
@@ -216,7 +179,8 @@ def _rows(records: Iterable[Record], more: Callable[[Record], Iterable[str]]) ->
     ]
 
 
-def _cost(amount: float | None, currency: str | None, *, lower: bool) -> str:
+def cost(amount: float | None, currency: str | None, *, lower: bool) -> str:
+    """Return an actual cost, marked if it is a lower bound, and `UNKNOWN` for one that is not known."""
     if amount is None or not currency:
         return UNKNOWN
     return ("≥ " if lower else "") + money(round(amount * MICROS), currency)

@@ -12,7 +12,7 @@ from reconciler.history.record import Record
 from reconciler.history.stats import StatsRow, summed
 from reconciler.report.charts import Chart
 from reconciler.report.names import MAX_NAMES, OfName, by_name, of_name
-from reconciler.report.numbers import amount, at_least, minute, spent
+from reconciler.report.numbers import amount, figures, minute
 from reconciler.report.over_time import charts
 from reconciler.report.timeline import Timeline, timeline
 from reconciler.text.plural import pluralize
@@ -89,7 +89,7 @@ def contents(records: Sequence[Record], attention: Sequence[Attention] | None, s
         made_at=minute(scope.now),
         attention=None if attention is None else attention[:MAX_ATTENTION],
         attention_more=max(0, len(attention or ()) - MAX_ATTENTION),
-        figures=_figures(summed(records)),
+        figures=[("Jobs", f"{len(records):,}"), *figures(summed(records))],
         notes=_notes(summed(records)),
         charts=charts(records, scope.keys),
         timeline=drawn,
@@ -111,17 +111,6 @@ def _scope(scope: Scope) -> str:
     since = f"jobs created since {minute(scope.since)}" if scope.since is not None else "all jobs"
     whose = "of every project of the workspace" if scope.all_projects else f"of project {scope.project}"
     return f"{since} {whose} · {'the ledger and pulled results alone' if scope.offline else scope.base_url}"
-
-
-def _figures(total: StatsRow) -> Sequence[tuple[str, str]]:
-    return [
-        ("Jobs", f"{total.jobs:,}"),
-        ("Requests", at_least(total.requests, total.requests_unknown)),
-        ("Answered", at_least(total.answered, total.answered_unknown)),
-        ("Failed", at_least(total.failed, total.answered_unknown)),
-        ("Tokens", at_least(total.tokens, total.tokens_unknown)),
-        ("Cost", spent(total)),
-    ]
 
 
 def _notes(total: StatsRow) -> Sequence[str]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from reconciler.history.links import links
 from reconciler.history.record import Record
 from reconciler.history.stats import summed
-from reconciler.report.numbers import at_least, minute, spent
+from reconciler.report.numbers import figures, minute
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
@@ -69,11 +69,7 @@ def of_name(name: str, records: Sequence[Record]) -> OfName:
     approvers = sorted({clean(it.approver) for it in records if it.approver})
     facts = [
         ("Newest work", f"{pluralize(len(parts) or 1, 'job')}{_of_work(last)}"),
-        ("Requests", at_least(total.requests, total.requests_unknown)),
-        ("Answered", at_least(total.answered, total.answered_unknown)),
-        ("Failed", at_least(total.failed, total.answered_unknown)),
-        ("Tokens", at_least(total.tokens, total.tokens_unknown)),
-        ("Cost", spent(total)),
+        *figures(total),
         ("Model", clean(last.model or "?")),
         ("Submitted by", ", ".join(people) or "?"),
         *([("Approved by", ", ".join(approvers))] if approvers else []),

@@ -19,6 +19,17 @@ def at_least(number: int, unknown: int) -> str:
     return "?" if unknown and not number else ("≥ " if unknown else "") + shown
 
 
+def figures(total: StatsRow) -> list[tuple[str, str]]:
+    """Return the sums over jobs, each with its name."""
+    return [
+        ("Requests", at_least(total.requests, total.requests_unknown)),
+        ("Answered", at_least(total.answered, total.answered_unknown)),
+        ("Failed", at_least(total.failed, total.answered_unknown)),
+        ("Tokens", at_least(total.tokens, total.tokens_unknown)),
+        ("Cost", spent(total)),
+    ]
+
+
 def minute(when: float) -> str:
     """Return a time to the minute, in UTC."""
     return rfc3339(when)[:16].replace("T", " ")

@@ -17,8 +17,10 @@ CUT_OFF: Final = "length"
 MAX_MODELS: Final = 100
 """Different models that are counted."""
 
-_Natural = Annotated[int, msgspec.Meta(ge=0)]
-_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+MAX_USED: Final = 10**9
+"""Larger numbers of one answer are invalid, so that results and the ledger can hold the sums and their squares."""
+_Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_USED)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_USED)]
 
 
 class _Details(msgspec.Struct, gc=False):

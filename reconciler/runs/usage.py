@@ -12,6 +12,8 @@ from reconciler.ledger.lines import UsageSeen
 from reconciler.ledger.memory import Memory
 from reconciler.model import OwnedJob
 from reconciler.outputs.pull import Puller
+from reconciler.outputs.work_states import ended_at
+from reconciler.planning.work_facts import may_still_answer
 
 
 def record_usage(
@@ -41,7 +43,10 @@ def _usage_seen(
     jobs: Sequence[OwnedJob],
     pulled: Sequence[PulledJob],
 ) -> Iterator[UsageSeen]:
+    late_since = run.env.now() - run.limits.late_seconds
     for it, end in zip(jobs, pulled, strict=True):
+        if may_still_answer(it) and ended_at(it) > late_since:
+            continue  # until then it counts as what it may cost at most
         known = memory.usage.get(it.job.id)
         summary = pulling.present(it) if end.state == "present" and known is None else end.summary
         found = usage(summary, it.job.succeeded_requests) if summary else None

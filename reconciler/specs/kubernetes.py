@@ -34,7 +34,7 @@ def manifests(*, project: str, package: str | None, origin: str, branch: str, be
         "NAME": resource_name(project),
         '"REPOSITORY"': json.dumps(f"https://{repository}"),
         '"BRANCH"': json.dumps(branch, ensure_ascii=False),
-        '"FOLDER"': json.dumps("/".join(filter(None, ("/work/checkout", below))), ensure_ascii=False),
+        '"FOLDER"': json.dumps("/".join(filter(None, ("/data/checkout", below))), ensure_ascii=False),
     }
     tokens = re.compile("|".join(rf"(?<![\w$]){re.escape(token)}(?!\w)" for token in values))
     text = normalized(template(f"{FOLDER}/cronjob.yaml")).decode()

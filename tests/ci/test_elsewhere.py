@@ -109,3 +109,5 @@ def test_the_script_for_cron_applies_what_the_remote_declares_now(stage: Stage, 
         ["sh", "-c", script], cwd=tmp_path, env=environ, capture_output=True, check=False, text=True
     )
     assert (done.returncode, "2 created" in done.stdout) == (0, True), done.stderr
+    head = (clone / ".git/HEAD").read_text(encoding="utf-8")
+    assert head == "ref: refs/heads/master\n", "`apply.only_from` refuses a detached checkout"

@@ -403,3 +403,28 @@ def test_incomplete_results_in_an_object_store_are_asked_for_again(stage: Stage,
     assert (short.code, again.code) == (6, 0)
     (path,) = bucket.glob("/bucket/incomplete/a/results-*.jsonl")
     assert bucket.cat_file(path).count(b'"ok":true') == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("prompt_tokens", number) for number in (2**53, 2**64, 10**200)),
+        *(("prompt_audio_seconds", number) for number in (10**200, 1e200, 1.7e308)),
+    ],
+)
+def test_an_answer_that_says_that_it_used_more_than_any_can_is_counted_as_one_that_does_not_say_it(
+    stage: Stage, name: str, number: float
+) -> None:
+    stage.spec("a", model="mistral-small-2603")
+    assert stage.run("apply", "--yes").code == 0
+    stage.advance(60)
+
+    def odd(data: bytes) -> bytes:
+        rows = [json.loads(line) for line in data.splitlines()]
+        for row in rows:
+            row["response"]["body"]["usage"] = {"prompt_tokens": 1, "completion_tokens": 1, name: number}
+        return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+    pulled = stage.run("outputs", "pull", env=api(content=odd))
+    assert pulled.code == 0, pulled.err
+    assert "the usage is a lower bound: 3 answers with an incomplete one" in pulled.out

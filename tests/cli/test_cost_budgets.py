@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -223,3 +225,32 @@ def costs(url: str) -> list[int]:
     """Return what every job of the workspace can cost."""
     listed = httpx.get(f"{url}{JOBS}", headers={"Authorization": f"Bearer {KEY}"}, params={"page_size": 1000})
     return [most(job["metadata"]) for job in listed.json().get("data", [])]
+
+
+@pytest.mark.needs_ledger("it has the usage")
+def test_a_job_whose_answers_may_still_come_keeps_its_reservation(stage: Stage, served: str) -> None:
+    stage.environ = {"USER": "ada", "MISTRAL_API_KEY": "any", "MISTRAL_BASE_URL": served}
+    stage.spec("a", model=MODEL, retry={"max_attempts": 1})
+    sent = stage.run("apply", "--yes").writes[-1]
+    bound = most(json.loads(sent.body)["metadata"])
+    ended: dict[str, Any] = {
+        "status": "TIMEOUT_EXCEEDED",
+        "started_at": int(stage.clock),
+        "completed_at": int(stage.clock),
+        "succeeded_requests": 0,
+        "failed_requests": 0,
+        "output_file": None,
+        "error_file": None,
+    }
+
+    def without_answers(page: dict[str, Any]) -> dict[str, Any]:
+        return page | {"data": [row | ended for row in page["data"]]}
+
+    stage.faults = [Fault("GET", JOBS, 200, alter=without_answers, times=99)]
+    assert "0 ok, 3 missing" in stage.run("outputs", "pull").out
+    chat(stage, "b")
+    budget(stage, "max_cost_per_month", bound * 1.5)
+    assert "b  held back · max_cost_per_month" in stage.run("plan").out
+    stage.advance(2 * 3600)
+    stage.run("outputs", "pull")
+    assert "create  b" in stage.run("plan").out

@@ -99,7 +99,7 @@ def test_no_name_leaves_its_place_in_the_manifest(odd: str) -> None:
     account, cron = resources(project=odd, branch=odd, below=odd)
     checkout, apply = containers(pod(project=odd, branch=odd, below=odd))
     assert {it["name"]: it.get("value") for it in checkout["env"]}["SPECS_BRANCH"] == odd
-    assert apply["workingDir"] == f"/work/checkout/{odd}"
+    assert apply["workingDir"] == f"/data/checkout/{odd}"
     assert (account.keys(), cron["spec"].keys()) == (plain[0].keys(), plain[1]["spec"].keys())
 
 
@@ -113,8 +113,8 @@ def test_names_are_those_that_kubernetes_allows(project: str) -> None:
 
 
 def script(container: Mapping[str, Any], work: Path) -> list[str]:
-    """Return the command of a container, with another folder in place of `/work`."""
-    return [*container["command"], *(text.replace("/work", str(work)) for text in container["args"])]
+    """Return the command of a container, with another folder in place of `/data`."""
+    return [*container["command"], *(text.replace("/data", str(work)) for text in container["args"])]
 
 
 def git(folder: Path, *argv: str) -> str:

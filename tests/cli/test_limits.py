@@ -265,3 +265,14 @@ def test_an_upload_that_is_gone_is_sent_again(stage: Stage, status: int) -> None
     result = stage.run("apply", "--yes")
     assert result.code == 0, result.err
     assert [sent.path for sent in result.writes] == [JOBS, "/v1/files", JOBS]
+
+
+def test_a_request_in_the_spec_is_at_most_as_long_as_a_line_of_a_file(stage: Stage) -> None:
+    stage.write("reconciler.yaml", "project: shop\nlimits: {line_bytes: 1100}\n")
+    rows = [{"custom_id": text[:1], "body": {"input": text}} for text in ("x" * 1063, "y" * 1064)]
+    body = {"name": "own", "endpoint": "/v1/embeddings", "model": "mistral-embed", "requests": rows}
+    stage.write("specs/own.yaml", json.dumps(body))
+    result = stage.run("apply", "--yes")
+    assert (result.code, result.writes) == (1, [])
+    assert "requests[1]: the line is too long: more than 1,100 bytes" in result.out + result.err
+    assert "requests[0]" not in result.out + result.err

@@ -33,6 +33,18 @@ def lags(stage: Stage, *, get: bool = False) -> None:
     stage.faults += [Fault("GET", f"{JOBS}/.+", 404, body=NO_SUCH_JOB, times=999)] if get else []
 
 
+def hide(stage: Stage, name: str) -> None:
+    """Let neither the list nor GET show the job of a name."""
+
+    def others(page: dict[str, Any]) -> dict[str, Any]:
+        rows = [row for row in page["data"] if row["metadata"]["reconciler.name"] != name]
+        return page | {"data": rows, "total": len(rows)}
+
+    (job,) = (job["id"] for job in stage.jobs() if job["name"] == name)
+    stage.faults = [Fault("GET", JOBS, 200, alter=others, times=99)]
+    stage.faults += [Fault("GET", f"{JOBS}/{job}", 404, body=NO_SUCH_JOB, times=99)]
+
+
 def creates(result: Result) -> list[str]:
     return [sent.path for sent in result.writes if sent.path == JOBS]
 
@@ -147,3 +159,17 @@ def test_a_record_has_vanished_only_if_the_list_had_time_to_show_it(
     result = remote.run("history", "verify", "--format", "json")
     assert result.code == code
     assert [it["check"] for it in json.loads(result.out)["findings"]] == ["vanished"] * (code == 6)
+
+
+@pytest.mark.parametrize("most", [10**16, 10**18, 10**30])
+def test_a_create_whose_cost_has_no_useful_bound_is_remembered_too(remote: Stage, most: int) -> None:
+    remote.spec("second", model="mistral-small-2603", requests=1)
+    inputs = remote.root / "specs/data/second.jsonl"
+    row = json.loads(inputs.read_text())
+    row["body"]["max_tokens"] = most
+    inputs.write_text(json.dumps(row) + "\n")
+    assert len(creates(remote.run("apply", "--yes"))) == 1
+    hide(remote, "second")
+    again = remote.run("apply", "--yes")
+    assert creates(again) == []
+    assert "its outcome is not known yet" in again.out

@@ -97,3 +97,12 @@ def test_the_retry_of_a_job_that_answered_nothing_is_no_duplicate_of_it(stage: S
         stage.advance(60)
         assert [len(part) for part in asked(stage)] == [4] * attempts
         assert [job["status"] for job in stage.jobs()] == ["SUCCESS"] * attempts
+
+
+def test_as_many_kinds_as_a_spec_may_list_are_retried(stage: Stage) -> None:
+    stage.spec("a", requests=2, retry={"max_attempts": 2, "on": [f"http_{at}" for at in range(400, 500)]})
+    inputs = stage.root / "specs/data/a.jsonl"
+    inputs.write_text(inputs.read_text().replace('"r0"', '"r0!fail-499"'))
+    assert apply(stage).code == 0
+    apply(stage)
+    assert [len(part) for part in asked(stage)] == [2, 1]

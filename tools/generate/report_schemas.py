@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from reconciler.api import wire
 from reconciler.cost import actual, prices
-from reconciler.documents import costs, notification, reports, result_summary
+from reconciler.documents import costs, job_facts, notification, reports, result_summary
 from reconciler.history import audit, links, record, stats, timeline
 from reconciler.model import completeness
 from reconciler.plans import document
@@ -100,6 +100,7 @@ _MODULES: Final = (
     prices.__file__,
     actual.__file__,
     document.__file__,
+    job_facts.__file__,
     result_summary.__file__,
     notification.__file__,
     reports.__file__,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reconciler.cli.output.streams import write_stdout
-from reconciler.cli.params import options
+from reconciler.cli.params import job_filters, options
 from reconciler.cli.params.time_types import moment, unix
 from reconciler.cli.session import read_history
 from reconciler.cli.session.read_history import declared_at
@@ -18,7 +18,7 @@ from reconciler.history import stats, timeline
 from reconciler.history.merge import Sources
 from reconciler.history.record import HistoryDoc, filter_records
 from reconciler.history.works import newest_works
-from reconciler.render import history_view
+from reconciler.render import history_view, stats_view
 from reconciler.render.paint import Screen
 from reconciler.runs.history import verified
 from reconciler.specs.project import Project
@@ -48,9 +48,6 @@ def history() -> None:
     """Show the history of this project's jobs. `history` is short for `history show`."""
 
 
-offline = options.flag("--offline", "Use only the ledger and pulled results: no key, no network.")
-
-
 @history.command()
 @click.argument("name", required=False)
 @options.collect(
@@ -59,19 +56,8 @@ offline = options.flag("--offline", "Use only the ledger and pulled results: no 
     click.option(
         "--name", "names", multiple=True, metavar="GLOB", help="Only jobs whose names match; may be repeated."
     ),
-    click.option(
-        "--status",
-        "statuses",
-        multiple=True,
-        metavar="STATUS",
-        help="Only jobs with this status; may be repeated.",
-    ),
-    click.option(
-        "--since",
-        type=moment,
-        metavar="WHEN",
-        help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
-    ),
+    job_filters.statuses,
+    job_filters.since,
     click.option("--until", type=moment, metavar="WHEN", help="Only jobs created before this time."),
 )
 @click.option(
@@ -84,8 +70,8 @@ offline = options.flag("--offline", "Use only the ledger and pulled results: no 
 @options.flag(
     "--stats", "Sums by month, name and model instead of jobs, and by the keys of --metadata.", "sums"
 )
-@options.flag("--all-projects", "Include the jobs of other projects, as the list of jobs shows them.")
-@offline
+@job_filters.all_projects
+@job_filters.offline
 @options.output_format(*_FORMATS)
 @options.common
 def show(
@@ -130,7 +116,7 @@ def show(
     if sums:
         by = {title: stats.rows_by(records, key) for title, key in stats.groupings(keys).items()}
         report = stats.StatsDoc(**found.head, total=stats.summed(records), works=works, by=by)
-        write_stdout(history_view.sums(report, form))
+        write_stdout(stats_view.sums(report, form))
         return ExitCode.OK
     document = HistoryDoc(**found.head, records=records, works=works)
     known = len(found.records)
@@ -141,7 +127,7 @@ def show(
 
 
 @history.command()
-@offline
+@job_filters.offline
 @options.output_format("text", "json", "markdown")
 @options.common
 def verify(env: Environment, *, offline: bool, form: str, common: options.Common) -> int:

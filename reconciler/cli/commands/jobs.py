@@ -11,7 +11,7 @@ import click
 
 from reconciler.api.client import Reader, Writer
 from reconciler.cli.output.streams import confirmed, save, write_error, write_stdout
-from reconciler.cli.params import options
+from reconciler.cli.params import job_filters, options
 from reconciler.cli.session.session import locked, reading, writing
 from reconciler.cli.session.signals import interrupts
 from reconciler.context import ApiT, RunContext
@@ -37,13 +37,7 @@ def jobs() -> None:
 
 @jobs.command(name="list")
 @options.flag("--all", "Include jobs of other projects.", "everybody")
-@click.option(
-    "--status",
-    "statuses",
-    multiple=True,
-    metavar="STATUS",
-    help="Only jobs with this status; may be repeated.",
-)
+@job_filters.statuses
 @options.output_format("text", "json")
 @options.common
 def list_(

@@ -14,9 +14,9 @@ from typing import Any
 import click
 
 from reconciler.cli.output.streams import write_stderr, write_stdout
-from reconciler.cli.params import options
+from reconciler.cli.params import job_filters, options
 from reconciler.cli.params.options import Common
-from reconciler.cli.params.time_types import moment, unix
+from reconciler.cli.params.time_types import unix
 from reconciler.cli.session.target import load_shown, open_project
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, UsageError, first_that_holds
@@ -36,12 +36,7 @@ def outputs() -> None:
 @outputs.command()
 @click.argument("names", nargs=-1, metavar="[NAMES]...")
 @options.flag("--current", "Only jobs of the work that the specs declare now.")
-@click.option(
-    "--since",
-    type=moment,
-    metavar="WHEN",
-    help="Only jobs created at this time or later: 2026-11, 2026-11-01, 7d.",
-)
+@job_filters.since
 @options.flag(
     "--incomplete",
     "Publish files that have fewer lines than the API counts, or another length than it says. Without it they "

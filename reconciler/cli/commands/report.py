@@ -10,8 +10,8 @@ import click
 from reconciler import file_access
 from reconciler.api.client import Reader
 from reconciler.cli.output.streams import write_stderr
-from reconciler.cli.params import options
-from reconciler.cli.params.time_types import moment, unix
+from reconciler.cli.params import job_filters, options
+from reconciler.cli.params.time_types import unix
 from reconciler.cli.session import read_history
 from reconciler.cli.session.load_declared import load_declared
 from reconciler.context import RunContext
@@ -38,12 +38,7 @@ _INSTALL = "pip install 'mistral-batch-reconciler[report]'"
     default=Path("report.html"),
     help="Where to write it.  [default: report.html]",
 )
-@click.option(
-    "--since",
-    type=moment,
-    metavar="WHEN",
-    help="Only jobs created at this time or later: 2026-11, 2026-11-01, 30d.",
-)
+@job_filters.since
 @click.option(
     "--metadata",
     "keys",
@@ -51,8 +46,8 @@ _INSTALL = "pip install 'mistral-batch-reconciler[report]'"
     metavar="KEY",
     help="Also show sums by this key of the specs' metadata; may be repeated.",
 )
-@options.flag("--all-projects", "Include the jobs of other projects, as the list of jobs shows them.")
-@options.flag("--offline", "Use only the ledger and pulled results: no key, no network.")
+@job_filters.all_projects
+@job_filters.offline
 @options.common
 def report(
     env: Environment,

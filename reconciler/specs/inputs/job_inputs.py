@@ -13,8 +13,9 @@ from reconciler.model import InlineRequests, Input, InputFile, UploadedFile, dig
 from reconciler.settings import Limits
 from reconciler.specs.budget import Budget
 from reconciler.specs.inputs.cache import InputCache
+from reconciler.specs.inputs.findings import FindingKind
 from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
-from reconciler.specs.inputs.reader import InputReader
+from reconciler.specs.inputs.reader import InputReader, longest_line
 from reconciler.specs.inputs.requirements import Requirements
 from reconciler.specs.project import STATE, Project
 from reconciler.specs.yaml.tree import Document, Path, dotted
@@ -96,9 +97,12 @@ class Inputs:
         except ValueError:
             problems += _unsafe_numbers(document, value)
             return [], problems
+        requests = [*map(msgspec.json.encode, value)]
         if not problems:
             problems += _of_bodies(document, value)
-        return [InlineRequests(body=body, written=msgspec.json.encode(value), count=len(value))], problems
+            problems += _too_long(document, requests, longest_line(self._project.settings.limits))
+        written = b"[%b]" % b",".join(requests)
+        return [InlineRequests(body=body, written=written, count=len(value))], problems
 
     def paths_named(
         self, document: Document, where: Path, instead: str | None = None
@@ -187,6 +191,13 @@ def _of_bodies(document: Document, requests: list[Any]) -> Iterator[Problem]:
     for at, words in mistakes.warnings(demands.endpoint, bodies.items(), "request"):
         where: Path = ("requests", at, "body")
         yield document.problem(where, f"requests[{at}]: {words}", mistakes.HINT, warning=True)
+
+
+def _too_long(document: Document, requests: list[bytes], longest: int) -> Iterator[Problem]:
+    for at, line in enumerate(requests):
+        if len(line) > longest:
+            message = f"requests[{at}]: {FindingKind.TOO_LONG.message}: more than {longest:,} bytes"
+            yield document.problem(("requests", at), message, FindingKind.TOO_LONG.hint)
 
 
 def _unsafe_numbers(document: Document, value: list[Any]) -> Iterator[Problem]:

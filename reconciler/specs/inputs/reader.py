@@ -85,7 +85,7 @@ class InputReader:
     def _remembered(self, path: str) -> Checked | None:
         """Return the cached result of a file that has not changed and is within the current limits."""
         entry = self._cache.get(path, self._cache.stamp(self._root / path))
-        if entry is None or (entry.file.workload or Workload()).longest > _longest(self._limits):
+        if entry is None or (entry.file.workload or Workload()).longest > longest_line(self._limits):
             return None
         self._progress.advance("checking", entry.file.size)
         return Checked(entry.file, (), entry.facts)
@@ -196,7 +196,7 @@ def check(place: Path, path: str, limits: Limits, progress: Progress = UNWATCHED
             if form := of_file(stream, path):
                 findings.add(form)
             else:
-                longest = _longest(limits)
+                longest = longest_line(limits)
                 digest, on_progress = hashlib.sha256(), partial(progress.advance, "checking")
                 texts = pieces(stream, longest, update=digest.update, on_progress=on_progress)
                 found = scan(texts, longest, findings)
@@ -221,7 +221,7 @@ def pointer_in(stream: BinaryIO, size: int) -> tuple[str, int] | None:
     return (found["oid"].decode(), int(found["size"])) if found else None
 
 
-def _longest(limits: Limits) -> int:
+def longest_line(limits: Limits) -> int:
     """Return the maximum of bytes of a line: with its line feed it must fit into an uploaded file."""
     return min(limits.line_bytes, limits.file_bytes - 1)
 
