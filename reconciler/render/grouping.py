@@ -19,6 +19,7 @@ from reconciler.render import plan_view
 from reconciler.render.cost_view import cost_words
 from reconciler.render.outcome_view import OutcomeRow, outcome_row
 from reconciler.render.plan_view import Row
+from reconciler.render.reasons import reason_words
 from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
 
@@ -120,7 +121,7 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     answered = sum(job.completed_requests for job in cancels)
     now = f"{pluralize(len(cancels), 'job')}, {answered:,} requests answered" if cancels else ""
     if cancels and not creates:
-        why, now = (plan_view.reason_words(first.of(CancelDoc)[0].reason),), f"cancels {now}"
+        why, now = (reason_words(first.of(CancelDoc)[0].reason),), f"cancels {now}"
     changes, notes = _common(row.changes for _, row in group), _common(row.notes for _, row in group)
     settings = _common(row.settings for _, row in group)
     different = dict.fromkeys(

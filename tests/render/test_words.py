@@ -8,7 +8,7 @@ from reconciler.model import Target
 from reconciler.planning.actions import Reason
 from reconciler.planning.standing import Standing
 from reconciler.plans.document import DecisionDoc, HoldDoc, JobDoc, PlanDoc, SummaryDoc
-from reconciler.render.plan_view import reason_words
+from reconciler.render.reasons import reason_words
 from reconciler.render.status_view import status_doc
 
 HELD = "on hold"

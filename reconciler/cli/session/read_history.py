@@ -16,7 +16,8 @@ from reconciler.constraints import NAME_PATTERN
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
 from reconciler.history import merge
-from reconciler.history.merge import Sources, read_ledger
+from reconciler.history.merge import read_ledger
+from reconciler.history.sources import Sources
 from reconciler.ledger.lines import union
 from reconciler.model.commit import Commit
 from reconciler.outputs.paths import safe_name
