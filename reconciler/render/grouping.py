@@ -12,8 +12,9 @@ from typing import Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from reconciler.plans.action_documents import CancelDoc, CreateDoc, HoldDoc
 from reconciler.plans.cost_document import total
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, PlanDoc
+from reconciler.plans.document import DecisionDoc, PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Outcome
 from reconciler.render import plan_view
 from reconciler.render.cost_view import cost_words

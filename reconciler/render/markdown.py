@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.plans.document import HoldDoc, KeepDoc, PlanDoc
+from reconciler.plans.action_documents import HoldDoc, KeepDoc
+from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary, plan_view
 from reconciler.render.grouping import PlanLines

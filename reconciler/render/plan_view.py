@@ -14,7 +14,8 @@ from msgspec import Struct
 from reconciler.planning.actions import Change
 from reconciler.planning.notes import SAME_REQUESTS
 from reconciler.planning.tally import STATES, Tally
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.plans.action_documents import CancelDoc, CreateDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.plans.document import DecisionDoc
 from reconciler.plans.name_status import known_total
 from reconciler.plans.settings_document import SettingsDoc
 from reconciler.render.cost_view import cost_words, difference, estimate_line
