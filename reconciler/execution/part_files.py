@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import BytesIO
+from collections.abc import Sequence
 from itertools import chain, repeat
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from reconciler import file_access
-from reconciler.errors import ReconcilerError, explaining
-from reconciler.execution.uploads import changed_since
-from reconciler.model import InlineRequests, Input, InputFile, SubmittedPart, request_count
+from reconciler.errors import ReconcilerError
+from reconciler.execution.uploads import changed_since, opened
+from reconciler.model import Input, InputFile, SubmittedPart, request_count
+from reconciler.model.inputs import upload_of
 from reconciler.planning.next_part import NextPart
 
 NEW_LINE: Final = b"\n"
@@ -54,11 +53,14 @@ def cut(inputs: Sequence[Input], part: NextPart, *, root: Path, folder: Path) ->
 
 
 def _cut(each: Input, asked: bytearray, *, root: Path, folder: Path) -> InputFile:
+    file = upload_of(each, "")
+    if file is None:
+        raise AssertionError("its requests were counted")
     digest, whole = hashlib.sha256(), hashlib.sha256()
     file_access.make_folder(folder)
     temporary = folder / "cutting.jsonl"
     size = 0
-    with _opened(each, root) as source, file_access.recreate(temporary) as target:
+    with opened(root, file) as source, file_access.recreate(temporary) as target:
         for line, chosen in zip(source, chain(asked, repeat(0)), strict=False):
             whole.update(line)
             if chosen:
@@ -66,24 +68,10 @@ def _cut(each: Input, asked: bytearray, *, root: Path, folder: Path) -> InputFil
                 target.write(line)
                 digest.update(line)
                 size += len(line)
-    if isinstance(each, InputFile) and whole.hexdigest() != each.sha256:
+    if whole.hexdigest() != file.sha256:
         temporary.unlink()
-        raise changed_since(each, whole.hexdigest())
+        raise changed_since(file, whole.hexdigest())
     final = folder / f"{digest.hexdigest()}.jsonl"
     temporary.replace(final)
     path = os.path.relpath(final, root).replace(os.sep, "/")
     return InputFile(path=path, sha256=digest.hexdigest(), size=size, requests=asked.count(1))
-
-
-@contextmanager
-def _opened(each: Input, root: Path) -> Iterator[BinaryIO]:
-    if isinstance(each, InlineRequests):
-        yield BytesIO(each.lines)
-    elif isinstance(each, InputFile):
-        if each.content is not None:
-            yield BytesIO(each.content)
-            return
-        with explaining(f"{each.path} cannot be read", "make it readable, then plan again"):
-            stream = file_access.open_to_read(root / each.path)
-        with stream:
-            yield stream

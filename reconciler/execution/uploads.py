@@ -158,7 +158,7 @@ class Uploads:
                 f"{part.path} is a Git LFS pointer, and its content is not in this clone",
                 hint=f'git lfs pull --include "{part.path}"',
             )
-        with _opened(self._run.project.root, part) as content:
+        with opened(self._run.project.root, part) as content:
             if (size := content.seek(0, os.SEEK_END)) != part.size:
                 content.seek(0)
                 found = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]  # has readinto
@@ -214,11 +214,12 @@ class Uploads:
                 attempt += 1
 
 
-def _opened(root: Path, part: InputFile) -> BinaryIO:
+def opened(root: Path, part: InputFile) -> BinaryIO:
+    """Open what is uploaded. Raises `ReconcilerError` if a file cannot be read."""
     if part.content is not None:
         return io.BytesIO(part.content)
     with explaining(f"{part.path} cannot be read", "make it readable, then plan again"):
-        return open_to_read(root / part.path, buffering=0)
+        return open_to_read(root / part.path)
 
 
 def changed_since(part: InputFile, found: str) -> InputChangedError:

@@ -6,7 +6,7 @@ from array import array
 from itertools import pairwise
 from pathlib import Path
 
-from reconciler.model import InlineRequests, InputFile, JobSpec, Wanted
+from reconciler.model import JobSpec, Wanted
 from reconciler.requests import asked
 from reconciler.requests.asked import AskedIndex
 from reconciler.settings import Limits
@@ -49,17 +49,9 @@ def read_order(spec: JobSpec, root: Path, limits: Limits) -> AskedIndex | None:
 
 def contents_of(spec: JobSpec, root: Path) -> list[Path | bytes] | None:
     """Return the files of a spec's requests, or their contents; None if one of them is not in this clone."""
-    contents: list[Path | bytes] = []
-    for part in spec.inputs:
-        if isinstance(part, InlineRequests):
-            contents.append(part.lines)
-        elif isinstance(part, InputFile) and part.content is not None:
-            contents.append(part.content)
-        elif isinstance(part, InputFile) and not part.pointer and (root / part.path).exists():
-            contents.append(root / part.path)
-        else:
-            return None
-    return contents
+    contents = [root / file.path if file.content is None else file.content for file in spec.uploads]
+    whole = len(contents) == len(spec.inputs) and not any(file.pointer for file in spec.uploads)
+    return contents if whole and all(isinstance(it, bytes) or it.exists() for it in contents) else None
 
 
 def _no_heartbeat() -> None:
