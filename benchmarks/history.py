@@ -21,15 +21,8 @@ from typing import Final
 from measure import Spent, best, spent
 from msgspec.structs import replace
 
-from reconciler.ledger.lines import (
-    CancelEnded,
-    CancelIntended,
-    CreateConfirmed,
-    CreateIntended,
-    Ended,
-    Line,
-    encode,
-)
+from reconciler.ledger.line_format import encode
+from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateConfirmed, CreateIntended, Ended, Line
 from reconciler.model import Job, Phase
 
 JOBS: Final = next((int(word) for word in sys.argv[1:] if word.isdigit()), 100_000)

@@ -27,7 +27,7 @@ from measure import ROOT, Row, Spent, report, spent
 
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_calls import LedgerGit
-from reconciler.ledger.lines import encode
+from reconciler.ledger.line_format import encode
 from reconciler.sandbox.app import make_app
 from reconciler.sandbox.server import Server
 from reconciler.sandbox.store import Store

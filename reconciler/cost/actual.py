@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from reconciler.cost.prices import MICROS, Prices, cost_of
+from reconciler.cost.prices import Prices, cost_of
 from reconciler.model.money import Usage
+from reconciler.text.money import MICROS
 from reconciler.text.timestamps import day_of
 
 

@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from reconciler.cost.gaps import ANSWERED_IN_TOKENS, SEVERAL_CALLS, basis_of, gaps_of
 from reconciler.cost.interval import Seen, likely
-from reconciler.cost.prices import MICROS, MINUTE, PAGES, Price
+from reconciler.cost.prices import MINUTE, PAGES, Price
 from reconciler.model.money import Estimate, Usage, Workload
+from reconciler.text.money import MICROS
 
 MAX_MICROS: Final = 10**15 - 1
 """The largest bound. Tags and ledger have no larger amounts, and budgets neither."""

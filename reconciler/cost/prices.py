@@ -13,9 +13,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from reconciler.model.money import Usage
+from reconciler.text.money import MICROS
 
-MICROS: Final = 1_000_000
-"""Millionths in the unit of a currency."""
 PAGES: Final = 1000
 """The number of pages that prices of pages are for."""
 MINUTE: Final = 60

@@ -9,7 +9,8 @@ import msgspec
 from reconciler.cost.actual import Cost
 from reconciler.documents.result_summary import ResultSummary, WorkSummary
 from reconciler.planning.tally import Tally
-from reconciler.plans.document import JobDoc, PlanDoc
+from reconciler.plans.action_documents import JobDoc
+from reconciler.plans.document import PlanDoc
 
 Verdict: TypeAlias = Literal["ok", "note", "warning", "failed"]
 

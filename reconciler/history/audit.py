@@ -22,8 +22,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from reconciler.history.merge import Sources
 from reconciler.history.record import HistoryPart
+from reconciler.history.sources import Sources
 from reconciler.model import Job, OwnedJob, Unreadable, tags
 from reconciler.text.plural import pluralize
 from reconciler.text.suggest import some

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar
 
+from reconciler.ledger.line_format import encode
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -15,7 +16,6 @@ from reconciler.ledger.lines import (
     Ended,
     Line,
     UsageSeen,
-    encode,
 )
 
 _Indexed: TypeAlias = CreateIntended | CreateConfirmed | Ended | CancelIntended | CancelEnded | UsageSeen

@@ -7,7 +7,6 @@ who cancelled it) and jobs that the API has deleted. Only pulled results have to
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from reconciler.documents.costs import job_cost
 from reconciler.documents.result_summary import ResultSummary, check_words, reason_words
 from reconciler.history.ledger_index import LedgerIndex
 from reconciler.history.record import CREATE_UNKNOWN, LEDGER, LIST, RESULTS, Record, source_of, span
+from reconciler.history.sources import LedgerView
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -27,7 +27,7 @@ from reconciler.ledger.lines import (
     Line,
     UsageSeen,
 )
-from reconciler.model import TAG_PREFIX, Job, OwnedJob, Phase, Source, Target, Unreadable, completeness, tags
+from reconciler.model import TAG_PREFIX, Job, OwnedJob, Phase, Source, Unreadable, completeness, tags
 
 CANCELLED: Final = (None, "CANCELLED", "CANCELLATION_REQUESTED")
 """The statuses of jobs that may have been cancelled."""
@@ -41,41 +41,6 @@ SOURCED: Final = tuple(
     name for name in Source.__struct_fields__ if name in Record.__struct_fields__ and name != "dirty"
 )
 """The fields of a record that are a source's own."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerView:
-    """A ledger's lines, their index and the records built from them."""
-
-    index: LedgerIndex
-    """The lines by op and by job id."""
-    records: Mapping[str, Record]
-    """By job id."""
-    lines: tuple[Line, ...] = ()
-    """All of them, in order."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sources:
-    """The sources of a history, and the records merged from them."""
-
-    target: Target
-    ledger: LedgerView
-    jobs: tuple[Job, ...] | None
-    """Our jobs; None if the list was not read."""
-    settled: float
-    """Unix seconds: the list must show a job that was created before this. Younger ones may appear later."""
-    records: tuple[Record, ...]
-    """The merged records."""
-
-    @property
-    def head(self) -> dict[str, Any]:
-        """The fields that every document about the history has."""
-        return {
-            "project": self.target.project,
-            "base_url": self.target.base_url,
-            "offline": self.jobs is None,
-        }
 
 
 def read_ledger(lines: tuple[Line, ...]) -> LedgerView:

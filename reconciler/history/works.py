@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.history.merge import LedgerView, Sources
 from reconciler.history.record import Record, WorkRow
+from reconciler.history.sources import LedgerView, Sources
 from reconciler.ledger.lines import WorkSeen
 from reconciler.model import Job, OwnedJob, RunKey, Tags, tags
 from reconciler.planning.actions import Reason

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from reconciler import file_access
 from reconciler.errors import LedgerError, explaining
-from reconciler.ledger.lines import CreateIntended, Line, decode, decode_block, encode
+from reconciler.ledger.line_format import decode, decode_block, encode
+from reconciler.ledger.lines import CreateIntended, Line
 
 NAME = "ledger.jsonl"
 BLOCK = 1 << 17

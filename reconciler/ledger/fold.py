@@ -8,6 +8,7 @@ from typing import TypeVar, assert_never
 
 from msgspec.structs import replace
 
+from reconciler.ledger.line_format import encode
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -22,7 +23,6 @@ from reconciler.ledger.lines import (
     NotificationLine,
     UsageSeen,
     WorkSeen,
-    encode,
 )
 from reconciler.ledger.memory import Memory, Remembered, doubted
 from reconciler.model import Phase, RunKey

@@ -29,7 +29,8 @@ from reconciler import file_access
 from reconciler.errors import LedgerError
 from reconciler.ledger import git_files
 from reconciler.ledger.git_calls import UNREADABLE, ConflictError, LedgerGit, explain_push
-from reconciler.ledger.lines import Line, decode_block
+from reconciler.ledger.line_format import decode_block
+from reconciler.ledger.lines import Line
 
 BRANCHES: Final = "reconciler-ledger"
 """The branches are below it, so that one rule of the remote can protect them all."""

@@ -15,7 +15,8 @@ from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_calls import ConflictError, LockedError, UnreachableError
-from reconciler.ledger.lines import Line, decode, decode_block, encode
+from reconciler.ledger.line_format import decode, decode_block, encode
+from reconciler.ledger.lines import Line
 from reconciler.text.plural import pluralize
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from reconciler.ledger.lines import (
 from reconciler.model import Job, OwnedJob, RunKey, Target, completeness
 from reconciler.planning.standing import Readiness, Standing
 from reconciler.plans import name_status
-from reconciler.plans.document import DecisionDoc, HoldDoc, KeepDoc
+from reconciler.plans.action_documents import HoldDoc, KeepDoc
+from reconciler.plans.document import DecisionDoc
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean

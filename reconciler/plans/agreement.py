@@ -31,8 +31,9 @@ from reconciler.planning.guard_input import Refusal
 from reconciler.planning.hold_back import hold_create
 from reconciler.planning.standing import CONTINUES, WAITS, Standing
 from reconciler.plans import staleness
+from reconciler.plans.action_documents import CancelDoc, CreateDoc
 from reconciler.plans.approval import NamedWork, replaced_work
-from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
+from reconciler.plans.document import PlanDoc
 from reconciler.text.suggest import some
 
 LEDGER_HINT: Final = (

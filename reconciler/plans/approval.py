@@ -24,7 +24,8 @@ from msgspec.structs import replace
 from reconciler.model import RunKey
 from reconciler.planning.actions import Cancel, Create, Decision, Hold, Plan
 from reconciler.planning.standing import CONTINUES, Standing
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, PlanDoc
+from reconciler.plans.action_documents import CancelDoc, CreateDoc
+from reconciler.plans.document import DecisionDoc, PlanDoc
 from reconciler.plans.staleness import exceeds
 
 

@@ -9,8 +9,7 @@ import msgspec
 
 from reconciler.cost.estimate import in_total
 from reconciler.model.money import Estimate
-
-MICROS: Final = 1_000_000
+from reconciler.text.money import MICROS
 
 
 class CostDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

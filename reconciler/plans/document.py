@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, TypeAlias, TypeVar
-
-import msgspec
+from typing import Final, TypeVar
 
 from reconciler.model import RunKey, Target
-from reconciler.planning.actions import Change
 from reconciler.planning.guard_input import Approved, Refusal
 from reconciler.planning.tally import Tally
+from reconciler.plans.action_documents import ActionDoc, CancelDoc, CreateDoc, HoldDoc, KeepDoc, PlanPart
 from reconciler.plans.cost_document import CostDoc
 from reconciler.plans.settings_document import SettingsDoc
 
@@ -21,114 +18,10 @@ FORMAT_VERSION: Final = "1.0"
 """Readers ignore unknown fields within a major version, and refuse another major version."""
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of everything in a document."""
-
-
-class UploadDoc(_Part, frozen=True, kw_only=True):
-    """A local file that a create uploads."""
-
-    path: str
-    sha256: str
-    bytes: int
-
-
-class JobDoc(_Part, frozen=True, kw_only=True):
-    """A job as it was when the plan was made."""
-
-    id: str
-    status: str
-    total_requests: int = 0
-    completed_requests: int = 0
-    failed_requests: int = 0
-    created_at: int = 0
-    cost: CostDoc | None = None
-    """The most that it can cost, if its create reserved that; of a job that is cancelled."""
-
-
-class CreateDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="create"):
-    """Create a job. Valid while no job has this run key."""
-
-    reason: str
-    precondition: str = ""
-    """The condition for applying it, in words; `apply` checks for itself."""
-    work: str
-    rerun: str = ""
-    attempt: int = 1
-    endpoint: str
-    model: str | None = None
-    agent_id: str | None = None
-    settings: SettingsDoc
-    requests: int | None = None
-    """How many requests the job is asked; None if an input is an uploaded file."""
-    of: int | None = None
-    """How many requests the whole work has, if the job is asked only a part of them."""
-    reused: int = 0
-    """How many of them are answered by earlier jobs."""
-    waiting: int = 0
-    """How many requests wait for their outcome: those of the canary, or the first of several parts."""
-    retried: Mapping[str, int] = {}
-    """How many of `requests` have failed before, by kind."""
-    at_most: bool = False
-    """True if `requests` is a bound, because results were not read."""
-    cost: CostDoc | None = None
-    """What it may cost; null in a plan of an earlier version."""
-    uploads: tuple[UploadDoc, ...] = ()
-    changes: tuple[Change, ...] = ()
-    rests_on_ledger: str = ""
-    """What only the ledger says, if the create rests on it: `apply` needs an agreed plan for it."""
-
-    @property
-    def in_all(self) -> int | None:
-        """The most requests that may follow: with those that wait."""
-        return None if self.requests is None else self.requests + self.waiting
-
-    @property
-    def answered_by(self) -> str:
-        """The model, or the agent."""
-        return self.model or f"agent {self.agent_id}"
-
-
-class CancelDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="cancel"):
-    """Cancel a job. Valid while it is queued or running."""
-
-    reason: str
-    precondition: str = ""
-    """The condition for applying it, in words; `apply` checks for itself."""
-    job: JobDoc
-    """The job before the cancel."""
-    lost: int = 0
-    """The most of its answers that nothing uses afterwards."""
-    cancel_before_create: bool = False
-    """True if the workspace has no room for both jobs: the replacement is created once this one has stopped."""
-
-
-class KeepDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="keep"):
-    """Change nothing."""
-
-    reason: str
-    job: JobDoc | None = None
-    detail: str = ""
-    attention: bool = False
-
-
-class HoldDoc(_Part, frozen=True, kw_only=True, tag_field="action", tag="hold"):
-    """Wait, although work is wanted."""
-
-    reason: str
-    job: JobDoc | None = None
-    detail: str = ""
-    hint: str = ""
-    attention: bool = False
-    until: float | None = None
-    changes: tuple[Change, ...] = ()
-
-
-ActionDoc: TypeAlias = CreateDoc | CancelDoc | KeepDoc | HoldDoc
 _A = TypeVar("_A", bound=ActionDoc)
 
 
-class DecisionDoc(_Part, frozen=True, kw_only=True):
+class DecisionDoc(PlanPart, frozen=True, kw_only=True):
     """All actions for one name."""
 
     name: str
@@ -172,7 +65,7 @@ class DecisionDoc(_Part, frozen=True, kw_only=True):
         return any(isinstance(action, KeepDoc | HoldDoc) and action.attention for action in self.actions)
 
 
-class PolicyDoc(_Part, frozen=True, kw_only=True):
+class PolicyDoc(PlanPart, frozen=True, kw_only=True):
     """The policy that specs and settings were checked against."""
 
     file: str
@@ -180,7 +73,7 @@ class PolicyDoc(_Part, frozen=True, kw_only=True):
     sha256: str
 
 
-class ModelDoc(_Part, frozen=True, kw_only=True):
+class ModelDoc(PlanPart, frozen=True, kw_only=True):
     """What a reader should know about a model that a create or an earlier job names."""
 
     kind: str
@@ -199,7 +92,7 @@ class ModelDoc(_Part, frozen=True, kw_only=True):
         return self.kind not in ("retires", "alias", "moved")
 
 
-class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
+class SummaryDoc(PlanPart, frozen=True, kw_only=True, omit_defaults=False):
     """The plan in numbers. A replacement is a create and a cancel under one name, counted once."""
 
     create: int
@@ -227,7 +120,7 @@ class SummaryDoc(_Part, frozen=True, kw_only=True, omit_defaults=False):
     """Bytes of the input files of all creates, each content once. Files that the workspace already has are not sent."""
 
 
-class PlanDoc(_Part, frozen=True, kw_only=True):
+class PlanDoc(PlanPart, frozen=True, kw_only=True):
     """A plan with everything that its reader needs."""
 
     format_version: str

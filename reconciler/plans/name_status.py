@@ -12,7 +12,8 @@ from typing import Final
 from reconciler.model import Job
 from reconciler.planning.actions import Create, Decision, Hold, Keep
 from reconciler.planning.standing import Readiness, Standing
-from reconciler.plans.document import CreateDoc, DecisionDoc, JobDoc
+from reconciler.plans.action_documents import CreateDoc, JobDoc
+from reconciler.plans.document import DecisionDoc
 
 
 def readiness(decision: DecisionDoc, held: Collection[str] = frozenset()) -> Readiness:

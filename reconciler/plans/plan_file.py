@@ -21,22 +21,17 @@ from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, 
 from reconciler.planning.guard_input import Refusal
 from reconciler.planning.standing import WAITS
 from reconciler.plans import checksum_envelope
-from reconciler.plans.cost_document import CostDoc, total
-from reconciler.plans.document import (
-    FORMAT_VERSION,
+from reconciler.plans.action_documents import (
     ActionDoc,
     CancelDoc,
     CreateDoc,
-    DecisionDoc,
     HoldDoc,
     JobDoc,
     KeepDoc,
-    ModelDoc,
-    PlanDoc,
-    PolicyDoc,
-    SummaryDoc,
     UploadDoc,
 )
+from reconciler.plans.cost_document import CostDoc, total
+from reconciler.plans.document import FORMAT_VERSION, DecisionDoc, ModelDoc, PlanDoc, PolicyDoc, SummaryDoc
 from reconciler.plans.name_status import again
 from reconciler.plans.settings_document import SettingsDoc
 from reconciler.text.timestamps import rfc3339

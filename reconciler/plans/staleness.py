@@ -21,7 +21,8 @@ from reconciler.errors import StalePlanError
 from reconciler.model import Observed, Phase, RunKey, Target
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan
 from reconciler.planning.standing import CONTINUES
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, PlanDoc
+from reconciler.plans.action_documents import CancelDoc, CreateDoc
+from reconciler.plans.document import DecisionDoc, PlanDoc
 from reconciler.plans.settings_document import SettingsDoc
 
 ActionKey: TypeAlias = "tuple[str, ...]"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.model.money import Estimate
+from reconciler.plans.action_documents import CreateDoc, JobDoc
 from reconciler.plans.cost_document import CostDoc
-from reconciler.plans.document import CreateDoc, JobDoc
 from reconciler.text.money import money, number
 from reconciler.text.sanitize import clean
 

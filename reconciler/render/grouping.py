@@ -12,13 +12,15 @@ from typing import Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from reconciler.plans.action_documents import CancelDoc, CreateDoc, HoldDoc
 from reconciler.plans.cost_document import total
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, PlanDoc
+from reconciler.plans.document import DecisionDoc, PlanDoc
 from reconciler.plans.outcomes import Cancelled, Created, Outcome
 from reconciler.render import plan_view
 from reconciler.render.cost_view import cost_words
 from reconciler.render.outcome_view import OutcomeRow, outcome_row
 from reconciler.render.plan_view import Row
+from reconciler.render.reasons import reason_words
 from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
 
@@ -120,7 +122,7 @@ def _folded(group: Sequence[tuple[DecisionDoc, Row]], totals: Mapping[Family | N
     answered = sum(job.completed_requests for job in cancels)
     now = f"{pluralize(len(cancels), 'job')}, {answered:,} requests answered" if cancels else ""
     if cancels and not creates:
-        why, now = (plan_view.reason_words(first.of(CancelDoc)[0].reason),), f"cancels {now}"
+        why, now = (reason_words(first.of(CancelDoc)[0].reason),), f"cancels {now}"
     changes, notes = _common(row.changes for _, row in group), _common(row.notes for _, row in group)
     settings = _common(row.settings for _, row in group)
     different = dict.fromkeys(

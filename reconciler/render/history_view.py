@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from reconciler.cost.prices import MICROS
 from reconciler.documents.reports import pretty
 from reconciler.history.audit import VerifyDoc
 from reconciler.history.record import HistoryDoc, Record, WorkRow
@@ -16,7 +15,7 @@ from reconciler.history.timeline import EntryDoc, TimelineDoc
 from reconciler.render.paint import NO_SCREEN, Screen, coloured
 from reconciler.render.plan_view import others
 from reconciler.render.tables import USUAL_WIDTH, fitting, table_csv, table_markdown, table_text
-from reconciler.text.money import money
+from reconciler.text.money import spent
 from reconciler.text.plural import age, pluralize
 from reconciler.text.sanitize import clean
 from reconciler.text.timestamps import rfc3339
@@ -162,7 +161,7 @@ def _rows(records: Iterable[Record], more: Callable[[Record], Iterable[str]]) ->
             _number(it.succeeded_requests),
             _number(it.failed_requests),
             it.answered_of_work or "-",
-            cost(it.cost, it.currency, lower=bool(it.cost_is_lower_bound)),
+            spent(it.cost, it.currency, lower=bool(it.cost_is_lower_bound)),
             it.reason or UNKNOWN,
             it.commit[:7] + ("*" if it.dirty else "") if it.commit else UNKNOWN,
             it.actor or UNKNOWN,
@@ -177,13 +176,6 @@ def _rows(records: Iterable[Record], more: Callable[[Record], Iterable[str]]) ->
         )
         for it in records
     ]
-
-
-def cost(amount: float | None, currency: str | None, *, lower: bool) -> str:
-    """Return an actual cost, marked if it is a lower bound, and `UNKNOWN` for one that is not known."""
-    if amount is None or not currency:
-        return UNKNOWN
-    return ("≥ " if lower else "") + money(round(amount * MICROS), currency)
 
 
 def _number(value: int | None) -> str:

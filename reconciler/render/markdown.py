@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.plans.document import HoldDoc, KeepDoc, PlanDoc
+from reconciler.plans.action_documents import HoldDoc, KeepDoc
+from reconciler.plans.document import PlanDoc
 from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary, plan_view
 from reconciler.render.grouping import PlanLines
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.render.plan_view import Row
+from reconciler.render.reasons import reason_words
 from reconciler.render.tables import escape
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
@@ -155,7 +157,7 @@ def _unchanged(lines: PlanLines, cut: _Cut) -> list[list[str]]:
     shown = [
         [
             cut.cell(decision.name),
-            cut.cell(" · note: ".join((plan_view.reason_words(action.reason), *decision.notes))),
+            cut.cell(" · note: ".join((reason_words(action.reason), *decision.notes))),
             cut.cell(plan_view.job(action.job, decision.states) if action.job else ""),
         ]
         for decision, action in quiet[: cut.rows]

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, KeepDoc, ModelDoc, PlanDoc
+from reconciler.plans.action_documents import CancelDoc, CreateDoc, KeepDoc
+from reconciler.plans.document import DecisionDoc, ModelDoc, PlanDoc
 from reconciler.plans.name_status import known_total
 from reconciler.render.cost_view import cost_words
 from reconciler.render.plan_view import BY_LEDGER, Row

@@ -14,34 +14,17 @@ from msgspec import Struct
 from reconciler.planning.actions import Change
 from reconciler.planning.notes import SAME_REQUESTS
 from reconciler.planning.tally import STATES, Tally
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.plans.action_documents import CancelDoc, CreateDoc, HoldDoc, JobDoc, KeepDoc
+from reconciler.plans.document import DecisionDoc
 from reconciler.plans.name_status import known_total
 from reconciler.plans.settings_document import SettingsDoc
 from reconciler.render.cost_view import cost_words, difference, estimate_line
+from reconciler.render.reasons import reason_words
 from reconciler.text.plural import pluralize, size
 from reconciler.text.sanitize import clean
 
 Verb: TypeAlias = Literal["create", "replace", "cancel", "hold", "wait", "attention"]
 
-REASON_WORDS: Final = {
-    "removed": "no longer declared",
-    "superseded": "the spec declares other work",
-    "duplicate": "another job does the same work",
-    "record_gone": "its job is not in this workspace",
-    "other_root": "",
-    "other_history": "this checkout does not contain its commit",
-    "checkout_behind": "this checkout is behind",
-    "kept": "no longer declared, kept by its on_remove",
-    "newer_tool": "written by a newer version",
-    "cancelled": "",
-    "stopping": "it is being cancelled",
-    "unsettled": "a create may have been sent, and its outcome is not known yet",
-    "failed": "",
-    "partial": "",
-    "not_agreed": "needs an agreed plan",
-    "part": "",
-}
-"""The words for a reason; a reason that is not listed is shown as it is."""
 
 BY_LEDGER: Final = "by the ledger"
 """The beginning of the fact that a create rests on the ledger alone."""
@@ -228,11 +211,6 @@ def _uploads(creates: Sequence[CreateDoc]) -> str:
     more = len(uploads) - MAX_UPLOADS
     files += [f"{more:,} more"] if more > 0 else []
     return f"uploads {', '.join(files)}" if files else ""
-
-
-def reason_words(reason: str) -> str:
-    """Return the words for a reason, "" if the detail after it is enough."""
-    return REASON_WORDS.get(reason, reason.replace("_", " "))
 
 
 def _time(when: float) -> str:

@@ -14,7 +14,8 @@ from reconciler.cost.actual import total_cost
 from reconciler.documents.reports import StatusDoc
 from reconciler.ledger.lines import CreateIntended
 from reconciler.planning.tally import STATES, Tally, added
-from reconciler.plans.document import DecisionDoc, HoldDoc
+from reconciler.plans.action_documents import HoldDoc
+from reconciler.plans.document import DecisionDoc
 from reconciler.text.sanitize import clean
 
 _Sample: TypeAlias = tuple[str, Mapping[str, str], float]

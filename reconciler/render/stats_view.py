@@ -6,8 +6,9 @@ from typing import Final
 
 from reconciler.documents.reports import pretty
 from reconciler.history.stats import StatsDoc, StatsRow
-from reconciler.render.history_view import UNKNOWN, WORKS_HEAD, TextRow, cost, work_cells
+from reconciler.render.history_view import UNKNOWN, WORKS_HEAD, TextRow, work_cells
 from reconciler.render.tables import table_markdown, table_text
+from reconciler.text.money import spent
 
 STATS_HEAD: Final = ("JOBS", "REQUESTS", "ANSWERED", "FAILED", "TOKENS", "COST")
 
@@ -41,5 +42,7 @@ def _sums(row: StatsRow) -> TextRow:
         cell(row.answered, row.answered_unknown),
         cell(row.failed, row.answered_unknown),
         cell(row.tokens, row.tokens_unknown),
-        cost(row.cost, row.currency, lower=row.cost_unknown > 0) if row.currency or row.cost_unknown else "-",
+        spent(row.cost, row.currency, lower=row.cost_unknown > 0)
+        if row.currency or row.cost_unknown
+        else "-",
     )

@@ -13,10 +13,12 @@ from reconciler.documents.reports import StatusDoc, StatusRow, WaitDoc, pretty
 from reconciler.model import NotYetStarted, OwnedJob
 from reconciler.planning.standing import Standing
 from reconciler.planning.tally import added
-from reconciler.plans.document import CancelDoc, CreateDoc, DecisionDoc, HoldDoc, KeepDoc, PlanDoc
+from reconciler.plans.action_documents import CancelDoc, CreateDoc, HoldDoc, KeepDoc
+from reconciler.plans.document import DecisionDoc, PlanDoc
 from reconciler.render import grouping
 from reconciler.render.paint import NO_SCREEN, Screen, coloured, sparkline
-from reconciler.render.plan_view import others, reason_words, submits
+from reconciler.render.plan_view import others, submits
+from reconciler.render.reasons import reason_words
 from reconciler.render.tables import table_markdown, table_text
 from reconciler.render.text import cost_words
 from reconciler.text.plural import age, pluralize

@@ -11,7 +11,7 @@ from reconciler.plans.outcomes import Outcome
 from reconciler.render import grouping, plan_summary
 from reconciler.render.outcome_view import OutcomeRow, summary
 from reconciler.render.paint import paint
-from reconciler.text.money import money
+from reconciler.text.money import spent
 from reconciler.text.sanitize import clean
 
 SIGNS: Final = {"create": "+", "replace": "~", "cancel": "-", "hold": "=", "wait": "=", "attention": "!"}
@@ -20,7 +20,7 @@ MAX_NAME_WIDTH: Final = 40
 
 def cost_words(cost: Cost | None) -> str:
     """Return an actual cost: `$0.42`, `≥ $0.42` if it may be more, `?` if it is not known."""
-    return "?" if cost is None else ("≥ " if cost.lower_bound else "") + money(cost.micros, cost.currency)
+    return "?" if cost is None else spent(cost.amount, cost.currency, lower=cost.lower_bound)
 
 
 class NameLine(NamedTuple):

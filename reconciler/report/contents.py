@@ -12,9 +12,10 @@ from reconciler.history.record import Record
 from reconciler.history.stats import StatsRow, summed
 from reconciler.report.charts import Chart
 from reconciler.report.names import MAX_NAMES, OfName, by_name, of_name
-from reconciler.report.numbers import amount, figures, minute
+from reconciler.report.numbers import figures, minute
 from reconciler.report.over_time import charts
 from reconciler.report.timeline import Timeline, timeline
+from reconciler.text.money import spent
 from reconciler.text.plural import pluralize
 from reconciler.text.sanitize import clean
 
@@ -167,7 +168,7 @@ def _shown(row: Sequence[Any], currency: str) -> Sequence[str]:
 
     def cell(value: object) -> str:
         if isinstance(value, float):
-            return amount(value, currency)
+            return spent(value, currency)
         return f"{value:,}" if isinstance(value, int) else "?" if value is None else str(value)
 
     return ["?" if created is None else minute(created), *map(cell, rest)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.cost.prices import MICROS
 from reconciler.history.stats import StatsRow
-from reconciler.text.money import money
+from reconciler.text.money import spent
 from reconciler.text.timestamps import rfc3339
 
 _UNITS: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -26,7 +25,7 @@ def figures(total: StatsRow) -> list[tuple[str, str]]:
         ("Answered", at_least(total.answered, total.answered_unknown)),
         ("Failed", at_least(total.failed, total.answered_unknown)),
         ("Tokens", at_least(total.tokens, total.tokens_unknown)),
-        ("Cost", spent(total)),
+        ("Cost", spent(total.cost, total.currency, lower=total.cost_unknown > 0)),
     ]
 
 
@@ -41,15 +40,3 @@ def short(number: float) -> str:
         if abs(number) >= unit_size:
             return f"{number / unit_size:.3g} {unit}"
     return f"{number:.3g}"
-
-
-def spent(row: StatsRow) -> str:
-    """Return what jobs cost, marked as a lower bound if some costs are unknown, and `?` if all are."""
-    if not row.currency:
-        return "?"
-    return ("≥ " if row.cost_unknown else "") + amount(row.cost, row.currency)
-
-
-def amount(value: float, currency: str) -> str:
-    """Return an amount of money in the unit of its currency."""
-    return money(round(value * MICROS), currency)

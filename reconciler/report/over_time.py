@@ -11,7 +11,8 @@ from typing import Final
 from reconciler.history.record import Record
 from reconciler.history.stats import KeyOf, groupings
 from reconciler.report.charts import Chart, Series
-from reconciler.report.numbers import amount, short
+from reconciler.report.numbers import short
+from reconciler.text.money import spent
 
 MAX_SERIES: Final = 7
 """Colours of a chart; the smallest are one, `others`."""
@@ -90,7 +91,7 @@ def _used(
     series = _largest(sums, labels)
     if not currency:
         return Chart(title=f"Tokens {title}", labels=labels, series=series, show=_count, short=short)
-    show = partial(amount, currency=currency)
+    show = partial(spent, currency=currency)
     return Chart(title=f"Cost {title}", labels=labels, series=series, show=show, short=show)
 
 

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
-from reconciler.ledger.lines import encode
+from reconciler.ledger.line_format import encode
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
 from reconciler.outputs.paths import naming

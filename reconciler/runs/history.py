@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.audit import Evidence, VerifyDoc, findings
-from reconciler.history.merge import Sources
+from reconciler.history.sources import Sources
 from reconciler.ledger.lines import CancelIntended, CreateIntended
 from reconciler.model import OwnedJob, tags
 from reconciler.specs.load import load

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Final
 
+MICROS: Final = 1_000_000
+"""In the unit of a currency."""
 SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£"}
 """Of currencies; others are shown by their code."""
 
@@ -17,6 +19,13 @@ def money(micros: int | None, currency: str = "USD", *, at_most: bool = False) -
     if micros is None:
         return "?"
     return f"{SYMBOLS.get(currency, f'{currency} ')}{number(micros, at_most=at_most)}"
+
+
+def spent(amount: float | None, currency: str | None, *, lower: bool = False) -> str:
+    """Return an amount in units of its currency, marked with ≥ if it is a lower bound."""
+    if amount is None or not currency:
+        return "?"
+    return ("≥ " if lower else "") + money(round(amount * MICROS), currency)
 
 
 def number(micros: int, *, at_most: bool = False) -> str:

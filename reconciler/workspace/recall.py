@@ -15,6 +15,7 @@ from msgspec import structs
 
 from reconciler.context import ApiT, RunContext
 from reconciler.ledger.fold import remember
+from reconciler.ledger.line_format import encode
 from reconciler.ledger.lines import (
     CreateIntended,
     CreateUnknown,
@@ -22,7 +23,6 @@ from reconciler.ledger.lines import (
     NewerLine,
     NotificationClaimed,
     NotificationsEnabled,
-    encode,
 )
 from reconciler.ledger.memory import Doubt, Memory
 from reconciler.text.plural import pluralize

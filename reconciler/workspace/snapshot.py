@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, structs
 
 from reconciler.api import wire
 from reconciler.errors import ReconcilerError
-from reconciler.ledger import lines
+from reconciler.ledger import line_format
 from reconciler.ledger.lines import Line
 from reconciler.ledger.memory import Memory
 from reconciler.model import (
@@ -147,5 +147,5 @@ def decode(data: bytes, target: Target) -> Snapshot:
         other_jobs=document.other_jobs,
         other_pending=document.other_pending,
         other_projects=document.other_projects,
-        ledger=tuple(line for row in document.ledger if (line := lines.decode(row)) is not None),
+        ledger=tuple(line for row in document.ledger if (line := line_format.decode(row)) is not None),
     )

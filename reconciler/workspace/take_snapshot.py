@@ -13,7 +13,7 @@ import reconciler
 from reconciler.api import wire
 from reconciler.api.values import OddRow
 from reconciler.errors import ReconcilerError
-from reconciler.ledger import lines
+from reconciler.ledger import line_format
 from reconciler.ledger.fold import remember
 from reconciler.ledger.lines import (
     CreateConfirmed,
@@ -84,7 +84,7 @@ def make(
         other_jobs=len(others) + len(odd),
         other_pending=observe.sort_out(others, watched, odd=odd).pending.others,
         other_projects=tuple(_of_others(job for job in jobs if job.id not in ours)),
-        ledger=tuple(map(lines.encode, _deciding(ledger, explained, past.values()))),
+        ledger=tuple(map(line_format.encode, _deciding(ledger, explained, past.values()))),
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.ledger.lines import CreateConfirmed, CreateIntended, Line, decode_block
+from reconciler.ledger.line_format import decode_block
+from reconciler.ledger.lines import CreateConfirmed, CreateIntended, Line
 from tests.cli.dies import apply_dies
 from tests.cli.processes import JOBS, KEY, POSIX, Shop, finish, gated
 from tests.cli.stage import Fault, Result, Stage

@@ -11,14 +11,8 @@ import httpx
 import pytest
 
 from reconciler.environment import Environment
-from reconciler.ledger.lines import (
-    CancelEnded,
-    CancelIntended,
-    CreateIntended,
-    Line,
-    NotificationClaimed,
-    encode,
-)
+from reconciler.ledger.line_format import encode
+from reconciler.ledger.lines import CancelEnded, CancelIntended, CreateIntended, Line, NotificationClaimed
 from reconciler.model.jobs import END_OF_TIME
 from tests.cli.stage import Result, Sent, Stage
 from tests.cli.team import Team

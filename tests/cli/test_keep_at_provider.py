@@ -15,7 +15,8 @@ import pytest
 
 from reconciler.environment import Environment
 from reconciler.ledger.file import hold_lock
-from reconciler.ledger.lines import CreateIntended, encode
+from reconciler.ledger.line_format import encode
+from reconciler.ledger.lines import CreateIntended
 from tests.cli.schemas import conforming
 from tests.cli.stage import Fault, Result, Stage, read_whole
 from tests.cli.team import SETTINGS, Team

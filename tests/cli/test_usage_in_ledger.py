@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from reconciler.ledger.fold import remember
-from reconciler.ledger.lines import UsageSeen, decode_block
+from reconciler.ledger.line_format import decode_block
+from reconciler.ledger.lines import UsageSeen
 from tests.cli.stage import UNSTEADY, Stage
 from tests.cli.test_completeness import api
 

@@ -12,13 +12,8 @@ from jsonschema import Draft202012Validator
 from reconciler.model import Target
 from reconciler.planning.planner import RULES
 from reconciler.plans import plan_file
-from reconciler.plans.document import (
-    FORMAT_VERSION,
-    CreateDoc,
-    DecisionDoc,
-    PlanDoc,
-    SummaryDoc,
-)
+from reconciler.plans.action_documents import CreateDoc
+from reconciler.plans.document import FORMAT_VERSION, DecisionDoc, PlanDoc, SummaryDoc
 from reconciler.plans.settings_document import SettingsDoc
 from tools.generate import GENERATED, ROOT, Generated, difference, markdown, planner_pages, write
 

@@ -31,11 +31,8 @@ from reconciler.catalogue.models import Model
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment
 from reconciler.errors import LedgerError
-from reconciler.ledger.lines import (
-    CreateIntended,
-    Line,
-    encode,
-)
+from reconciler.ledger.line_format import encode
+from reconciler.ledger.lines import CreateIntended, Line
 from reconciler.model import Ancestry, Checkout, Job, Phase, Source, Target
 from reconciler.settings import Guards, Limits, Settings, UploadSettings
 from reconciler.specs.project import Project

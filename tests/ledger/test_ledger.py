@@ -24,6 +24,7 @@ import reconciler
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import LOCK_NAME, NAME, FileLedger, hold_lock
 from reconciler.ledger.fold import remember
+from reconciler.ledger.line_format import decode, decode_block, encode
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -40,9 +41,6 @@ from reconciler.ledger.lines import (
     NotificationsEnabled,
     UsageSeen,
     WorkSeen,
-    decode,
-    decode_block,
-    encode,
 )
 from reconciler.ledger.memory import Memory, Remembered
 from reconciler.model import Job, Phase, RunKey, WorkCounts

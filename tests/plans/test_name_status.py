@@ -17,16 +17,9 @@ from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, 
 from reconciler.planning.next_part import NextPart
 from reconciler.planning.standing import Readiness, Standing
 from reconciler.planning.tally import Tally
+from reconciler.plans.action_documents import ActionDoc, CancelDoc, CreateDoc, HoldDoc, JobDoc, KeepDoc
 from reconciler.plans.approval import approval_of
-from reconciler.plans.document import (
-    ActionDoc,
-    CancelDoc,
-    CreateDoc,
-    DecisionDoc,
-    HoldDoc,
-    JobDoc,
-    KeepDoc,
-)
+from reconciler.plans.document import DecisionDoc
 from reconciler.plans.name_status import again, readiness
 from reconciler.plans.settings_document import SettingsDoc
 from reconciler.runs.wait import PollPolicy

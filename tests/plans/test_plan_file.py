@@ -17,8 +17,9 @@ from reconciler.errors import ReconcilerError
 from reconciler.model import Checkout, Target, digests
 from reconciler.planning.guard_input import Refusal
 from reconciler.plans import plan_file
+from reconciler.plans.action_documents import CancelDoc, CreateDoc, HoldDoc, KeepDoc
 from reconciler.plans.checksum_envelope import MAX_BYTES
-from reconciler.plans.document import FORMAT_VERSION, CancelDoc, CreateDoc, HoldDoc, KeepDoc, PlanDoc
+from reconciler.plans.document import FORMAT_VERSION, PlanDoc
 from reconciler.plans.plan_file import decode, encode
 from reconciler.text.timestamps import rfc3339
 from tests.helpers.make import (

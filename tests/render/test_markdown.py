@@ -12,18 +12,16 @@ from reconciler.errors import Problem, SpecError
 from reconciler.model import Target
 from reconciler.planning.actions import Change
 from reconciler.planning.guard_input import Refusal
-from reconciler.plans.document import (
+from reconciler.plans.action_documents import (
     ActionDoc,
     CancelDoc,
     CreateDoc,
-    DecisionDoc,
     HoldDoc,
     JobDoc,
     KeepDoc,
-    PlanDoc,
-    SummaryDoc,
     UploadDoc,
 )
+from reconciler.plans.document import DecisionDoc, PlanDoc, SummaryDoc
 from reconciler.plans.settings_document import SettingsDoc
 from reconciler.render.github import plan_github
 from reconciler.render.markdown import error_markdown, plan_markdown

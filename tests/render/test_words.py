@@ -7,8 +7,9 @@ import pytest
 from reconciler.model import Target
 from reconciler.planning.actions import Reason
 from reconciler.planning.standing import Standing
-from reconciler.plans.document import DecisionDoc, HoldDoc, JobDoc, PlanDoc, SummaryDoc
-from reconciler.render.plan_view import reason_words
+from reconciler.plans.action_documents import HoldDoc, JobDoc
+from reconciler.plans.document import DecisionDoc, PlanDoc, SummaryDoc
+from reconciler.render.reasons import reason_words
 from reconciler.render.status_view import status_doc
 
 HELD = "on hold"

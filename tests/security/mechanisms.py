@@ -359,7 +359,7 @@ SWITCHES: Final = (
     Switch(
         "bounds of the ledger's lines",
         "a line of a newer version is no line",
-        "reconciler/ledger/lines.py",
+        "reconciler/ledger/line_format.py",
         (FORGED,),
         (("        if header.v <= VERSION:\n", "        if header.v:\n"),),
     ),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from reconciler.model import Adopt, JobSpec, RunKey
-from reconciler.plans.document import CancelDoc, CreateDoc, PlanDoc
+from reconciler.plans.action_documents import CancelDoc, CreateDoc
+from reconciler.plans.document import PlanDoc
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.history import CreatedJob, History, RunRecord
 from tests.simulation.process import START

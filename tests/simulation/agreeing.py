@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from reconciler.ledger.lines import CreateIntended
 from reconciler.planning.actions import Reason
-from reconciler.plans.document import CreateDoc, HoldDoc, PlanDoc
+from reconciler.plans.action_documents import CreateDoc, HoldDoc
+from reconciler.plans.document import PlanDoc
 from tests.simulation.accepted import Accepted, actions
 from tests.simulation.server import FAILED
 

@@ -15,7 +15,8 @@ from typing import Final
 
 from msgspec import structs
 
-from reconciler.ledger.lines import UsageSeen, encode
+from reconciler.ledger.line_format import encode
+from reconciler.ledger.lines import UsageSeen
 from reconciler.model import InlineRequests, JobSpec, Position, digests
 from reconciler.model.money import Usage
 from reconciler.planning.actions import Hold, Reason

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Final, TypeAlias
 
-from reconciler.plans.document import CreateDoc
+from reconciler.plans.action_documents import CreateDoc
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted, actions, second
 from tests.simulation.adopting import (

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
+from reconciler.ledger.line_format import encode
 from reconciler.ledger.lines import (
     CancelEnded,
     CancelIntended,
@@ -14,7 +15,6 @@ from reconciler.ledger.lines import (
     Ended,
     Line,
     NotificationClaimed,
-    encode,
 )
 from reconciler.model import Job, JobSpec, Phase
 from reconciler.model.jobs import END_OF_TIME

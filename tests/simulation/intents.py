@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reconciler.ledger.lines import CancelIntended, CreateIntended, decode
+from reconciler.ledger.line_format import decode
+from reconciler.ledger.lines import CancelIntended, CreateIntended
 from tests.simulation.history import History, RunRecord
 
 if TYPE_CHECKING:

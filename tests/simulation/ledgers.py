@@ -16,7 +16,8 @@ from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
 from reconciler.ledger.git import SharedLedger
 from reconciler.ledger.git_calls import ConflictError
-from reconciler.ledger.lines import Line, decode
+from reconciler.ledger.line_format import decode
+from reconciler.ledger.lines import Line
 from reconciler.ledger.replicated import ReplicatedLedger
 from tests.simulation.process import Process
 

@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 
 from reconciler.documents.notification import EndDoc
-from reconciler.ledger.lines import NotificationDelivered, decode
+from reconciler.ledger.line_format import decode
+from reconciler.ledger.lines import NotificationDelivered
 from tests.simulation.history import History, RunRecord
 from tests.simulation.process import Process
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from reconciler.plans.document import CancelDoc
+from reconciler.plans.action_documents import CancelDoc
 from reconciler.sandbox.lifecycle import Status
 from tests.simulation.accepted import Accepted, actions, second
 from tests.simulation.agreeing import a_later_round_cancels_nothing

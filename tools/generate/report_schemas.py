@@ -14,7 +14,7 @@ from reconciler.cost import actual, prices
 from reconciler.documents import costs, job_facts, notification, reports, result_summary
 from reconciler.history import audit, links, record, stats, timeline
 from reconciler.model import completeness
-from reconciler.plans import document
+from reconciler.plans import action_documents, document
 from reconciler.plans.document import PlanDoc
 from reconciler.workspace import snapshot
 from reconciler.workspace.snapshot import SnapshotDoc
@@ -99,6 +99,7 @@ _MODULES: Final = (
     costs.__file__,
     prices.__file__,
     actual.__file__,
+    action_documents.__file__,
     document.__file__,
     job_facts.__file__,
     result_summary.__file__,

@@ -15,8 +15,8 @@ from reconciler.cli.session.target import local_ledger, shared_ledger
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.history import stats, timeline
-from reconciler.history.merge import Sources
 from reconciler.history.record import HistoryDoc, filter_records
+from reconciler.history.sources import Sources
 from reconciler.history.works import newest_works
 from reconciler.render import history_view, stats_view
 from reconciler.render.paint import Screen

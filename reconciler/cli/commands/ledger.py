@@ -9,7 +9,7 @@ from reconciler.cli.params import options
 from reconciler.cli.session.target import ledgers
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.ledger.lines import encode, union
+from reconciler.ledger.line_format import encode, union
 from reconciler.text.plural import pluralize
 
 

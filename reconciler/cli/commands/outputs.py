@@ -79,8 +79,8 @@ def pull(
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
     from reconciler.runs.known_requests import with_requests
+    from reconciler.runs.pulling import puller
     from reconciler.runs.rendering import with_rendered
-    from reconciler.runs.results import puller
 
     kind: type[Reader] = Reader if dry_run else Writer
     with interrupts(env) as interrupted, open_run(kind, common, env, without_deadline=True) as run:
@@ -235,10 +235,9 @@ def with_table(
     """
     from reconciler.model import TableRows
     from reconciler.outputs.table import joined_with
-    from reconciler.specs.load import load
 
     project = open_project(common, env)
-    specs = load(project, now=env.now(), monotonic=env.monotonic, only_shown=True).specs
+    specs = load_shown(project, env).specs
     tables = [it for spec in specs if spec.name == name for it in spec.inputs if isinstance(it, TableRows)]
     if not tables:
         raise UsageError(f"no spec {name} declares `rows`", hint="leave out --columns")

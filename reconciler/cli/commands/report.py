@@ -18,7 +18,7 @@ from reconciler.context import RunContext
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.record import filter_records
-from reconciler.render.plan_view import reason_words
+from reconciler.render.reasons import reason_words
 from reconciler.render.status_view import status_doc
 from reconciler.runs.gather import gather
 from reconciler.text.plural import pluralize, size

@@ -237,8 +237,7 @@ def later_rounds_notice(planned: PlannedRun, saved: PlanDoc | None) -> tuple[str
 def log_finished(run: RunContext[Writer], outcomes: Sequence[Outcome], code: ExitCode) -> None:
     """Log the numbers of a finished apply."""
     kinds = Counter(type(outcome) for outcome in outcomes)
-    env = run.env
-    env.log(
+    run.env.log(
         "apply.finished",
         created=kinds[Created],
         recovered=sum(isinstance(outcome, Created) and outcome.recovered for outcome in outcomes),
@@ -247,5 +246,5 @@ def log_finished(run: RunContext[Writer], outcomes: Sequence[Outcome], code: Exi
         unknown=kinds[Unknown],
         skipped=kinds[Skipped],
         exit_code=int(code),
-        elapsed_ms=round((env.monotonic() - run.began) * 1000),
+        elapsed_ms=round((run.env.monotonic() - run.began) * 1000),
     )

@@ -16,8 +16,9 @@ from reconciler.constraints import NAME_PATTERN
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
 from reconciler.history import merge
-from reconciler.history.merge import Sources, read_ledger
-from reconciler.ledger.lines import union
+from reconciler.history.merge import read_ledger
+from reconciler.history.sources import Sources
+from reconciler.ledger.line_format import union
 from reconciler.model.commit import Commit
 from reconciler.outputs.paths import safe_name
 from reconciler.outputs.place import local_folder, open_place

@@ -25,7 +25,7 @@ from reconciler.runs import gather
 from reconciler.runs.apply import plan_and_apply
 from reconciler.runs.apply_loop import ApplyLoop, requests_submitted
 from reconciler.runs.known_requests import with_requests
-from reconciler.runs.results import puller
+from reconciler.runs.pulling import puller
 from reconciler.runs.wait import PollPolicy, wait_until_ended
 from reconciler.workspace.recall import recall
 from tests.simulation.history import History
