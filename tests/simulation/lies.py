@@ -13,6 +13,7 @@ from tests.simulation.history import RunRecord
 from tests.simulation.server import Answer
 from tests.simulation.workspace import IDENTITY, Sent, page_answer
 
+ODD_ID: Final = 7
 ODD: Final[tuple[dict[str, Any], ...]] = (
     {"error_file": ""},
     {"errors": None},
@@ -22,7 +23,7 @@ ODD: Final[tuple[dict[str, Any], ...]] = (
     {"status": None},
     {"endpoint": None},
     {"model": {}},
-    {"id": 7},
+    {"id": ODD_ID},
     {"metadata": []},
     {"metadata": "reconciler.project=shop"},
 )

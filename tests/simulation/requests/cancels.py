@@ -138,7 +138,10 @@ OF_A_CANCEL: Final[tuple[Promise, ...]] = (
 
 
 def other_work_is_replaced_as_on_change_says(run: Run) -> Iterator[str]:
-    """A plan cancels a live job of other work with `replace`, and with `auto` if less than half of it is open."""
+    """A plan cancels a live job of other work with `replace`, and with `auto` if less than half of it is open.
+
+    It does not if a spec that wants the same work lists the name of the job in `reuse`: that one lets the job end.
+    """
     if run.planned is None:
         return
     plan = run.planned.plan
@@ -150,6 +153,8 @@ def other_work_is_replaced_as_on_change_says(run: Run) -> Iterator[str]:
             continue
         spec = belongs[0]
         if spec.name in undecided or view.job.recipe[-1] != spec.rerun or spec.on_change == "finish":
+            continue
+        if any(it.work == spec.work and view.job.name in it.lending and it is not spec for it in run.specs):
             continue
         must = spec.on_change == "replace" or must_be_replaced(run, spec, view)
         if must and view.job.id not in cancelled:
