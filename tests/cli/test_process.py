@@ -373,8 +373,8 @@ def test_output_is_utf8_whatever_the_locale_says(shop: Shop, environ: dict[str, 
     shop.environ.update(environ)
     planned = shop.run("plan")
     assert planned.code == 0
-    create = "new · 1 request · mistral-embed on /v1/embeddings · uploads specs/größe.jsonl (47 bytes)"
-    assert create in planned.out
+    assert "create  size  new · 1 request · ≈ $0.00" in planned.out
+    assert "mistral-embed on /v1/embeddings · uploads specs/größe.jsonl (47 bytes)" in planned.out
     shop.write("specs/größe.yaml", f"name: size\n{fields}grösse: 1\n")
     refused = shop.run("validate")
     assert refused.code == 1
@@ -446,7 +446,7 @@ def test_apply_asks_on_a_terminal_and_only_yes_is_yes(
     shop.specs(1)
     ended, said = converse(shop, "apply", answers=[("[y/N]", answer)])
     where, size = shop.url.partition("://")[2], (shop.root / "specs/job-0.jsonl").stat().st_size
-    would = f"1 to create · would submit 4 requests (sandbox-stuck), upload up to {size} bytes"
+    would = f"1 to create · would submit 4 requests (sandbox-stuck), cost ?, upload up to {size} bytes"
     assert f"Apply this on {where} ({would})? [y/N]" in said
     assert "\x1b[32m+ create" in said
     assert reported in said
