@@ -126,6 +126,7 @@ def write(tags: Tags) -> dict[str, str]:
         run[word] = _fitting(word, several, room=MAX_VALUE - len(join(run)))
     if len(join(run | {"model": tags.resolved})) <= MAX_VALUE:
         run["model"] = tags.resolved
+    run["on_remove"] = run.pop("on_remove")  # a tag that a server cuts lacks its last word, and is unreadable
     pairs = {
         PROJECT: tags.project,
         NAME: tags.name,
