@@ -27,7 +27,8 @@ class LinksDoc(msgspec.Struct, frozen=True, kw_only=True):
     commit: str | None
     pull: str | None
     """The pull request or merge request that was applied."""
-    console: str = CONSOLE
+    console: str | None = CONSOLE
+    """null for a job of the sandbox."""
 
 
 def links(record: Record) -> LinksDoc:

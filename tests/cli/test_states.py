@@ -181,6 +181,7 @@ def test_open_prints_links_of_the_newest_job(stage: Stage) -> None:
     result = stage.run("open", "fine")
     (job,) = stage.jobs()
     assert result.out.splitlines()[:2] == [f"job      {job['id']}", "run      https://ci.example/7"]
+    assert result.out.splitlines()[-1] == "console  ?", "the console has no job of the sandbox"
     assert (
         conforming("open", stage.run("open", "fine", "--format", "json").out)["run"] == "https://ci.example/7"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
@@ -33,6 +33,8 @@ def open_links(env: Environment, *, name: str, offline: bool, form: str, common:
         hint = f"did you mean {near}?" if near else "reconciler history lists the jobs"
         raise ReconcilerError(f"no job named {name} was found", hint=hint)
     document = links(newest)
+    if found.target.sandbox:
+        document = replace(document, console=None)
     if form == "json":
         write_stdout(pretty(document))
     else:
