@@ -16,6 +16,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
+from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
 from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -24,7 +25,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from reconciler import __version__
 from reconciler.telemetry.logs import EVENTS
-from reconciler.telemetry.traces import EXPORTER
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -151,7 +151,7 @@ def _exporters(environ: Mapping[str, str]) -> Iterator[SpanExporter]:
     """Yield the exporters that `OTEL_TRACES_EXPORTER` names, OTLP if it is not set. Raises `LookupError`."""
     protocol = environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     otlp = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol).partition("/")[0]
-    for name in (environ.get(EXPORTER) or "otlp").split(","):
+    for name in (environ.get(OTEL_TRACES_EXPORTER) or "otlp").split(","):
         wanted = f"otlp_proto_{otlp}" if name.strip() == "otlp" else name.strip()
         (point,) = entry_points(group="opentelemetry_traces_exporter", name=wanted) or [None]
         if point is None:
