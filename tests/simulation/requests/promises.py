@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reconciler.planning.actions import Create
-from tests.simulation.requests.api import Api, AskedJob, Question
+from tests.simulation.requests.api import AskedJob, Question
 
 if TYPE_CHECKING:
     from tests.simulation.requests.specs import Spec
