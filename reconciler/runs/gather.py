@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from reconciler.context import ApiT, RunContext
+from reconciler.context import ApiT, RunContext, in_span
 from reconciler.ledger.line_format import encode
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
@@ -124,6 +124,7 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     return check(run, narrow(run, found, lambda it: it))
 
 
+@in_span("plan")
 def decide(
     run: RunContext[ApiT],
     declared: Declared,

@@ -23,7 +23,7 @@ from typing import Final
 from msgspec import structs
 
 from reconciler.api.values import JobPage, OddRow
-from reconciler.context import ApiT, RunContext
+from reconciler.context import ApiT, RunContext, in_span
 from reconciler.errors import ListingError
 from reconciler.model import Job
 from reconciler.text.plural import pluralize
@@ -53,6 +53,7 @@ class Listed:
     """Unix seconds: when reading began."""
 
 
+@in_span("list")
 def whole(run: RunContext[ApiT], *, to_show: bool = False) -> Listed:
     """Read every page of the list. One `to_show` may be incomplete because its total cannot be read, and says so.
 

@@ -143,6 +143,33 @@ def test_the_answers_of_a_split_count_for_each_half(stage: Stage) -> None:
     ]
 
 
+@pytest.mark.parametrize("old_name", ["gone", "taken"])
+def test_a_rename_takes_the_answers_along_that_earlier_work_gave(stage: Stage, old_name: str) -> None:
+    reusing(stage, 5)
+    done(stage)
+    reusing(stage, 6)
+    lines = stage.root / "specs/data/a.jsonl"
+    lines.write_text(lines.read_text().replace('"r5"', '"r5!fail-500"'))
+    done(stage)
+    lines.rename(stage.root / "specs/data/b.jsonl")
+    spec = stage.root / "specs/a.yaml"
+    text = spec.read_text().replace('name: "a"', 'name: "b"').replace("a.jsonl", "b.jsonl")
+    spec.rename(stage.root / "specs/b.yaml").write_text(text)
+    if old_name == "taken":
+        stage.spec("a", requests=1)
+        stage.lines("specs/data/a.jsonl", 1, text="other")
+    shutil.rmtree(stage.root / "outputs")
+    before = stage.run("plan").out
+    assert "1 of 6 requests have no answer" in before
+    (stage.root / "specs/b.yaml").write_text(f"{text}retry:\n  max_attempts: 3\n")
+    done(stage)
+    assert [part for part in asked(stage)[3:] if part != ["r0"]] == [["r5!fail-500"]]
+    assert [row["custom_id"] for row in rows_of(stage, "b")] == [
+        *(f"r{at}" for at in range(5)),
+        "r5!fail-500",
+    ]
+
+
 def test_a_job_that_another_spec_took_over_still_answers_for_the_name_in_its_tags(stage: Stage) -> None:
     reusing(stage, 5)
     done(stage)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Selection
-from reconciler.context import ApiT, RunContext
+from reconciler.context import ApiT, RunContext, in_span
 from reconciler.model import Declared
 from reconciler.model.tags import root_of
 from reconciler.plans import checksum_envelope
@@ -25,6 +25,7 @@ from reconciler.workspace.listing import whole
 EVERYTHING: Final = Selection()
 
 
+@in_span("load")
 def load_declared(
     run: RunContext[ApiT], selection: Selection = EVERYTHING, *, only_shown: bool = False
 ) -> Declared:
