@@ -1,4 +1,4 @@
-"""What this host has read of a ledger in an object store: checked segments, which nobody changes."""
+"""What this host has read of a ledger in an object store: segments whose chain was checked."""
 
 from __future__ import annotations
 
