@@ -12,13 +12,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, cast
 
+from reconciler.errors import LedgerError
 from reconciler.ledger import chain
 from reconciler.ledger.chain import Tip
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.line_format import decode
+from reconciler.ledger.line_format import decode, encode
 from reconciler.ledger.lines import Line
 from reconciler.ledger.objects import ObjectLedger
 from reconciler.ledger.replicated import ReplicatedLedger
+from reconciler.ledger.shared import ConflictError
 from reconciler.outputs.object_store import ObjectStore
 from tests.simulation.baton import Baton
 from tests.simulation.ledgers import LocalLedger
@@ -49,6 +51,14 @@ class Bucket:
         """The text of every line."""
         return chain.lines_only(b"".join(self.segments())).decode().splitlines()
 
+    def has(self, lines: Sequence[Line], until: float) -> bool:
+        """Whether one segment that was there by a time has all these lines."""
+        rows = [f"{encode(line)}\n".encode() for line in lines]
+        return any(
+            at <= until and "/segments/" in path and all(row in self.objects[path] for row in rows)
+            for path, at in self.born.items()
+        )
+
     def lines(self) -> list[Line]:
         """Return every line."""
         return [line for row in self.rows if (line := decode(row))]
@@ -72,6 +82,10 @@ class _Files:
         self._bucket = bucket
         self._dice = dice
         self._cut_off = cut_off
+        self.answered_at = 0.0
+        """When the last write was answered, or was not."""
+        self.unread = False
+        """Whether a read failed since."""
 
     def invalidate_cache(self) -> None:
         """Do nothing: nothing is kept."""
@@ -80,6 +94,7 @@ class _Files:
         assert on_error == "return"
         self._travel(f"reads {', '.join(map(_short, paths))}")
         if self._cut_off():
+            self.unread = True
             raise OSError("the store does not answer")
         found: dict[str, bytes | Exception] = {}
         for path in paths:  # each at another moment
@@ -109,6 +124,12 @@ class _Files:
     def pipe_file(self, path: str, data: bytes, mode: str = "overwrite") -> None:
         self._travel(f"creates {_short(path)}")
         failed = self._cut_off()
+        try:
+            self._send(path, data, mode, failed)
+        finally:
+            self.answered_at, self.unread = self._baton.now, False
+
+    def _send(self, path: str, data: bytes, mode: str, failed: str) -> None:
         if failed == "late":
             delay = self._dice.uniform(0, LATEST)
             self._process.trace(self._process.name, f"{_short(path)} ARRIVES {delay:.0f} s later")
@@ -159,6 +180,7 @@ class BucketLedger(ReplicatedLedger):
         baton: the time.
         dice: how long the store takes.
         cut_off: how the store fails now.
+        violated: told of a claim that the store shows and that counts as lost.
     """
 
     def __init__(
@@ -171,8 +193,12 @@ class BucketLedger(ReplicatedLedger):
         baton: Baton,
         dice: random.Random,
         cut_off: Callable[[], str],
+        violated: Callable[[str, str], None],
     ) -> None:
         files = _Files(process, baton, bucket, dice, cut_off)
+        self._files = files
+        self._bucket = bucket
+        self._violated = violated
         super().__init__(
             local=cast("FileLedger", local),
             shared=ObjectLedger(store=_Store(files), state=state, rng=dice, snapshot_after=SNAPSHOT_AFTER),
@@ -181,3 +207,12 @@ class BucketLedger(ReplicatedLedger):
             sleep=process.sleep,
             rng=dice,
         )
+
+    def _push(self, lines: Sequence[Line], message: str) -> None:
+        """Push, and hold a failure to what the store shows."""
+        try:
+            super()._push(lines, message)
+        except (ConflictError, LedgerError):
+            if lines and not self._files.unread and self._bucket.has(lines, self._files.answered_at):
+                self._violated("a_claim_that_the_store_shows_is_won", f"{self.run_id}: {encode(lines[0])}")
+            raise

@@ -252,7 +252,16 @@ class Stage:
         if isinstance(self.remote, Remote):
             return RefLedger(process, local, self.remote, dice=dice, cut_off=cut_off)
         state = self._folder / str(runner.number)
-        return BucketLedger(process, local, self.remote, state, baton=self.baton, dice=dice, cut_off=cut_off)
+        return BucketLedger(
+            process,
+            local,
+            self.remote,
+            state,
+            baton=self.baton,
+            dice=dice,
+            cut_off=cut_off,
+            violated=self.history.violated,
+        )
 
     def forge_later(self, seconds: float) -> None:
         """Let a neighbour append lines to the shared ledger, if there is one."""
