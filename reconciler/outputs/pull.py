@@ -164,7 +164,7 @@ class Puller(Struct, frozen=True, kw_only=True):
             if again:
                 self._forget_join(self.name_of(owned))
             try:
-                with claim:
+                with claim, self.run.env.span("pull"):
                     summary = self.downloader.download(owned, claim, again=again)
                 return replace(self._end(owned, "pulled"), summary=summary)
             except NotFoundError:  # only of results that are fetched again: those that are present stay
