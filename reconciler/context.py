@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from msgspec.structs import replace
 
@@ -21,7 +20,6 @@ from reconciler.model import Ancestry, Checkout, InputFile, JobSpec, KnownReques
 from reconciler.settings import ApplyFrom, Guards, Limits
 from reconciler.specs.project import Project
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 ApiT = TypeVar("ApiT", bound=Reader)
 ApiT_co = TypeVar("ApiT_co", bound=Reader, covariant=True)
 
@@ -87,17 +85,3 @@ class RunContext(Generic[ApiT_co]):
     def with_rows(self, spec: JobSpec) -> JobSpec:
         """Return a spec with the requests of its rows in their place, if the run has rendered them."""
         return replace(spec, inputs=tuple(self.rendered.get(it.identity, it) for it in spec.inputs))
-
-
-def in_span(name: str) -> Callable[[_F], _F]:
-    """Let the calls of a function whose first argument is the run be spans of its trace."""
-
-    def decorated(do: _F) -> _F:
-        @wraps(do)
-        def traced(run: RunContext[Reader], *args: object, **options: object) -> object:
-            with run.env.span(name):
-                return do(run, *args, **options)
-
-        return cast("_F", traced)
-
-    return decorated

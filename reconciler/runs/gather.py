@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from reconciler.context import ApiT, RunContext, in_span
+from reconciler.context import ApiT, RunContext
 from reconciler.ledger.line_format import encode
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
@@ -124,7 +124,6 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     return check(run, narrow(run, found, lambda it: it))
 
 
-@in_span("plan")
 def decide(
     run: RunContext[ApiT],
     declared: Declared,
@@ -150,25 +149,26 @@ def decide(
     Raises:
         ReconcilerError: an input cannot be read.
     """
-    it = _grouped(run, declared, observed, memory)
-    cases = it.cases
-    if states == "bound":
-        most = run.limits.requests_per_job
-        cases = tuple(replace(case, work=bound(case, most=most)) for case in cases)
-    elif states != "unread" and _results_may_decide(declared, observed):
-        from reconciler.runs import results  # noqa: PLC0415 - few plans need it
+    with run.env.span("plan"):
+        it = _grouped(run, declared, observed, memory)
+        cases = it.cases
+        if states == "bound":
+            most = run.limits.requests_per_job
+            cases = tuple(replace(case, work=bound(case, most=most)) for case in cases)
+        elif states != "unread" and _results_may_decide(declared, observed):
+            from reconciler.runs import results  # noqa: PLC0415 - few plans need it
 
-        if states == "exact":
-            cases = results.states_of(run, cases, exact=True)
-        else:
-            cases = results.with_answers(run, cases, declared.specs, observed.owned)
-    decided = plan_cases(cases, it.declared)
-    decided = hold_unread(decided) if states == "exact" else decided
-    if decided.of(Create):
-        from reconciler.runs.estimates import with_estimates  # noqa: PLC0415 - few plans create something
+            if states == "exact":
+                cases = results.states_of(run, cases, exact=True)
+            else:
+                cases = results.with_answers(run, cases, declared.specs, observed.owned)
+        decided = plan_cases(cases, it.declared)
+        decided = hold_unread(decided) if states == "exact" else decided
+        if decided.of(Create):
+            from reconciler.runs.estimates import with_estimates  # noqa: PLC0415 - few plans create something
 
-        decided = with_estimates(run, decided, observed, it.memory, read=states == "read")
-    left = apply_quota(decided, observed.pending, quota_of(run))
+            decided = with_estimates(run, decided, observed, it.memory, read=states == "read")
+        left = apply_quota(decided, observed.pending, quota_of(run))
     return Proposal(
         declared=it.declared,
         observed=observed,

@@ -32,13 +32,12 @@ def traced_run(
         from reconciler.telemetry import otel  # noqa: PLC0415 - only a run that is traced pays for it
 
         trace = otel.open_trace(environ, log)
-    except ModuleNotFoundError as error:
-        install = 'pip install "mistral-batch-reconciler[otel]", or set OTEL_TRACES_EXPORTER=none'
-        log("traces.not_sent", error=f"the package {error.name} is not installed: {install}")
-        yield nullcontext
     except Exception as error:  # noqa: BLE001 - whatever a package of exporters raises
-        log("traces.not_sent", error=f"{type(error).__name__}: check the variables OTEL_*")
+        hint = "check the variables OTEL_*, or set OTEL_TRACES_EXPORTER=none"
+        if isinstance(error, ModuleNotFoundError):
+            hint = f'pip install "mistral-batch-reconciler[otel]" for {error.name}, or set {EXPORTER}=none'
+        log("traces.not_sent", error=f"{type(error).__name__}: {hint}")
         yield nullcontext
     else:
-        with trace.root(command, run):
+        with trace.root(command, environ.get("TRACEPARENT", ""), log, run):
             yield trace.span

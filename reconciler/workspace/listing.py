@@ -23,7 +23,7 @@ from typing import Final
 from msgspec import structs
 
 from reconciler.api.values import JobPage, OddRow
-from reconciler.context import ApiT, RunContext, in_span
+from reconciler.context import ApiT, RunContext
 from reconciler.errors import ListingError
 from reconciler.model import Job
 from reconciler.text.plural import pluralize
@@ -53,7 +53,6 @@ class Listed:
     """Unix seconds: when reading began."""
 
 
-@in_span("list")
 def whole(run: RunContext[ApiT], *, to_show: bool = False) -> Listed:
     """Read every page of the list. One `to_show` may be incomplete because its total cannot be read, and says so.
 
@@ -67,7 +66,8 @@ def whole(run: RunContext[ApiT], *, to_show: bool = False) -> Listed:
             env.log("jobs.list_incomplete", attempt=attempt, problem=problem)
             env.sleep(PAUSE_SECONDS * attempt)
         side_by_side = run.limits.reads_in_flight if attempt < MAX_TRIES - 1 else 1
-        pages, size = _pages(run, at_once=side_by_side)
+        with env.span("list"):
+            pages, size = _pages(run, at_once=side_by_side)
         odd = _odd(pages)
         found = {job.id: job for page in pages for job in page.jobs if job.id not in odd}
         unique = len(found) + len(odd)

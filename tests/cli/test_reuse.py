@@ -356,6 +356,34 @@ def test_a_plan_reads_results_from_the_api_once_and_is_exact(stage: Stage) -> No
     assert kept == {"asked.idx", "answers.idx", "summary.json"}, "no answers"
 
 
+@pytest.mark.parametrize("name", ["asked.idx", "answers.idx", "summary.json"])
+@pytest.mark.parametrize("where", [".reconciler", "outputs"])
+def test_what_is_damaged_of_the_results_is_read_again(stage: Stage, name: str, where: str) -> None:
+    half_failed(stage)
+    before = stage.run("plan").out
+    if where == "outputs":
+        stage.run("outputs", "pull")
+        shutil.rmtree(stage.root / ".reconciler/sandbox/shop/read")
+    (damaged,) = (stage.root / where).rglob(f"jobs/*/{name}")
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    planned = [stage.run("plan").out for _ in range(2)]
+    assert before in planned or where == "outputs"
+    assert planned[0] == planned[1]
+    assert "submits 2 of 6 requests, reuses 4" in apply(stage).out
+    assert [len(part) for part in asked(stage)] == [6, 2]
+
+
+def test_results_of_a_newer_version_are_left_as_they_are(stage: Stage) -> None:
+    half_failed(stage)
+    stage.run("outputs", "pull")
+    (newer,) = (stage.root / "outputs").rglob("jobs/*/summary.json")
+    newer.write_text('{"v": 99}')
+    assert "results needed" in stage.run("apply", "--yes").out
+    stage.run("outputs", "pull")
+    assert newer.read_text() == '{"v": 99}'
+    assert len(asked(stage)) == 1
+
+
 def test_a_plan_reads_no_more_than_the_limit_and_says_at_most(stage: Stage) -> None:
     half_failed(stage)
     stage.write("reconciler.yaml", "project: shop\nlimits: {plan_read_bytes: 300}\n")

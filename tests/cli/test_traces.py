@@ -183,7 +183,9 @@ def test_each_step_is_a_span_within_the_command_with_its_requests_in_it(stage: S
     assert {facts(span)["name"] for span in named("create")} == {"one", "two"}
     assert {facts(span)["requests"] for span in named("create")} == {500, 400}
     assert {job["id"] for job in stage.jobs()} == created()
-    assert facts(root)["created"] == 2
+    (end,) = (event.attributes for event in root.events if event.name == "apply.finished")
+    assert end
+    assert end["reconciler.created"] == 2
     assert facts(root)["project"] == "shop"
     assert stage.run("plan").code == 0
     assert [parent(span) for span in named("plan")] == ["reconciler plan"]
@@ -300,13 +302,20 @@ def test_an_exporter_that_does_not_exist_is_one_warning(stage: Stage, ask: Calla
     assert (result.code, len(result.writes), len(not_sent(result))) == (0, 2, 1)
 
 
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ("authorization=a-secret-of-the-collector", "export"),
+        ("a-secret-without-a-name", "Header format invalid"),
+    ],
+)
 def test_a_collector_that_is_away_is_one_warning_and_changes_nothing(
-    stage: Stage, ask: Callable[..., None]
+    headers: str, why: str, stage: Stage, ask: Callable[..., None]
 ) -> None:
     ask(
         OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
-        OTEL_EXPORTER_OTLP_HEADERS="authorization=a-secret-of-the-collector,no-value",
-        OTEL_EXPORTER_OTLP_TIMEOUT="1",
+        OTEL_EXPORTER_OTLP_HEADERS=headers,
+        OTEL_EXPORTER_OTLP_TIMEOUT="0.3",
     )
     stage.spec("one")
     began = time.monotonic()
@@ -314,6 +323,7 @@ def test_a_collector_that_is_away_is_one_warning_and_changes_nothing(
     assert time.monotonic() - began < 10
     assert (result.code, len(result.writes), len(not_sent(result))) == (0, 2, 1)
     assert "a-secret" not in result.err
+    assert why in not_sent(result)[0]
 
 
 class Collector(BaseHTTPRequestHandler):
@@ -377,6 +387,7 @@ def test_a_run_that_is_not_traced_imports_nothing_of_it(stage: Stage) -> None:
     assert plan_alone(stage)[0] == "0 []"
 
 
+@pytest.mark.thorough
 def test_a_run_without_the_extra_goes_on_and_says_what_to_install(stage: Stage) -> None:
     stage.spec("one")
     hidden = 'sys.modules["opentelemetry"] = None'

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Selection
-from reconciler.context import ApiT, RunContext, in_span
+from reconciler.context import ApiT, RunContext
 from reconciler.model import Declared
 from reconciler.model.tags import root_of
 from reconciler.plans import checksum_envelope
@@ -25,7 +25,6 @@ from reconciler.workspace.listing import whole
 EVERYTHING: Final = Selection()
 
 
-@in_span("load")
 def load_declared(
     run: RunContext[ApiT], selection: Selection = EVERYTHING, *, only_shown: bool = False
 ) -> Declared:
@@ -36,15 +35,16 @@ def load_declared(
     env = run.env
     began = env.monotonic()
     places = [run.env.cwd / path for path in selection.paths]
-    loaded = load(
-        replace(run.project, judges_models=False),
-        places,
-        now=env.now(),
-        monotonic=env.monotonic,
-        names=selection.names,
-        progress=env.progress,
-        only_shown=only_shown,
-    )
+    with env.span("load"):
+        loaded = load(
+            replace(run.project, judges_models=False),
+            places,
+            now=env.now(),
+            monotonic=env.monotonic,
+            names=selection.names,
+            progress=env.progress,
+            only_shown=only_shown,
+        )
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
     warnings = problems_text(loaded.warnings, colour=env.colour("stderr"))
     for text in filter(None, [warnings, left_out(loaded.errors)]):
