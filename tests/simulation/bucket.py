@@ -180,7 +180,7 @@ class BucketLedger(ReplicatedLedger):
         baton: the time.
         dice: how long the store takes.
         cut_off: how the store fails now.
-        violated: told of a claim that the store shows and that counts as lost.
+        violated: notes a claim that counts as lost although the store shows it.
     """
 
     def __init__(
