@@ -236,8 +236,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_at_provider: KeepAtProvider = KeepAtProvider()
     """How long the provider keeps files of jobs whose results are pulled. Then `outputs pull` deletes them there."""
     input_uris: tuple[_InputPrefix, ...] = ()
-    """The beginnings of the URIs that inputs may have, such as `s3://lake/requests/`. The credentials of the environment
-    are sent there."""
+    """The beginnings of the URIs that inputs may have, such as `s3://lake/requests/`. What is there is read with the
+    credentials of the environment."""
     ledger: Literal["local", "git"] = "local"
     """Where to keep the record of intended actions and their outcomes: on this host, or also in the branch
     `reconciler-ledger/<project>` of the repository's remote, which every runner and every fresh clone can read."""

@@ -68,10 +68,16 @@ class Inputs:
             found += checked
             problems += wrong
         if path is None:
-            elsewhere, wrong = self._elsewhere(document, {it.sha256 for it in found if isinstance(it, InputFile)})
+            elsewhere, wrong = self._elsewhere(
+                document, {it.sha256 for it in found if isinstance(it, InputFile)}
+            )
             found += elsewhere
             problems += wrong
-        if any(named.values()) and len(found) > sum(named.values()) and exceeds_one_job(found, self._project.settings.limits):
+        if (
+            any(named.values())
+            and len(found) > sum(named.values())
+            and exceeds_one_job(found, self._project.settings.limits)
+        ):
             message = "input_files: too much for one job, and an uploaded file cannot be submitted in parts"
             problems.append(document.problem(("input_files",), message, "declare another job for it"))
         return sorted(found, key=lambda part: part.identity), problems
