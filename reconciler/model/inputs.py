@@ -118,7 +118,7 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     pointer: bool = False
     """True if the content is not here: the file is a Git LFS pointer to it, or it is at `uri`."""
     uri: str = ""
-    """Where the content is, if it is not in the checkout: then `path` is its copy on this machine, or the URI too."""
+    """The URI of a content that is not in the checkout; then `path` is its copy on this machine, or the URI too."""
     manifest: str = ""
     """The file of the checkout that names the URI; "" if the spec does."""
     content: bytes | None = None

@@ -58,7 +58,7 @@ class Lake:
         """Say what happens when the object is opened."""
         self.bucket.reading[self.bucket._strip_protocol(uri)] = do
 
-    def declare(self, *entries: object, name: str = "night", **fields: object) -> None:
+    def declare(self, *entries: object, name: str = "night", **fields: Any) -> None:  # noqa: ANN401 - as `spec` of a stage
         """Write a spec with these entries."""
         self.stage.spec(name, input_files=list(entries), **fields)
         (self.stage.root / f"specs/data/{name}.jsonl").unlink()
@@ -465,7 +465,7 @@ class Files(httpx.BaseTransport):
 
 
 def fetched_by_https(lake: Lake, answer: httpx.Response) -> tuple[Result, list[httpx.Request]]:
-    """Apply a spec whose content is behind HTTPS, and return what was asked there."""
+    """Apply a spec whose content is behind HTTPS, and return the requests that the server got."""
     lake.declare({"uri": "https://files.example.org/a.jsonl", "sha256": sha256(ABC)})
     asked: list[httpx.Request] = []
 

@@ -122,7 +122,7 @@ class ReferenceFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown
         | UnsetType,
         such_as("s3://lake/night.jsonl"),
     ] = UNSET
-    """Where the content is, below one of `input_uris` in `reconciler.yaml`."""
+    """The place of the content, below one of `input_uris` in `reconciler.yaml`."""
     manifest: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("data/night.json")] = UNSET
     """In place of `uri`: a JSON file beside this one, with an object of the other fields here, or a list of them."""
     sha256: Annotated[
