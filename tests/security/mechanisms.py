@@ -433,7 +433,7 @@ SWITCHES: Final = (
         "a URI has any form",
         "reconciler/specs/schema/types.py",
         (FETCH,),
-        (('rf"^{INPUT_BUCKET}(?:{INPUT_STEP}){{1,64}}"', 'r"^[^\\n]*"'),),
+        (('rf"^{INPUT_BUCKET}(?:{INPUT_STEP}){{1,64}}"', 'r"(?s)^.*"'),),
     ),
     Switch(
         "inputs at a uri",
