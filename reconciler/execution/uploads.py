@@ -66,7 +66,10 @@ class Uploads:
         return (*(self._once(it.sha256, partial(self._id_of, it)) for it in spec.uploads), *uploaded)
 
     def _id_of(self, part: InputFile) -> str:
-        return self._found(part) or self._upload(part)
+        if found := self._found(part):
+            return found
+        with self._env.span("upload"):
+            return self._upload(part)
 
     def forget_deleted(self, ids: Iterable[str]) -> bool:
         """Return whether any of these uploads of earlier runs is gone, and forget those: the next `ids` uploads them.

@@ -152,32 +152,27 @@ def decide(
     Raises:
         ReconcilerError: an input cannot be read.
     """
-    it = _grouped(run, declared, observed, memory)
-    cases = it.cases
-    if states == "bound":
-        most = run.limits.requests_per_job
-        cases = tuple(replace(case, work=bound(case, most=most)) for case in cases)
-    elif states != "unread" and _results_may_decide(declared, observed):
-        from reconciler.runs import results  # noqa: PLC0415 - few plans need it
+    with run.env.span("plan"):
+        it = _grouped(run, declared, observed, memory)
+        cases = it.cases
+        if states == "bound":
+            cases = tuple(_bounded(run, case) for case in cases)
+        elif states != "unread" and _results_may_decide(declared, observed):
+            from reconciler.runs import results  # noqa: PLC0415 - few plans need it
 
-        if states == "exact":
-            cases = results.states_of(run, cases, exact=True)
-        else:
-            cases = results.with_answers(run, cases, declared.specs, observed.owned)
-            most = run.limits.requests_per_job
-            cases = tuple(
-                replace(case, work=bound(case, most=most))
-                if case.spec and elsewhere(case.spec) and not case.work
-                else case
-                for case in cases
-            )
-    decided = plan_cases(cases, it.declared)
-    decided = hold_unread(hold_unfetched(decided, run.unfetched)) if states == "exact" else decided
-    if decided.of(Create):
-        from reconciler.runs.estimates import with_estimates  # noqa: PLC0415 - few plans create something
+            if states == "exact":
+                cases = results.states_of(run, cases, exact=True)
+            else:
+                cases = results.with_answers(run, cases, declared.specs, observed.owned)
+                far = {case.name for case in cases if case.spec and elsewhere(case.spec) and not case.work}
+                cases = tuple(_bounded(run, case) if case.name in far else case for case in cases)
+        decided = plan_cases(cases, it.declared)
+        decided = hold_unread(hold_unfetched(decided, run.unfetched)) if states == "exact" else decided
+        if decided.of(Create):
+            from reconciler.runs.estimates import with_estimates  # noqa: PLC0415 - few plans create something
 
-        decided = with_estimates(run, decided, observed, it.memory, read=states == "read")
-    left = apply_quota(decided, observed.pending, quota_of(run))
+            decided = with_estimates(run, decided, observed, it.memory, read=states == "read")
+        left = apply_quota(decided, observed.pending, quota_of(run))
     return Proposal(
         declared=it.declared,
         observed=observed,
@@ -186,6 +181,10 @@ def decide(
         unbounded=decided,
         works={case.name: case.work for case in cases if case.work},
     )
+
+
+def _bounded(run: RunContext[ApiT], case: Case) -> Case:
+    return replace(case, work=bound(case, most=run.limits.requests_per_job))
 
 
 class _Grouped(NamedTuple):

@@ -53,7 +53,7 @@ def puller(
     belongs = {it.job.id: name_of(it) for it in owned}
     lenders: dict[RunKey, set[str]] = defaultdict(set)  # also those that a spec no longer lists
     for it in owned:
-        lenders[it.tags.run_key].update(it.tags.lenders)
+        lenders[it.tags.run_key].update(it.tags.lenders, (it.tags.name,) if it.tags.reused else ())
 
     def lends(work: RunKey, summary: ResultSummary, begun: str) -> bool:
         spec = by_key.get(work)
