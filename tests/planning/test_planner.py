@@ -1538,6 +1538,15 @@ BY_REQUEST = {
         jobs=(job(TWICE, "j1", SUCCEEDED, age=900), job(TWICE, "j2", attempt=2, part=PART)),
         expected={"a": ("keep j1 succeeded", "cancel j2 duplicate")},
     ),
+    "of two parts that run the oldest stays, whatever their numbers": Row(
+        specs=(TWICE,),
+        jobs=(
+            job(TWICE, "j1", TIMED_OUT, age=900, succeeded_requests=2, output_file="o"),
+            job(TWICE, "j2", attempt=2, age=300, part=PART),
+            job(TWICE, "j3", attempt=3, age=200, part=PART),
+        ),
+        expected={"a": ("keep j2 running", "cancel j3 duplicate")},
+    ),
     "of two parts that run the oldest stays": Row(
         specs=(TWICE,),
         jobs=(
