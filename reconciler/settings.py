@@ -27,6 +27,18 @@ RESULTS_URL: Final = rf"(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,50
 
 LEDGER_URL: Final = "s3://[A-Za-z0-9][A-Za-z0-9._/-]{0,500}"
 """Of a ledger in an object store."""
+INPUT_BUCKET: Final = r"(?:(?:s3|gs)://[a-z0-9][a-z0-9._-]{1,62}|az://[a-z0-9][a-z0-9-]{1,62}|https://[a-z0-9][a-z0-9.-]{0,252})"
+"""The beginning of a URI of inputs: no user name and no port. A name of `az` with a dot would name another account."""
+INPUT_STEP: Final = r"/(?!\.{1,2}(?:/|$))[A-Za-z0-9._=+,-]{1,255}"
+"""A step of its path: not `..`, and nothing that a store's package reads as another URI, a version or a query."""
+InputPrefix = Annotated[
+    str,
+    matching(
+        rf"^{INPUT_BUCKET}(?:{INPUT_STEP}){{0,64}}/",
+        "not a place of inputs",
+        "such as `s3://lake/requests/`: s3, gs, az or https, with a `/` at the end",
+    ),
+]
 
 
 Count = Annotated[int, Meta(ge=1)]
@@ -225,6 +237,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     overrides it."""
     keep_at_provider: KeepAtProvider = KeepAtProvider()
     """How long the provider keeps files of jobs whose results are pulled. Then `outputs pull` deletes them there."""
+    input_uris: tuple[InputPrefix, ...] = ()
+    """The beginnings of the URIs that inputs may have, such as `s3://lake/requests/`. What is there is read with the
+    credentials of the environment."""
     ledger: Annotated[
         str,
         matching(

@@ -114,7 +114,7 @@ def read_results(
         if size <= left:
             left -= size
             chosen.append(it)
-    puller(run, cached, specs, owned, frozenset()).pull(chosen)
+    puller(run, cached, specs, owned, frozenset(), fetching=False).pull(chosen)
     for file in (file for name in FILES for file in cached.root.glob(f"*/*/*/{name}")):
         file.unlink(missing_ok=True)
 
