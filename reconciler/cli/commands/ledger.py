@@ -26,7 +26,7 @@ AT_ONCE: Final = 4000
 
 @click.group()
 def ledger() -> None:
-    """Show the ledger, fetch the shared one, or copy it to another place."""
+    """Show the ledger, fetch the shared one, or copy it."""
 
 
 @ledger.command()
