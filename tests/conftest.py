@@ -9,8 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -62,3 +65,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needs = item.get_closest_marker("needs_ledger")
         if needs is not None:
             item.add_marker(pytest.mark.skip(reason=f"without a ledger {needs.args[0]}"))
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty bucket in moto's S3, which s3fs is pointed at."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    s3fs = pytest.importorskip("s3fs")
+    fsspec = pytest.importorskip("fsspec")
+    server.start()  # its buckets are those of the process
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    fsspec.register_implementation("s3", s3fs.S3FileSystem, clobber=True)
+    fs = s3fs.S3FileSystem(skip_instance_cache=True)
+    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
+    fs.mkdir("bucket")
+    yield fs
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
