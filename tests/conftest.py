@@ -1,4 +1,4 @@
-"""Two options: `--thorough` runs every test, `--without-ledger` deletes the ledger after each command.
+"""Options: `--thorough` runs every test, `--without-ledger` deletes the ledger after each command; `--rounds`.
 
 Without `--thorough`, tests marked `thorough` are left out and Hypothesis tries fewer examples. The tool works without
 its ledger: a test that needs one is marked `needs_ledger`, with the reason.
@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--thorough", action="store_true", help="also run tests marked thorough, and try more examples"
     )
+    parser.addoption("--rounds", type=int, help="how many rounds of kills a long test of pods plays")
     parser.addoption("--without-ledger", action="store_true", help="delete the ledger after every command")
 
 

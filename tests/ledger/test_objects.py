@@ -343,7 +343,9 @@ def test_errors_of_s3_say_what_to_check(s3: object, tmp_path: Path, monkeypatch:
     absent = ObjectStore("s3://another-bucket/ledger", staging=tmp_path)
     ledger = replace(Bucket(tmp_path, s3).host("a"), store=absent)
     assert ledger.fetch() == ""
-    with pytest.raises(LedgerError, match=r"another-bucket/ledger cannot be written: .*bucket does not exist"):
+    with pytest.raises(
+        LedgerError, match=r"another-bucket/ledger cannot be written: .*bucket does not exist"
+    ):
         ledger.push("", [b"x"], message="m")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     type(s3).clear_instance_cache()  # type: ignore[attr-defined]
