@@ -404,18 +404,6 @@ def test_status_and_open_name_the_last_part_of_a_work(stage: Stage) -> None:
     assert (row["state"], row["job"]["id"]) == ("SUCCESS", last)
 
 
-def test_status_and_open_name_the_job_that_stays_and_no_duplicate(stage: Stage) -> None:
-    stage.spec("a")
-    sent = stage.run("apply", "--yes").writes[-1]
-    stage.advance(5)
-    with stage.console() as client:
-        client.post(sent.path, content=sent.body, headers={"Content-Type": "application/json"})
-    assert stage.run("apply", "--yes").code == 0
-    (stays,) = (it["id"] for it in stage.jobs() if it["status"] in ("QUEUED", "RUNNING"))
-    assert json.loads(stage.run("open", "a", "--format", "json").out)["job_id"] == stays
-    assert json.loads(stage.run("status", "--format", "json").out)["rows"][0]["job"]["id"] == stays
-
-
 def test_a_canary_is_submitted_first_and_then_the_rest(stage: Stage, golden: Callable[..., None]) -> None:
     canary(stage)
     shown = [stage.run("plan"), apply(stage), apply(stage), apply(stage)]
