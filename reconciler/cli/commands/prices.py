@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import fnmatch
 from pathlib import Path
 
 import click
@@ -12,7 +12,6 @@ from reconciler.catalogue.models import by_name
 from reconciler.cli.output.streams import write_stderr, write_stdout
 from reconciler.cli.params import options
 from reconciler.cli.session.target import find_project
-from reconciler.documents.costs import PriceDoc
 from reconciler.documents.reports import pretty
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
@@ -44,27 +43,23 @@ def prices(
     found = project_prices.load(find_project(env, chosen))
     retired = {name: model.retired for name, model in by_name().items()}
     shown = price_list(found, retired, day=day_of(env.now()))
-    of = {glob: [it for it in shown.prices if _is_of(it, glob)] for glob in models or ("*",)}
-    for glob, there in of.items():
-        if not there:
-            names = [name for it in shown.prices for name in (it.model, *it.aliases)]
-            hint = did_you_mean(glob, names, f"add a row to {project_prices.NAME}")
+    names = {name: it.model for it in shown.prices for name in (it.model, *it.aliases)}
+    for glob in models:
+        if not fnmatch.filter(names, glob):
+            hint = did_you_mean(glob, [*names], f"add a row to {project_prices.NAME}")
             raise ReconcilerError(f"no price of {glob} is known", hint=hint)
-    wanted = tuple(it for it in shown.prices if any(it in rows for rows in of.values()))
+    kept = {names[name] for glob in models or ("*",) for name in fnmatch.filter(names, glob)}
+    wanted = tuple(it for it in shown.prices if it.model in kept)
     rows = [it for it in wanted if everything or it.current] or wanted
     if write:
-        kept = {it.model for it in rows}
-        _save(env.cwd / write, prices_yaml(shown, [it for it in wanted if it.model in kept]))
+        current = {it.model for it in rows}
+        _save(env.cwd / write, prices_yaml(shown, [it for it in wanted if it.model in current]))
         write_stderr(f"Wrote {write}. Plans read {project_prices.NAME} beside reconciler.yaml.")
     elif form == "json":
         write_stdout(pretty(replace(shown, prices=wanted)))
     else:
         write_stdout(prices_text(shown, rows))
     return ExitCode.OK
-
-
-def _is_of(price: PriceDoc, glob: str) -> bool:
-    return any(fnmatchcase(name, glob) for name in (price.model, *price.aliases))
 
 
 def _save(path: Path, text: str) -> None:
