@@ -57,7 +57,8 @@ def group_by_name(
         owner = "" if spec is None or spec.suspend or wanted[spec.run_key] == name else wanted[spec.run_key]
         own = jobs.get(name, [])
         lent = [it for it, _ in moved.get(name, ())]
-        for other in _lending(spec, specs, by_key) if spec else ():
+        lending = tuple(_lending(spec, specs, by_key)) if spec else ()
+        for other in lending:
             lent += [*jobs.get(other, ()), *(it for it, _ in moved.get(other, ()))]
         own_ids = {it.job.id for it in own} if lent else ()
         if spec and owner:
@@ -72,6 +73,7 @@ def group_by_name(
             of_any_name=of_any_name,
             not_adopted=next((problems[key] for key in spec.run_keys if key in problems), "") if spec else "",
             moved=tuple(moved.get(name, ())),
+            lending=lending,
             lenders=tuple({it.job.id: it for it in lent if it.job.id not in own_ids}.values()),
             same_work_as=_same_work(spec, by_work) if spec else None,
             memory=memory,

@@ -75,7 +75,7 @@ def lends(
 def _lent_before(spec: Spec, jobs: Iterable[AskedJob], names: Collection[str]) -> Iterator[str]:
     """Yield the names whose answers counted when jobs of the work were created: also its own, if it was renamed."""
     of_work = sorted((job for job in jobs if job.spec.work == spec.work), key=lambda it: it.age)
-    counts = spec.reuse or any("reused" in job.tags for job in of_work[:1])
+    counts = spec.reuse or any("reused" in it.tags and it.tags["attempt"] == "1" for it in of_work[:1])
     for job in of_work:
         yield from filter(None, job.tags.get("lenders", "").split(","))
         if counts and ("reused" in job.tags or job.name not in names):
