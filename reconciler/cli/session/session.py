@@ -115,8 +115,9 @@ def open_run(
         local = local_ledger(project, target)
         record: Ledger = local
         shared = None if offline else shared_ledger(common, project, target, env)
-        if common.local_ledger and project.settings.ledger == "git" and not (offline or target.sandbox):
-            log("ledger.local_only", remote=project.settings.ledger_remote)
+        place = project.settings.ledger
+        if common.local_ledger and place != "local" and not (offline or target.sandbox):
+            log("ledger.local_only", remote=project.settings.ledger_remote if place == "git" else place)
         elif shared:
             record = ReplicatedLedger(
                 local=local,
