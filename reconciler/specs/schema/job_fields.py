@@ -67,7 +67,7 @@ class RequestFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class RowsFields(ReferenceFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rows that are not simply a table here: files themselves, the result of a query, or a table elsewhere."""
 
-    EXACTLY_ONE: ClassVar = (("files", "uri", "manifest"),)
+    EXACTLY_ONE: ClassVar[tuple[tuple[str, ...], ...]] = (("files", "uri", "manifest"),)
 
     files: Annotated[
         Entries | Annotated[dict[TableName, str | Entries | ReferenceFields], Meta(min_length=1)] | UnsetType,

@@ -122,7 +122,7 @@ _EXAMPLE_SHA256: Final = "0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea80
 class ReferenceFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An input that is not in the checkout, by its URI and the SHA-256 of its content, or by a manifest of such."""
 
-    EXACTLY_ONE: ClassVar = (("uri", "manifest"),)
+    EXACTLY_ONE: ClassVar[tuple[tuple[str, ...], ...]] = (("uri", "manifest"),)
 
     uri: Annotated[InputUri | UnsetType, such_as("s3://lake/night.jsonl")] = UNSET
     """The place of the content, below one of `input_uris` in `reconciler.yaml`."""
