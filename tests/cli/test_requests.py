@@ -394,6 +394,7 @@ def canary(stage: Stage, *, bad: int = 0, count: int = 12, requests: int = 4, **
 
 def test_status_and_open_name_the_last_part_of_a_work(stage: Stage) -> None:
     canary(stage)
+    last = ""
     for jobs in (1, 2):
         apply(stage)
         stage.run("outputs", "pull")
