@@ -26,7 +26,9 @@ PATIENCE = 420.0
 
 def block(file: str) -> str:
     """Return the code block of the page whose first line names the file."""
-    found = re.search(rf"```python\n# {re.escape(file)}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    found = re.search(
+        rf"```python\n# {re.escape(file)}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
     assert found, file
     return found[1]
 
@@ -160,7 +162,7 @@ class Airflow(Program):
         token = httpx.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
         return {"Authorization": f"Bearer {token}"}
 
-    def _call(self, method: str, path: str, **body: object) -> Any:
+    def _call(self, method: str, path: str, **body: object) -> dict[str, Any]:
         answer = httpx.request(
             method,
             f"{self.url}/api/v2/dags/batches/{path}",
@@ -169,7 +171,8 @@ class Airflow(Program):
             timeout=30,
         )
         assert answer.is_success, answer.text
-        return answer.json()
+        found: dict[str, Any] = answer.json()
+        return found
 
     def trigger(self) -> None:
         self._call("POST", "dagRuns", dag_run_id="first", logical_date=None)
@@ -188,13 +191,14 @@ class Airflow(Program):
         until(lambda: self._run()["state"] not in ("queued", "running"), f"the run does not end: {self.log}")
         return str(self._run()["state"])
 
-    def _run(self) -> Any:
+    def _run(self) -> dict[str, Any]:
         return self._call("GET", "dagRuns/first")
 
-    def results(self) -> Any:
-        """Return what the task `results` hands on."""
+    def results(self) -> list[dict[str, Any]]:
+        """Return what the task `results` returned."""
         entry = "dagRuns/first/taskInstances/results/xcomEntries/return_value?deserialize=true"
-        return self._call("GET", entry)["value"]
+        found: list[dict[str, Any]] = self._call("GET", entry)["value"]
+        return found
 
     def logs(self) -> str:
         """Return the logs of all tasks."""
@@ -224,8 +228,9 @@ class Dagster(Program):
         with self.running("dagster", "job", "execute", "-f", "batches.py", "-j", "hourly") as process:
             yield process
 
-    def metadata(self) -> Any:
+    def metadata(self) -> dict[str, Any]:
         """Return the metadata of the newest materialization."""
-        argv = [self.programs / "python", "-c", MATERIALIZATION]
+        argv = [str(self.programs / "python"), "-c", MATERIALIZATION]
         done = subprocess.run(argv, env=self.environ, cwd=self.home, check=True, capture_output=True)
-        return json.loads(done.stdout)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found

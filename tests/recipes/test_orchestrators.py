@@ -6,6 +6,7 @@ The long tests install the releases that the page names with pip, each into an e
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import signal
@@ -41,7 +42,7 @@ def test_a_command_of_the_page_prints_the_fields_that_the_page_reads(
     assert stage.run("apply", "--yes", "--wait").code == 0
     done = stage.run(*ast.literal_eval(f"[{arguments}]"), "--format", "json")
     assert done.code == 0
-    found = ast.literal_eval(re.sub(r"\b(?:null|true|false)\b", "None", done.out))
+    found = json.loads(done.out)
     if arguments.startswith('"apply"'):
         assert not found["outcomes"]
         assert found["waited"]["readiness"] == {"tickets": "done"}
@@ -62,8 +63,8 @@ def shop(folder: Path) -> Iterator[tuple[Gate, Shop]]:
         for name in NAMES:
             fields = "endpoint: /v1/embeddings\nmodel: mistral-embed-2312\n"
             made.write(f"specs/{name}.yaml", f"name: {name}\n{fields}input_files: [{name}.jsonl]\n")
-            lines = ('{"custom_id": "%d", "body": {"input": "%s"}}\n' % (number, name) for number in range(4))
-            made.write(f"specs/{name}.jsonl", "".join(lines))
+            lines = [json.dumps({"custom_id": str(number), "body": {"input": name}}) for number in range(4)]
+            made.write(f"specs/{name}.jsonl", "\n".join(lines))
         yield gate, made
 
 
@@ -179,6 +180,7 @@ def test_dagster_whose_step_is_killed_at_a_create_submits_every_job_once(
             let_in(gate, arrives=arrives)
             code = process.wait(PATIENCE)  # Dagster starts a step that was killed again
             assert (code == 0) == (not killed.startswith("run"))
+            assert killed.startswith("run") or "STEP_RESTARTED" in program.log.read_text(encoding="utf-8")
         if killed.startswith("run"):
             with program.job() as process:
                 assert process.wait(PATIENCE) == 0
