@@ -56,9 +56,9 @@ def test_a_command_of_the_page_prints_the_fields_that_the_page_reads(
 
 
 @contextmanager
-def shop(folder: Path) -> Iterator[tuple[Gate, Shop]]:
-    """A project with three specs, whose jobs end at once."""
-    with gated(folder, speed=100) as (gate, url):
+def shop(folder: Path, *, speed: float = 100) -> Iterator[tuple[Gate, Shop]]:
+    """Yield a project with three specs, whose jobs end after a second divided by the speed."""
+    with gated(folder, speed=speed) as (gate, url):
         made = Shop(folder / "shop", url)
         for name in NAMES:
             fields = "endpoint: /v1/embeddings\nmodel: mistral-embed-2312\n"
@@ -86,11 +86,12 @@ def dagster(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_of_airflow_submits_waits_and_pulls_and_a_cleared_task_submits_nothing(
     tmp_path: Path, airflow: Path
 ) -> None:
-    with shop(tmp_path) as (_, made):
+    with shop(tmp_path, speed=1 / 50) as (_, made):  # longer than the command waits
         program = Airflow(airflow, tmp_path / "home", made)
         with program.standalone():
             program.trigger()
             assert program.wait() == "success"
+            assert "Rescheduling task" in program.logs()
             submitted = made.jobs()
             results = {it["name"]: it for it in program.results()}
             assert {name: it["jobs"] for name, it in results.items()} == {
@@ -99,7 +100,7 @@ def test_a_run_of_airflow_submits_waits_and_pulls_and_a_cleared_task_submits_not
             assert {it["requests"] for it in results.values()} == {4}
             assert all(it["cost"]["amount"] > 0 for it in results.values())
             assert all((made.root / it["path"]).exists() for it in results.values())
-            assert all(it["id"] in program.logs() for it in submitted)
+            assert "job.created" in program.logs()
             program.clear()
             assert program.wait() == "success"
             assert program.tasks() == {"answers": ("success", 2), "results": ("success", 2)}
