@@ -25,7 +25,7 @@ from typing import Final
 from history import lines_of
 from measure import ROOT, Row, Spent, report, spent
 
-from reconciler.ledger.git import SharedLedger
+from reconciler.ledger.git import GitLedger
 from reconciler.ledger.git_calls import LedgerGit
 from reconciler.ledger.line_format import encode
 from reconciler.sandbox.app import make_app
@@ -79,13 +79,13 @@ def clone(folder: Path, name: str, *, url: str) -> Path:
     return root
 
 
-def ledger_of(root: Path) -> SharedLedger:
+def ledger_of(root: Path) -> GitLedger:
     """Return the ledger of a clone, as the commands see it."""
     repository = Repository.find(root)
     assert repository  # noqa: S101
     host = (root / "url").read_text().partition("://")[2].replace(":", "_")
     calls = LedgerGit(repository=repository, remote="origin", credentials={}, now=time.time)
-    return SharedLedger(git=calls, project="bench", folder=f"{host}/bench", state=root / ".reconciler")
+    return GitLedger(git=calls, project="bench", folder=f"{host}/bench", state=root / ".reconciler")
 
 
 def rows(jobs: int) -> list[bytes]:

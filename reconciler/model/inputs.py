@@ -112,11 +112,15 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     """Relative to the project root, with forward slashes; for readers, never part of the identity."""
     sha256: str
     size: int
-    """Bytes."""
+    """Bytes; 0 if they are not known, before the content at `uri` is here."""
     requests: int | None
     """None if this clone has only a pointer to the content."""
     pointer: bool = False
-    """True if the file is a Git LFS pointer to the content."""
+    """True if the content is not here: the file is a Git LFS pointer to it, or it is at `uri`."""
+    uri: str = ""
+    """The URI of a content that is not in the checkout; then `path` is its copy on this machine, or the URI too."""
+    manifest: str = ""
+    """The file of the checkout that names the URI; "" if the spec does."""
     content: bytes | None = None
     """The content, if it is not in a file: inline requests that are uploaded."""
     workload: Workload | None = None
@@ -132,7 +136,7 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     @property
     def label(self) -> str:
         """What readers know it by: its path, or the files of its rows."""
-        return ", ".join(file.path for file in self.rows.files[:3]) if self.rows else self.path
+        return ", ".join(file.path for file in self.rows.files[:3]) if self.rows else self.uri or self.path
 
 
 Input: TypeAlias = InputFile | UploadedFile | InlineRequests | TableRows
@@ -167,4 +171,6 @@ def paths_of(part: Input) -> tuple[str, ...]:
     rows = part.rows if isinstance(part, InputFile) else part
     if isinstance(rows, TableRows):
         return (*(file.path for file in rows.files), *rows.includes)
+    if isinstance(part, InputFile) and part.uri:
+        return (part.manifest,) if part.manifest else ()
     return (part.path,) if isinstance(part, InputFile) else ()

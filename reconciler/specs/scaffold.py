@@ -26,6 +26,7 @@ WORKFLOWS: Final = (
     ".github/workflows/plan.yml",
     ".github/workflows/apply.yml",
     ".github/workflows/verify.yml",
+    ".github/workflows/report.yml",
     ".github/actions/reconciler/action.yml",
     REQUIREMENTS,
 )

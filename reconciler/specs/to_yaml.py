@@ -54,7 +54,8 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
 
 
 def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
-    named = []
+    named: list[str] = []
+    elsewhere: list[dict[str, Any]] = []
     for part in inputs:
         match part:
             case InlineRequests():
@@ -65,10 +66,13 @@ def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
                 yield from _rows(rows, folder)
             case TableRows():
                 yield from _rows(part, folder)
+            case InputFile(uri=uri) if uri:
+                known = {"requests": part.requests, "bytes": part.size}
+                elsewhere.append({"uri": uri, "sha256": part.sha256, **{k: v for k, v in known.items() if v}})
             case InputFile():
                 named.append(_path(posixpath.relpath(part.path, folder)))
-    if named:
-        yield "input_files", sorted(named)
+    if named or elsewhere:
+        yield "input_files", [*sorted(named), *elsewhere]
 
 
 def _rows(rows: TableRows, folder: str) -> Iterator[tuple[str, Any]]:

@@ -58,6 +58,8 @@ class Hub:
     issues: list[dict[str, Any]] = field(default_factory=list)
     late: float = 0.0
     """Seconds that have passed at GitHub, beside real time."""
+    site: str = ""
+    """What GitHub Pages serves."""
     grants: dict[str, Mapping[str, str]] = field(default_factory=dict)
     private: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     """Files of other repositories, by path of the API and ref, each with the token that may read it, or ""."""
@@ -156,10 +158,11 @@ class Hub:
         return token
 
     def upload(self, name: str, file: Path, *, head_sha: str, head_branch: str, home: int = HOME_ID) -> None:
-        """Keep a file as an artifact of a run."""
+        """Keep a file, or the files of a folder, as an artifact of a run."""
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as archive:
-            archive.write(file, file.name)
+            for it in file.iterdir() if file.is_dir() else (file,):
+                archive.write(it, it.name)
         run = {"head_sha": head_sha, "head_branch": head_branch, "repository_id": HOME_ID}
         self.artifacts.append(
             {
@@ -174,10 +177,15 @@ class Hub:
 
     def kept(self, name: str) -> dict[str, Any]:
         """Return the body of the newest artifact of a name: a plan or a snapshot."""
+        document: dict[str, Any] = json.loads(self.page(name))
+        return document
+
+    def page(self, name: str) -> str:
+        """Return the only file of the newest artifact of a name."""
         found = next(it for it in reversed(self.artifacts) if it["name"] == name)
         with zipfile.ZipFile(io.BytesIO(found["data"])) as archive:
-            document: dict[str, Any] = json.loads(archive.read(archive.namelist()[0]))
-        return document
+            (only,) = archive.namelist()
+            return archive.read(only).decode()
 
     def answer(self, method: str, path: str, token: str, body: Any) -> tuple[int, Any]:  # noqa: ANN401  JSON
         """Answer one request of the API: status, and JSON or bytes."""

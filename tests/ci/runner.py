@@ -267,10 +267,13 @@ class _Job:
                 return True
             case "actions/checkout":
                 return self._checkout(given)
-            case "actions/upload-artifact":
+            case "actions/deploy-pages":
+                self.runner.hub.site = self.runner.hub.page("github-pages")
+                return True
+            case "actions/upload-artifact" | "actions/upload-pages-artifact":
                 event = self.event
                 self.runner.hub.upload(
-                    given["name"],
+                    given.get("name", "github-pages"),
                     Path(given["path"]),
                     head_sha=event.head_sha,
                     head_branch=event.head_branch,

@@ -198,7 +198,8 @@ def needed(*more: str) -> set[str]:
 
 def test_all_that_the_tool_needs_is_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = needed(*project["dependencies"], *project["optional-dependencies"]["objects"])
+    extras = project["optional-dependencies"]
+    wanted = needed(*project["dependencies"], *extras["objects"], *extras["report"])
     assert wanted <= locked(LOCKS[0]).keys()
 
 

@@ -399,6 +399,31 @@ def test_the_history_is_verified_every_week_and_a_contradiction_fails_the_run(te
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("place", "jobs", "artifact"),
+    [
+        ("", {"report": "skipped", "publish": "skipped"}, None),
+        ("artifact", {"report": "success", "publish": "skipped"}, "report"),
+        ("pages", {"report": "success", "publish": "success"}, "github-pages"),
+    ],
+)
+def test_the_report_of_each_day_is_kept_or_published_as_the_variable_says(
+    team: Team, place: str, jobs: dict[str, str], artifact: str | None
+) -> None:
+    team.runner.variables["RECONCILER_REPORT"] = place
+    team.runner.approved.add("github-pages")
+    team.spec("steady", 4)
+    sha = team.commit("the first spec")
+    team.confirmed(sha)
+    before = len(team.hub.artifacts)
+    daily = team.runner.play(team.runner.push(sha, name="schedule", cron="23 5 * * *"))
+    assert {name: ran.jobs for name, ran in daily.items()} == {"report": jobs}
+    assert [it["name"] for it in team.hub.artifacts[before:]] == ([artifact] if artifact else [])
+    assert ("steady" in team.hub.page(artifact)) if artifact else True
+    assert ("steady" in team.hub.site) is (place == "pages")
+
+
+@pytest.mark.thorough
 def test_rules_about_the_checkout_allow_what_a_merge_applies(team: Team) -> None:
     """Also in a pull request's branch, whose plan shows what its merge creates."""
     team.settings("apply: {only_from: [main], clean: true, pushed: true}\n")

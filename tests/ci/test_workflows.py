@@ -120,14 +120,15 @@ def test_every_job_that_checks_specs_has_the_policy() -> None:
         assert given["policy-token"] == "${{ secrets.RECONCILER_POLICY_TOKEN || github.token }}"
 
 
-def test_the_key_goes_to_four_jobs_and_never_to_a_fork() -> None:
+def test_the_key_goes_to_five_jobs_and_never_to_a_fork() -> None:
     seen = {
         (file.stem, name)
         for file in WORKFLOWS
         for name, job in load(file)["jobs"].items()
         if "secrets.MISTRAL_API_KEY" in str(job)
     }
-    assert seen == {("plan", "plan"), ("apply", "apply"), ("apply", "hourly"), ("verify", "verify")}
+    weekly_and_daily = {("verify", "verify"), ("report", "report")}
+    assert seen == {("plan", "plan"), ("apply", "apply"), ("apply", "hourly")} | weekly_and_daily
     others = {secret for file in WORKFLOWS for secret in re.findall(r"secrets\.(\w+)", str(load(file)))}
     assert others == {"MISTRAL_API_KEY", "RECONCILER_POLICY_TOKEN"}
     condition = load(FOLDER / "workflows/plan.yml")["jobs"]["plan"]["if"]
@@ -203,12 +204,49 @@ def test_apply_waits_for_an_approval_that_is_required(
     assert holds(jobs["apply"]["if"], {"needs": needs}, well=approve == size == "success") is runs
 
 
+@pytest.mark.parametrize(
+    ("variables", "written", "uploads", "published"),
+    [
+        ({}, False, [], False),
+        ({"RECONCILER_REPORT": "off"}, False, [], False),
+        ({"RECONCILER_REPORT": "artifact"}, True, ["actions/upload-artifact"], False),
+        ({"RECONCILER_REPORT": "pages"}, True, ["actions/upload-pages-artifact"], True),
+        ({"RECONCILER_REPORT": "pages", "RECONCILER": "off"}, False, [], False),
+    ],
+)
+def test_the_report_goes_only_where_the_variable_says(
+    variables: dict[str, str], written: bool, uploads: list[str], published: bool
+) -> None:
+    jobs = load(FOLDER / "workflows/report.yml")["jobs"]
+    contexts = {"vars": variables, "github": {"event_name": "schedule"}, "needs": {}}
+    assert holds(jobs["report"]["if"], contexts, well=True) is written
+    assert holds(jobs["publish"]["if"], contexts, well=written) is published
+    kept = [step for step in jobs["report"]["steps"] if "upload" in step["uses"]]
+    done = [step["uses"].partition("@")[0] for step in kept if holds(step["if"], contexts, well=written)]
+    assert done == uploads
+
+
+def test_only_the_job_without_the_key_may_publish() -> None:
+    jobs = {
+        (file.stem, name): job
+        for file in WORKFLOWS
+        for name, job in load(file)["jobs"].items()
+        if file.stem in {"plan", "apply", "verify", "report"}
+    }
+    rights = {where for where, job in jobs.items() if {"pages", "id-token"} & job["permissions"].keys()}
+    assert rights == {("report", "publish")}
+    publish = jobs["report", "publish"]
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    assert "secrets" not in str(publish)
+    assert [step["uses"].partition("@")[0] for step in publish["steps"]] == ["actions/deploy-pages"]
+
+
 def test_no_source_is_a_default_and_only_the_workflows_of_this_repository_install_the_checkout() -> None:
     package = load(ACTION)["inputs"]["package"]
     assert package["required"] is True
     assert "default" not in package
     here = [step["with"]["package"] for file in WORKFLOWS for step in steps(file) if "./.github" in str(step)]
-    assert here == ["."] * 7
+    assert here == ["."] * 8
 
 
 def test_comment_in_the_guide_is_one_that_was_written() -> None:

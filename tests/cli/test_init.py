@@ -89,6 +89,7 @@ def test_an_empty_folder_gets_all_it_needs(bare: Stage, golden: Callable[..., No
         ".github/actions/reconciler/requirements.txt",
         ".github/workflows/apply.yml",
         ".github/workflows/plan.yml",
+        ".github/workflows/report.yml",
         ".github/workflows/verify.yml",
         ".gitignore",
         "reconciler.yaml",
@@ -171,7 +172,7 @@ def test_the_workflows_are_this_repositorys_own_with_a_pinned_source(bare: Stage
 
 
 NEWER = PACKAGE.replace("@0123", "@abcd")
-RENEWED = (*scaffold.WORKFLOWS[:3], "schemas/job.schema.json")
+RENEWED = (*scaffold.WORKFLOWS[:4], "schemas/job.schema.json")
 
 
 def upgradable(stage: Stage) -> None:
@@ -187,15 +188,15 @@ def test_a_second_run_of_a_newer_version_lists_what_is_out_of_date_and_names_the
     done = bare.run("init", "--package", NEWER)
     assert (done.code, contents(bare.root)) == (0, before)
     said = "an earlier version of this tool wrote it; to renew it, run reconciler init --upgrade"
-    assert [line for line in done.out.splitlines() if line.startswith("  ")][:4] == [
-        f"  = {path}: {said}" for path in (RENEWED[3], *RENEWED[:3])
+    assert [line for line in done.out.splitlines() if line.startswith("  ")][: len(RENEWED)] == [
+        f"  = {path}: {said}" for path in (RENEWED[-1], *RENEWED[:-1])
     ]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_an_upgrade_renews_what_nobody_has_changed(bare: Stage, end: bytes) -> None:
     upgradable(bare)
-    for path in (*scaffold.WORKFLOWS, RENEWED[3]):
+    for path in (*scaffold.WORKFLOWS, RENEWED[-1]):
         (bare.root / path).write_bytes((bare.root / path).read_bytes().replace(b"\n", end))
     bare.write(
         "specs/example.yaml",
@@ -205,10 +206,10 @@ def test_an_upgrade_renews_what_nobody_has_changed(bare: Stage, end: bytes) -> N
     done = bare.run("init", "--upgrade", "--package", NEWER)
     assert done.code == 0
     assert [line for line in done.out.splitlines() if line.startswith("  ")] == [
-        f"  ~ {path}: renewed" for path in (RENEWED[3], *RENEWED[:3])
+        f"  ~ {path}: renewed" for path in (RENEWED[-1], *RENEWED[:-1])
     ]
     found = contents(bare.root)
-    assert all(NEWER.encode() in found[path] for path in RENEWED[:3])
+    assert all(NEWER.encode() in found[path] for path in RENEWED[:-1])
     assert {path: found[path] for path in mine} == mine
     again = bare.run("init", "--upgrade", "--package", NEWER)
     assert (again.code, contents(bare.root)) == (0, found)
@@ -229,7 +230,7 @@ def test_an_upgrade_leaves_what_someone_has_changed_and_shows_the_difference(bar
     assert "  ~ .github/workflows/apply.yml: renewed\n" in done.out
 
 
-@pytest.mark.parametrize("path", [*scaffold.WORKFLOWS, RENEWED[3]])
+@pytest.mark.parametrize("path", [*scaffold.WORKFLOWS, RENEWED[-1]])
 def test_an_upgrade_never_overwrites_a_change_of_any_line(bare: Stage, path: str) -> None:
     bare.run("init", "--package", PACKAGE)
     file = bare.root / path

@@ -47,7 +47,7 @@ HOW: Final = (
 
 
 @click.command()
-@click.argument("command", type=click.Choice(["validate", "plan", "size", "apply", "verify"]))
+@click.argument("command", type=click.Choice(["validate", "plan", "size", "apply", "verify", "report"]))
 @click.pass_obj
 def ci(env: Environment, *, command: str) -> int:
     """Run in GitHub Actions, called by the action in .github/actions/reconciler.
@@ -55,7 +55,7 @@ def ci(env: Environment, *, command: str) -> int:
     Reads the event and the action's inputs from the environment, and writes annotations, the step summary and the step
     outputs. plan saves plan.json and writes one comment on the pull request, unless it changes no file that the specs
     use. size says whether the agreed plan needs an approval. apply applies the plans of merged pull requests, and
-    reports in one issue what needs a reviewed plan. verify is `history verify`.
+    reports in one issue what needs a reviewed plan. verify is `history verify`. report writes a report of 90 days.
     """
     job = GithubJob.on(env)
     commands: dict[str, Callable[[], int]] = {
@@ -64,6 +64,7 @@ def ci(env: Environment, *, command: str) -> int:
         "size": partial(size, job),
         "apply": partial(apply, job),
         "verify": partial(run, job, "history", "verify", annotated=False),
+        "report": partial(write_report, job),
     }
     try:
         code = commands[command]()
@@ -155,13 +156,20 @@ def apply(job: GithubJob) -> int:
         if it.number and text:
             write(job, it.number, f"{text}\n{APPLIED}\n", about=it.head, unless=APPLIED)
     if event != "push" or code in (ExitCode.GUARD, ExitCode.STALE):
-        report(job, code, text)
+        write_issue(job, code, text)
     if code == ExitCode.ATTENTION and settings.on_attention == "issue":
         code = ExitCode.OK
     if job.env.stop.is_set():
         return code
     failed = save_snapshot(job) if settings.snapshot else ExitCode.OK
     return code or failed or fetch_results(job, project)
+
+
+def write_report(job: GithubJob) -> int:
+    """Write the report to a folder of its own, which a workflow keeps or publishes."""
+    folder = file_access.make_folder(job.folder / "report")
+    job.set_output("report", folder)
+    return run(job, "report", "--since", "90d", "-o", str(folder / "index.html"), annotated=False)
 
 
 def save_snapshot(job: GithubJob) -> int:
@@ -191,7 +199,7 @@ def writing(what: str) -> Iterator[None]:
         annotate("warning", f"the {what} was not written: {error}")
 
 
-def report(job: GithubJob, code: int, text: str) -> None:
+def write_issue(job: GithubJob, code: int, text: str) -> None:
     """Open, update or close the one issue about what needs a person."""
     footers: dict[int, str] = {ExitCode.GUARD: HOW, ExitCode.STALE: HOW, ExitCode.ATTENTION: ""}
     title = f"{job.name or 'reconciler'}: a scheduled run needs a person"

@@ -43,6 +43,10 @@ LOST = (
     "CI downloads no results: set `results` in reconciler.yaml, or the variable RECONCILER_RESULTS, to a URL such as "
     "s3://bucket/outputs. A folder is lost with the runner."
 )
+REPORT = (
+    "For a daily report, set the variable RECONCILER_REPORT to `artifact`, or to `pages` to publish it. Unless your "
+    "plan has private Pages, anyone can then read names, models, people and costs."
+)
 ASSUMED = (
     "This repository does not know the default branch of `origin`, so `{}` is assumed. If it is another, run: "
     "git remote set-head origin --auto && reconciler init --upgrade"
@@ -161,7 +165,12 @@ def init(
     if upgrade:
         left = any(it.did == "kept" and it.why for it in done)
         return ExitCode.ATTENTION if left or (at_top and not source and not no_workflows) else ExitCode.OK
-    notes = {ON_GITHUB: True, LOST: bool(warning_on_ci(project, env.environ)), ASSUMED: not known}
+    notes = {
+        ON_GITHUB: True,
+        LOST: bool(warning_on_ci(project, env.environ)),
+        REPORT: True,
+        ASSUMED: not known,
+    }
     said = [clean(note.format(branch)) for note, holds in notes.items() if holds and with_workflows]
     said += [ON_KUBERNETES] * kubernetes
     steps = (*next_steps(project, adopted=from_workspace, in_git=top is not None), *said)

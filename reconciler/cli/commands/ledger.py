@@ -43,7 +43,7 @@ def pull(env: Environment, *, accept_rewrite: bool, common: options.Common) -> i
     if shared is None:
         raise ReconcilerError(
             "this ledger is not shared",
-            hint="set `ledger: git` in reconciler.yaml; the sandbox never shares its ledger",
+            hint="set `ledger` to `git` or a URL in reconciler.yaml; the sandbox never shares its ledger",
         )
     known = union(local.read())
     tip = shared.fetch()

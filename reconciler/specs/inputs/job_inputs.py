@@ -16,6 +16,7 @@ from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.findings import FindingKind
 from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
 from reconciler.specs.inputs.reader import InputReader, longest_line
+from reconciler.specs.inputs.references import references
 from reconciler.specs.inputs.requirements import Requirements
 from reconciler.specs.project import STATE, Project
 from reconciler.specs.yaml.tree import Document, Path, dotted
@@ -36,7 +37,7 @@ class Inputs:
         cache = InputCache(project.root / STATE if project.cache else None)
         self.reader = InputReader(project.root, project.settings.limits, cache, progress)
         self.named: set[str] = set()
-        """The files of tables, and those that templates include, relative to the root."""
+        """The files of tables, those that templates include, and manifests, relative to the root."""
         self.root = project.root
         self.judges_models = project.judges_models
         self.line_bytes = project.settings.limits.line_bytes
@@ -66,10 +67,32 @@ class Inputs:
             checked, wrong = self._checked(document, sorted(paths))
             found += checked
             problems += wrong
-        if 0 < len(paths) < len(named) and exceeds_one_job(found, self._project.settings.limits):
+        if path is None:
+            elsewhere, wrong = self._elsewhere(
+                document, {it.sha256 for it in found if isinstance(it, InputFile)}
+            )
+            found += elsewhere
+            problems += wrong
+        if (
+            any(named.values())
+            and len(found) > sum(named.values())
+            and exceeds_one_job(found, self._project.settings.limits)
+        ):
             message = "input_files: too much for one job, and an uploaded file cannot be submitted in parts"
             problems.append(document.problem(("input_files",), message, "declare another job for it"))
         return sorted(found, key=lambda part: part.identity), problems
+
+    def _elsewhere(self, document: Document, here: set[str]) -> tuple[list[InputFile], list[Problem]]:
+        """Return the inputs that are not in the checkout; `here` has the digests of the others."""
+        found, problems = references(document, ("input_files",), self._paths, self._project)
+        self.named.update(it.manifest for it in found if it.manifest)
+        for it in found:
+            if it.sha256 in here:
+                message = f"{it.uri}: another entry has the same content"
+                hint = "name it once: the job would submit its requests twice"
+                problems.append(document.problem(("input_files",), message, hint))
+            here.add(it.sha256)
+        return [self.reader.counted(it) for it in found], problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
         demands = requirements_of(document)

@@ -21,6 +21,7 @@ from reconciler.model import Checks, Retry
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
+    Entries,
     ForEachFields,
     Grouped,
     Hours,
@@ -132,11 +133,12 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     """The model that answers. Either this or `agent_id`."""
     agent_id: AgentId | UnsetType = UNSET
     """The agent that answers, in place of a model."""
-    input_files: Annotated[Paths | UnsetType, such_as(["data/questions.jsonl"], ["data/2026-*/*.jsonl"])] = (
-        UNSET
-    )
-    """The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this file, or ids of uploaded
-    files. Either this, `requests`, `rows` or `for_each`."""
+    input_files: Annotated[
+        Entries | UnsetType,
+        such_as(["data/questions.jsonl"], ["data/2026-*/*.jsonl"], [{"manifest": "data/night.json"}]),
+    ] = UNSET
+    """The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this file, as ids of uploaded
+    files, or as [URIs](#inputs-elsewhere). Either this, `requests`, `rows` or `for_each`."""
     requests: Annotated[
         Annotated[list[RequestFields], Meta(min_length=1)] | UnsetType,
         such_as([{"custom_id": "1", "body": {"input": "Bonjour"}}]),
