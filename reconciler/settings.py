@@ -25,8 +25,10 @@ RESULTS_SCHEMES: Final = ("s3", "gs", "az")
 RESULTS_URL: Final = rf"(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,500}}"
 
 
-LEDGER_URL: Final = "s3://[A-Za-z0-9][A-Za-z0-9._/-]{0,500}"
-"""Of a ledger in an object store."""
+LEDGER_PLACE: Final = "(?:local|git|s3://[A-Za-z0-9][A-Za-z0-9._/-]{0,500})"
+LEDGER_HINT: Final = (
+    "`local`, `git`, or such as s3://bucket/ledger: no other store is known to create an object only once"
+)
 INPUT_BUCKET: Final = r"(?:(?:s3|gs)://[a-z0-9][a-z0-9._-]{1,62}|az://[a-z0-9][a-z0-9-]{1,62}|https://[a-z0-9][a-z0-9.-]{0,252})"
 """The beginning of a URI of inputs: no user name and no port. A name of `az` with a dot would name another account."""
 INPUT_STEP: Final = r"/(?!\.{1,2}(?:/|$))[A-Za-z0-9._=+,-]{1,255}"
@@ -240,15 +242,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     input_uris: tuple[InputPrefix, ...] = ()
     """The beginnings of the URIs that inputs may have, such as `s3://lake/requests/`. What is there is read with the
     credentials of the environment."""
-    ledger: Annotated[
-        str,
-        matching(
-            rf"^(?:local|git|{LEDGER_URL})",
-            "not a place for a ledger",
-            "`local`, `git` or a URL such as s3://bucket/ledger; no other store is known to refuse to create an object "
-            "twice",
-        ),
-    ] = "local"
+    ledger: Annotated[str, matching(rf"^{LEDGER_PLACE}", "not a place for a ledger", LEDGER_HINT)] = "local"
     """Where to keep the record of intended actions and their outcomes: on this host (`local`), or also where every
     runner and every fresh clone can read it: in the branch `reconciler-ledger/<project>` of the repository's remote
     (`git`), or in a folder of an S3 bucket (`s3://bucket/ledger`)."""

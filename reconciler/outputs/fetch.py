@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from msgspec.structs import replace
+
 from reconciler import file_access
 from reconciler.api import deadline, https_file
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
+from reconciler.model import InputFile, TableFile, TableRows
 from reconciler.text.plural import pluralize
 
 MAX_BYTES: Final = 100_000_000_000
@@ -26,21 +29,31 @@ _UNREADABLE: Final = (
 )
 
 
-def fetch(env: Environment, uri: str, to: Path, *, sha256: str, size: int, seconds: float) -> None:
-    """Write the content at a URI to a file; if it is there already with this content, only read that.
+def copy_of(it: InputFile | TableFile, folder: Path) -> Path:
+    """Return the file in a folder of copies that a content has."""
+    return folder / f"{it.sha256}{Path(it.uri).suffix.lower()}"
 
-    Args:
-        env: clock, progress and transport.
-        uri: where the content is.
-        to: the file.
-        sha256: of the content.
-        size: its bytes; 0 if they are not known.
-        seconds: how long it may take; more at 32 KiB/s or faster.
 
-    Raises:
-        ReconcilerError: the content cannot be read, is another one, or the file cannot be written.
+def read_copies(source: TableRows, folder: Path) -> TableRows:
+    """Return a table that reads the contents at URIs from their copies in a folder."""
+    paths = {it.path: str(copy_of(it, folder)) if it.uri else it.path for it in source.files}
+    return replace(
+        source,
+        files=tuple(
+            replace(it, path=paths[it.path], pointer=it.pointer and not it.uri) for it in source.files
+        ),
+        views={name: tuple(map(paths.__getitem__, each)) for name, each in source.views.items()},
+    )
+
+
+def fetch(env: Environment, it: InputFile | TableFile, folder: Path, *, seconds: float) -> None:
+    """Write the content at a URI to its copy in a folder, unless that has it already.
+
+    It may take some seconds, and more at 32 KiB/s or faster. Raises `ReconcilerError` if the content cannot be read or
+    is another one, or the copy cannot be written.
     """
-    if _is_here(to, sha256):
+    uri, to, sha256, size = it.uri, copy_of(it, folder), it.sha256, it.size
+    if is_here(it, folder):
         return
     part = to.with_name(f"{to.name}.{os.getpid()}.part")
     try:
@@ -75,11 +88,13 @@ def _write(
     return received, digest.hexdigest()
 
 
-def _is_here(file: Path, sha256: str) -> bool:
+def is_here(it: InputFile | TableFile, folder: Path) -> bool:
+    """Return whether a folder has a copy of a content."""
+    file = copy_of(it, folder)
     if not file.exists():
         return False
     with file_access.open_to_read(file, buffering=0) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == sha256  # type: ignore[arg-type]  # has readinto
+        return hashlib.file_digest(stream, "sha256").hexdigest() == it.sha256  # type: ignore[arg-type]  # has readinto
 
 
 def _pieces(env: Environment, uri: str, seconds: float) -> Iterator[bytes]:

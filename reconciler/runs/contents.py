@@ -6,8 +6,9 @@ content is one. A plan uses what is here already.
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,8 @@ from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import Problem, ReconcilerError
-from reconciler.model import Input, InputFile, JobSpec
-from reconciler.outputs.fetch import fetch
+from reconciler.model import Input, InputFile, JobSpec, TableFile, TableRows
+from reconciler.outputs.fetch import copy_of, fetch, is_here, read_copies
 from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.reader import InputReader
 from reconciler.specs.inputs.requirements import Requirements
@@ -25,9 +26,10 @@ from reconciler.specs.project import STATE
 from reconciler.text.plural import pluralize
 
 
-def elsewhere(spec: JobSpec) -> list[InputFile]:
-    """Return the inputs of a spec whose content is at a URI, and not known to be on this machine."""
-    return [it for it in spec.inputs if isinstance(it, InputFile) and it.uri and it.pointer]
+def elsewhere(spec: JobSpec) -> list[InputFile | TableFile]:
+    """Return the files of a spec whose content is at a URI, and not known to be on this machine."""
+    files = (it for part in spec.inputs for it in (part.files if isinstance(part, TableRows) else (part,)))
+    return [it for it in files if isinstance(it, InputFile | TableFile) and it.uri and it.pointer]
 
 
 def with_contents(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> JobSpec:
@@ -55,21 +57,20 @@ def with_contents(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> Jo
 
 def remove_others(run: RunContext[ApiT], wanted: Iterable[JobSpec]) -> None:
     """Delete the contents that no spec needs that may have something to submit."""
-    kept = {_place(run, it).name for spec in wanted for it in elsewhere(spec)}
+    kept = {copy_of(it, _folder(run)) for spec in wanted for it in elsewhere(spec)}
     with suppress(OSError):
-        for path in (run.folder / "fetched").iterdir():
-            if path.name not in kept:
+        for path in _folder(run).iterdir():
+            if path not in kept:
                 path.unlink()
 
 
-def _place(run: RunContext[ApiT], it: InputFile) -> Path:
-    return run.folder / "fetched" / f"{it.sha256}.jsonl"
+def _folder(run: RunContext[ApiT]) -> Path:
+    return run.folder / "fetched"
 
 
-def _fetch(run: RunContext[ApiT], it: InputFile) -> None:
+def _fetch(run: RunContext[ApiT], it: InputFile | TableFile) -> None:
     began = run.env.monotonic()
-    seconds = run.limits.timeout_seconds
-    fetch(run.env, it.uri, _place(run, it), sha256=it.sha256, size=it.size, seconds=seconds)
+    fetch(run.env, it, _folder(run), seconds=run.limits.timeout_seconds)
     elapsed = round((run.env.monotonic() - began) * 1000)
     run.env.log("input.fetched", path=it.uri, sha256=it.sha256, elapsed_ms=elapsed)
 
@@ -92,10 +93,9 @@ def _checked(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> JobSpec
     problems += reader.shared_ids(paths)
     problems += _miscounted(spec, here)
     if problems:
-        first = problems[0]
-        where = first.where.replace(first.path, here[first.path].label, 1)
+        first = named_by_uri(problems[0], {path: it.label for path, it in here.items()})
         more = f" ({pluralize(len(problems) - 1, 'more problem')})" if problems[1:] else ""
-        raise ReconcilerError(f"{where}: {first.message}{more}", hint=first.hint)
+        raise ReconcilerError(f"{first.where}: {first.message}{more}", hint=first.hint)
     if fetching and (other := elsewhere(found)):
         raise ReconcilerError(
             f"{other[0].uri}: it is a Git LFS pointer, not the content", hint="store the content there"
@@ -106,18 +106,30 @@ def _checked(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> JobSpec
 
 def _local(run: RunContext[ApiT], reader: InputReader, part: Input) -> Input:
     """Return an input that is read from this machine, if it is here."""
-    if not (isinstance(part, InputFile) and part.uri and part.pointer and _place(run, part).exists()):
+    folder = _folder(run)
+    if isinstance(part, TableRows):
+        far = [it for it in part.files if it.uri and it.pointer]
+        return read_copies(part, folder) if far and all(is_here(it, folder) for it in far) else part
+    if not (isinstance(part, InputFile) and part.uri and part.pointer and copy_of(part, folder).exists()):
         return part
-    path = os.path.relpath(_place(run, part), run.project.root).replace(os.sep, "/")
+    path = os.path.relpath(copy_of(part, folder), run.project.root).replace(os.sep, "/")
     found = reader.read(path)
     if found.file.sha256 != part.sha256:
         return part
     return replace(found.file, uri=part.uri, manifest=part.manifest)
 
 
+def named_by_uri(problem: Problem, uris: Mapping[str, str]) -> Problem:
+    """Return a problem that names contents by their URIs; `uris` has those of their copies."""
+    message = problem.message
+    for path, uri in uris.items():
+        message = message.replace(path, uri)
+    return dataclasses.replace(problem, path=uris.get(problem.path, problem.path), message=message)
+
+
 def _miscounted(spec: JobSpec, here: dict[str, InputFile]) -> list[Problem]:
     """Return a problem for each content that has another number of requests than is declared."""
-    declared = {it.identity: it.requests for it in elsewhere(spec)}
+    declared = {it.identity: it.requests for it in elsewhere(spec) if isinstance(it, InputFile)}
     return [
         Problem(
             path=it.path,

@@ -15,7 +15,7 @@ from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, JobSpec, Observed, TableRows
 from reconciler.planning.bound import rules_digest
 from reconciler.rows.of_specs import rendered_spec
-from reconciler.runs.contents import elsewhere, remove_others, with_contents
+from reconciler.runs.contents import elsewhere, named_by_uri, remove_others, with_contents
 from reconciler.specs.inputs.job_inputs import exceeds_one_job
 
 KEPT_SECONDS: Final = 3600.0
@@ -96,7 +96,10 @@ def rendered(
         ReconcilerError: a file cannot be written.
     """
     spec = with_contents(run, spec, fetching=fetching)
-    problems = [*rendered_spec(spec, run.project.root, _folder(run), run.limits, run.rendered)]
+    tables = (part for part in spec.inputs if isinstance(part, TableRows))
+    uris = {it.path: it.uri for part in tables for it in part.files if it.uri}
+    found_wrong = rendered_spec(spec, run.project.root, _folder(run), run.limits, run.rendered)
+    problems = [named_by_uri(it, uris) for it in found_wrong]
     found = run.with_rows(spec)
     return replace(found, large=exceeds_one_job(found.inputs, run.limits)), problems
 

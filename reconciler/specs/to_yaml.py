@@ -15,7 +15,17 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from reconciler.model import Checks, InlineRequests, Input, InputFile, JobSpec, Retry, TableRows, UploadedFile
+from reconciler.model import (
+    Checks,
+    InlineRequests,
+    Input,
+    InputFile,
+    JobSpec,
+    Retry,
+    TableFile,
+    TableRows,
+    UploadedFile,
+)
 from reconciler.model.digests import MAX_SAFE_INTEGER
 from reconciler.specs.inputs.paths import uploaded_id
 from reconciler.specs.yaml.scalars import may_be_other_than_text
@@ -66,9 +76,8 @@ def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
                 yield from _rows(rows, folder)
             case TableRows():
                 yield from _rows(part, folder)
-            case InputFile(uri=uri) if uri:
-                known = {"requests": part.requests, "bytes": part.size}
-                elsewhere.append({"uri": uri, "sha256": part.sha256, **{k: v for k, v in known.items() if v}})
+            case InputFile() if part.uri:
+                elsewhere.append(_reference(part) | ({"requests": part.requests} if part.requests else {}))
             case InputFile():
                 named.append(_path(posixpath.relpath(part.path, folder)))
     if named or elsewhere:
@@ -76,16 +85,25 @@ def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
 
 
 def _rows(rows: TableRows, folder: str) -> Iterator[tuple[str, Any]]:
-    paths = {file.path: _path(posixpath.relpath(file.path, folder)) for file in rows.files}
+    paths: dict[str, Any] = {
+        file.path: _reference(file) if file.uri else _path(posixpath.relpath(file.path, folder))
+        for file in rows.files
+    }
     named: Any = [*paths.values()]
     if rows.kind == "sql":
         tables = {name: [paths[path] for path in each] for name, each in rows.views.items()}
         named = {"sql": rows.sql, "files": tables["files"] if [*tables] == ["files"] else tables}
+    elif len(rows.files) == 1 and rows.files[0].uri:
+        named = named[0]
     yield "rows", {"files": named} if rows.kind == "files" else named
     if rows.columns:
         yield "columns", dict(rows.columns)
     yield "custom_id", rows.custom_id
     yield "body", json.loads(rows.body)
+
+
+def _reference(it: InputFile | TableFile) -> dict[str, Any]:
+    return {"uri": it.uri, "sha256": it.sha256} | ({"bytes": it.size} if it.size else {})
 
 
 def _path(path: str) -> str:

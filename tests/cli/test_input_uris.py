@@ -506,3 +506,174 @@ def test_https_gets_no_credentials(lake: Lake) -> None:
     applied, sent = fetched_by_https(lake, httpx.Response(200, stream=httpx.ByteStream(ABC)))
     assert (applied.code, creates(applied)) == (0, 1), applied.err
     assert sorted(sent[0].headers) == ["accept", "accept-encoding", "connection", "host", "user-agent"]
+
+
+TABLE = b"id,text\n1,one\n2,two\n3,three\n"
+
+
+def declare_rows(lake: Lake, rows: object) -> None:
+    """Write a spec whose rows are a table."""
+    spec = {"name": "night", "endpoint": "/v1/embeddings", "model": "mistral-embed", "rows": rows}
+    spec |= {"custom_id": "{{id}}", "body": {"input": "{{text}}"}}
+    lake.stage.write(
+        "specs/night.yaml", "".join(f"{name}: {json.dumps(value)}\n" for name, value in spec.items())
+    )
+
+
+def test_a_table_in_a_store_is_rendered_by_apply_and_exported(lake: Lake) -> None:
+    declare_rows(lake, lake.put(TABLE, "s3://lake/t.csv"))
+    for command in ("validate", "plan"):
+        done = lake.run(command)
+        assert (done.code, lake.opened) == (0, []), done.err
+    applied = lake.run("apply")
+    assert (applied.code, creates(applied), len(lake.opened)) == (0, 1, 1), applied.err
+    assert asked(lake.stage) == [["1", "2", "3"]]
+    lake.stage.advance(100_000)
+    for command in ("plan", "apply"):
+        done = lake.run(command)
+        assert (done.code, done.writes, lake.opened) == (0, [], [])
+    lake.run("outputs", "pull")
+    exported = lake.run("outputs", "export", "night", "--columns", "--format", "csv", "-o", "out.csv")
+    assert exported.code == 0, exported.err
+    assert (lake.stage.root / "out.csv").read_text().splitlines()[1].startswith("1,one,1,")
+
+
+def test_a_table_that_moves_into_a_store_submits_nothing(lake: Lake) -> None:
+    lake.stage.write("specs/t.csv", TABLE.decode())
+    declare_rows(lake, "t.csv")
+    assert creates(lake.run("apply")) == 1
+    (lake.stage.root / "specs/t.csv").unlink()
+    declare_rows(lake, lake.put(TABLE, "s3://lake/t.csv"))
+    assert creates(lake.run("apply")) == 0
+    assert lake.opened == []
+
+
+@pytest.mark.parametrize("how", ["entries", "named", "manifest"])
+def test_a_query_reads_tables_in_a_store(lake: Lake, how: str) -> None:
+    pytest.importorskip("duckdb")
+    table = lake.put(TABLE, "s3://lake/t.csv")
+    lake.stage.write("specs/t.json", json.dumps(table))
+    sql = "select * from t where id <> '2'" if how == "named" else "select * from files where id <> '2'"
+    files = {"entries": [table], "named": {"t": table}, "manifest": [{"manifest": "t.json"}]}[how]
+    declare_rows(lake, {"sql": sql, "files": files})
+    assert lake.run("plan").code == 0
+    applied = lake.run("apply")
+    assert applied.code == 0, applied.err
+    assert asked(lake.stage) == [["1", "3"]]
+    rendered = lake.run("render").out
+    lake.stage.write("specs/night.yaml", rendered)
+    assert "1 running" in lake.run("plan", "--detailed-exitcode").out
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"id,text\n1,one\n1,two\n", "s3://lake/t.csv:3: "),
+        (b"id\n1\n", "s3://lake/t.csv"),
+        (b"", "s3://lake/t.csv"),
+    ],
+)
+def test_a_table_with_mistakes_is_named_by_its_uri(lake: Lake, data: bytes, words: str) -> None:
+    declare_rows(lake, lake.put(data, "s3://lake/t.csv"))
+    refused = lake.run("apply")
+    assert (refused.code, refused.writes) == (1, [])
+    assert words in refused.err + refused.out
+    assert "fetched" not in refused.err.replace("input.fetched", "")
+
+
+def test_a_table_with_another_content_is_refused_with_both_digests(lake: Lake) -> None:
+    entry = lake.put(TABLE, "s3://lake/t.csv")
+    lake.put(TABLE + b"4,four\n", "s3://lake/t.csv")
+    declare_rows(lake, entry)
+    refused = lake.run("apply")
+    assert (refused.code, refused.writes) == (1, [])
+    assert sha256(TABLE) in refused.err + refused.out
+    assert sha256(TABLE + b"4,four\n") in refused.err + refused.out
+
+
+def test_files_at_uris_are_no_rows(lake: Lake) -> None:
+    declare_rows(lake, {"files": [lake.put(b"x", "s3://lake/a.pdf")]})
+    refused = lake.run("validate")
+    assert refused.code == 1
+    assert "rows.files: a file at a URI is no row" in refused.err
+
+
+def test_try_sends_requests_of_a_content_in_a_store(lake: Lake) -> None:
+    lake.declare(lake.put(ABC))
+    tried = lake.run("try", "night", "-n", "1")
+    assert (tried.code, len(lake.opened)) == (0, 1), tried.err
+    lake.declare(lake.put(ABC) | {"sha256": "0" * 64})
+    refused = lake.run("try", "night", "-n", "1")
+    assert refused.code == 1
+    assert "it has another content than is declared" in refused.err
+
+
+def manifest(lake: Lake, value: object, path: str = "specs/data/night.json") -> None:
+    """Write a manifest and a spec that names it."""
+    lake.stage.write(path, json.dumps(value))
+    lake.stage.spec("night", input_files=[{"manifest": path.removeprefix("specs/")}])
+    (lake.stage.root / "specs/data/night.jsonl").unlink()
+
+
+def test_a_manifest_names_contents_and_the_plan_counts_them(lake: Lake) -> None:
+    parts = [
+        lake.put(lines(it), f"s3://lake/{it}.jsonl") | {"requests": 1, "bytes": len(lines(it))} for it in "ab"
+    ]
+    manifest(lake, parts)
+    assert "1 spec valid, 2 requests\n" in lake.run("validate").out
+    planned = lake.run("plan")
+    assert "2 requests" in planned.out
+    assert lake.opened == []
+    assert creates(lake.run("apply")) == 1
+    assert sorted(row for job in asked(lake.stage) for row in job) == ["a", "b"]
+    lake.declare(*({"uri": it["uri"], "sha256": it["sha256"]} for it in parts))
+    assert creates(lake.run("apply")) == 0
+
+
+def test_a_change_of_a_manifest_is_not_committed_until_it_is(lake: Lake) -> None:
+    manifest(lake, lake.put(ABC))
+    lake.stage.commit("one")
+    assert "uncommitted" not in lake.run("plan").out
+    manifest(lake, lake.put(lines("a", "b")))
+    assert "specs/data/night.json" in lake.run("plan").out
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("{", "not a manifest"),
+        ("[]", "the manifest names no input"),
+        ('{"uri": "s3://lake/a"}', "the `sha256` of s3://lake/a is missing"),
+        ('{"sha256": "' + "0" * 64 + '"}', "not a manifest: exactly one of uri, manifest"),
+        ('{"manifest": "b.json"}', "a manifest cannot name another one"),
+        ('{"uri": "file:///etc/passwd", "sha256": "' + "0" * 64 + '"}', "not a manifest: Expected `str` of"),
+        ('{"uri": "s3://other/a", "sha256": "' + "0" * 64 + '"}', "s3://other/a is not below `input_uris`"),
+        (
+            '{"uri": "s3://lake/a", "sha256": "' + "0" * 64 + '", "headers": {}}',
+            "not a manifest: Object contains unknown field",
+        ),
+        ("[" * 100_000, "not a manifest"),
+        ("\ud800", "not a manifest"),
+    ],
+)
+def test_a_manifest_with_a_mistake_is_named(lake: Lake, value: str, words: str) -> None:
+    manifest(lake, {})
+    (lake.stage.root / "specs/data/night.json").write_bytes(value.encode(errors="surrogatepass"))
+    for command in ("validate", "apply"):
+        refused = lake.run(command)
+        assert refused.code == 1
+        assert f"specs/data/night.json: {words}" in refused.err
+        assert lake.opened == []
+
+
+def test_a_manifest_is_a_file_of_the_project(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "secret.json"
+    outside.write_text(json.dumps(lake.put(ABC)))
+    manifest(lake, {})
+    (lake.stage.root / "specs/data/night.json").unlink()
+    (lake.stage.root / "specs/data/night.json").symlink_to(outside)
+    for path in ("data/night.json", "../../secret.json", str(outside), "~/secret.json", "s3://lake/m.json"):
+        lake.declare({"manifest": path}, name="other")
+        refused = lake.run("validate")
+        assert refused.code == 1, path
+        assert str(outside) not in refused.err.replace(f"`{outside}`", "").replace(f'"{outside}"', "")

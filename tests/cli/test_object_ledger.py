@@ -164,7 +164,7 @@ def test_another_place_for_a_ledger_is_refused_with_the_reason(stage: Stage, pla
     refused = stage.run("plan")
     assert (refused.code, refused.sent) == (1, [])
     assert "reconciler.yaml:2:9: ledger:" in refused.err
-    assert "no other store is known to refuse to create an object twice" in refused.err
+    assert "no other store is known to create an object only once" in refused.err
 
 
 def test_the_sandbox_and_local_ledger_leave_the_bucket_alone(group: Team, bucket: Any) -> None:  # noqa: ANN401

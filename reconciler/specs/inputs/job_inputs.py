@@ -68,11 +68,9 @@ class Inputs:
             found += checked
             problems += wrong
         if path is None:
-            elsewhere, wrong = self._elsewhere(
-                document, {it.sha256 for it in found if isinstance(it, InputFile)}
-            )
+            elsewhere, wrong = self.elsewhere(document, ("input_files",))
             found += elsewhere
-            problems += wrong
+            problems += wrong + list(_same_contents(document, found))
         if (
             any(named.values())
             and len(found) > sum(named.values())
@@ -82,16 +80,10 @@ class Inputs:
             problems.append(document.problem(("input_files",), message, "declare another job for it"))
         return sorted(found, key=lambda part: part.identity), problems
 
-    def _elsewhere(self, document: Document, here: set[str]) -> tuple[list[InputFile], list[Problem]]:
-        """Return the inputs that are not in the checkout; `here` has the digests of the others."""
-        found, problems = references(document, ("input_files",), self._paths, self._project)
+    def elsewhere(self, document: Document, where: Path) -> tuple[list[InputFile], list[Problem]]:
+        """Return the inputs under an entry or a list of entries that are not in the checkout, and the problems."""
+        found, problems = references(document, where, self._paths, self._project)
         self.named.update(it.manifest for it in found if it.manifest)
-        for it in found:
-            if it.sha256 in here:
-                message = f"{it.uri}: another entry has the same content"
-                hint = "name it once: the job would submit its requests twice"
-                problems.append(document.problem(("input_files",), message, hint))
-            here.add(it.sha256)
         return [self.reader.counted(it) for it in found], problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
@@ -155,6 +147,19 @@ class Inputs:
                 problems.append(document.problem(place, message, hint))
             found |= dict.fromkeys(names, uploaded is not None)
         return found, problems
+
+
+def _same_contents(document: Document, inputs: Iterable[Input]) -> Iterator[Problem]:
+    """Yield a problem for each content at a URI that another entry has too."""
+    by_content: dict[str, list[InputFile]] = {}
+    for it in inputs:
+        if isinstance(it, InputFile):
+            by_content.setdefault(it.sha256, []).append(it)
+    for several in by_content.values():
+        if len(several) > 1 and several[-1].uri:
+            message = f"{several[-1].uri}: another entry has the same content"
+            hint = "name it once: the job would submit its requests twice"
+            yield document.problem(("input_files",), message, hint)
 
 
 def exceeds_one_job(inputs: Iterable[Input], limits: Limits) -> bool:

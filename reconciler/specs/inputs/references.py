@@ -29,15 +29,17 @@ _decode: Final = msgspec.json.Decoder(ReferenceFields | list[ReferenceFields]).d
 def references(
     document: Document, where: Path, paths: PathResolver, project: Project
 ) -> tuple[list[InputFile], list[Problem]]:
-    """Return the inputs of a list of entries that are not in the checkout, without their content, and the problems."""
+    """Return the inputs of an entry or a list of entries that are not in the checkout, and the problems with them."""
     found: list[InputFile] = []
     problems: list[Problem] = []
-    entries = document.at(where)
-    for at, entry in enumerate(entries if isinstance(entries, list) else ()):
+    value = document.at(where)
+    entries = (
+        [((*where, at), it) for at, it in enumerate(value)] if isinstance(value, list) else [(where, value)]
+    )
+    for place, entry in entries:
         fields = _valid(entry) if isinstance(entry, dict) else None
         if fields is None:  # a path, or the schema reports it
             continue
-        place = (*where, at)
         if fields.manifest is not UNSET:
             listed, wrong = _of_manifest(document, place, fields, paths, project)
             found += listed
@@ -52,7 +54,7 @@ def references(
 
 def _valid(entry: dict[str, Any]) -> ReferenceFields | None:
     try:
-        return msgspec.convert(entry, ReferenceFields)
+        return msgspec.convert({name: it for name, it in entry.items() if name != "sql"}, ReferenceFields)
     except msgspec.ValidationError:
         return None
 

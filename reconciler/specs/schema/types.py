@@ -105,33 +105,30 @@ def _nested(model: object, name: str) -> object:
     return UNSET if found is UNSET else getattr(found, inner, UNSET)
 
 
+InputUri = Annotated[
+    str,
+    matching(
+        rf"^{INPUT_BUCKET}(?:{INPUT_STEP}){{1,64}}",
+        "not the URI of an input",
+        "s3, gs, az or https, such as `s3://lake/night.jsonl`; letters, digits and . _ = + , - only",
+    ),
+]
+Sha256 = Annotated[
+    str, matching(r"^[0-9a-f]{64}", "not a SHA-256", "64 of 0-9 and a-f, as `sha256sum` prints it")
+]
+_EXAMPLE_SHA256: Final = "0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea808f6e99813f"
+
+
 class ReferenceFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An input that is not in the checkout, by its URI and the SHA-256 of its content, or by a manifest of such."""
 
-    EXACTLY_ONE: ClassVar = (("uri", "manifest"),)
+    EXACTLY_ONE: ClassVar[tuple[tuple[str, ...], ...]] = (("uri", "manifest"),)
 
-    uri: Annotated[
-        Annotated[
-            str,
-            matching(
-                rf"^{INPUT_BUCKET}(?:{INPUT_STEP}){{1,64}}",
-                "not the URI of an input",
-                "s3, gs, az or https, such as `s3://lake/night.jsonl`; letters, digits and . _ = + , - only",
-            ),
-        ]
-        | UnsetType,
-        such_as("s3://lake/night.jsonl"),
-    ] = UNSET
+    uri: Annotated[InputUri | UnsetType, such_as("s3://lake/night.jsonl")] = UNSET
     """The place of the content, below one of `input_uris` in `reconciler.yaml`."""
     manifest: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("data/night.json")] = UNSET
     """In place of `uri`: a JSON file beside this one, with an object of the other fields here, or a list of them."""
-    sha256: Annotated[
-        Annotated[
-            str, matching(r"^[0-9a-f]{64}", "not a SHA-256", "64 of 0-9 and a-f, as `sha256sum` prints it")
-        ]
-        | UnsetType,
-        such_as("0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea808f6e99813f"),
-    ] = UNSET
+    sha256: Annotated[Sha256 | UnsetType, such_as(_EXAMPLE_SHA256)] = UNSET
     """The SHA-256 of the content, which is its identity. `apply` refuses another content."""
     requests: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     """How many requests it has, so that a plan can say it."""
