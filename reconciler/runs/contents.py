@@ -56,8 +56,9 @@ def with_contents(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> Jo
 
 
 def remove_others(run: RunContext[ApiT], wanted: Iterable[JobSpec]) -> None:
-    """Delete the contents that no spec needs that may have something to submit."""
+    """Delete the copies that neither this run nor a spec needs that may have something to submit."""
     kept = {copy_of(it, _folder(run)) for spec in wanted for it in elsewhere(spec)}
+    kept |= {run.project.root / it.path for it in run.rendered.values()}
     with suppress(OSError):
         for path in _folder(run).iterdir():
             if path not in kept:

@@ -677,3 +677,15 @@ def test_a_manifest_is_a_file_of_the_project(lake: Lake, tmp_path_factory: pytes
         refused = lake.run("validate")
         assert refused.code == 1, path
         assert str(outside) not in refused.err.replace(f"`{outside}`", "").replace(f'"{outside}"', "")
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_a_waiting_apply_reads_a_content_once_for_all_parts(lake: Lake, *, rows: bool) -> None:
+    lake.stage.write("reconciler.yaml", SETTINGS + "limits: {requests_per_job: 2, late_seconds: 0}\n")
+    if rows:
+        declare_rows(lake, lake.put(TABLE, "s3://lake/t.csv"))
+    else:
+        lake.declare(lake.put(ABC), canary={"requests": 1})
+    done = lake.run("apply", "--wait")
+    assert (done.code, len(lake.opened)) == (0, 1), done.err
+    assert sum(map(len, asked(lake.stage))) == 3
