@@ -50,8 +50,9 @@ def with_contents(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> Jo
         return _checked(run, spec, fetching=fetching)
     except ReconcilerError as error:
         if fetching:
-            run.unfetched[spec.name] = error
-            run.env.log("input.not_fetched", name=spec.name, error=str(error))
+            words = run.redact(str(error))  # a store may say anything
+            run.unfetched[spec.name] = ReconcilerError(words, hint=error.hint)
+            run.env.log("input.not_fetched", name=spec.name, error=words)
     return spec
 
 

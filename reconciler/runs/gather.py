@@ -187,7 +187,7 @@ def decide(
 
 
 def _with_contents_elsewhere(run: RunContext[ApiT], cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Add a bound to the names whose requests are not here, as far as their numbers, which specs state, fit in memory."""
+    """Add a bound to the names whose requests are not here, as far as the numbers that specs state fit in memory."""
     far = [it for it in cases if it.spec and it.spec.requests and not it.work and elsewhere(it.spec)]
     totals = accumulate(it.spec.requests or 0 for it in far if it.spec)
     names = {it.name for it, total in zip(far, totals, strict=True) if total <= MAX_BOUNDED}

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from reconciler.environment import Environment
+from reconciler.sandbox import BUILT_IN_KEY
 from tests.cli.stage import Result, Stage
 
 URI = "s3://lake/night.jsonl"
@@ -230,6 +231,7 @@ def refusing(error: BaseException) -> Callable[[], Any]:
         (OSError(5, "Input/output error"), "Input/output error"),
         (TimeoutError(), "TimeoutError"),
         (RuntimeError("Unable to locate credentials"), "Unable to locate credentials"),
+        (RuntimeError("\x1b[31m::error::no \u202e" + BUILT_IN_KEY), "[31m::error::no "),
     ],
 )
 def test_a_store_that_refuses_submits_nothing_and_is_named(lake: Lake, error: Exception, words: str) -> None:
@@ -237,7 +239,8 @@ def test_a_store_that_refuses_submits_nothing_and_is_named(lake: Lake, error: Ex
     lake.opens(refusing(error))
     refused = lake.run("apply")
     assert (refused.code, refused.writes) == (1, [])
-    assert f"{URI}: {words}" in refused.err + refused.out
+    assert f"{URI}: {words}" in refused.out
+    assert not any(it in refused.out + refused.err for it in ("\x1b", "\u202e", BUILT_IN_KEY))
     lake.bucket.reading.clear()
     assert creates(lake.run("apply")) == 1
 
