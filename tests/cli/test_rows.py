@@ -570,6 +570,7 @@ def test_init_writes_a_spec_for_a_table_that_can_be_submitted(stage: Stage, form
         assert stage.run("init", "--from", f"data/a[1].{form}", "--no-workflows").code == 0
     made = stage.run("init", "--from", f"data/tickets.{form}", "--no-workflows")
     assert made.code == 0
+    assert made.out.index("reconciler plan --sandbox") < made.out.index("reconciler try tickets ")
     spec = (stage.root / "specs/tickets.yaml").read_text()
     assert "{{Ticket ID}}" in spec
     assert "{{subject}}" in spec

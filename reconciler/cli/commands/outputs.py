@@ -27,6 +27,8 @@ from reconciler.render.results_view import pull_text, results_text
 from reconciler.tables.rows import Column, Row
 from reconciler.text.sanitize import clean
 
+FORMATS = ("csv", "jsonl", "parquet")
+
 
 @click.group()
 def outputs() -> None:
@@ -187,14 +189,20 @@ def path(env: Environment, *, name: str, common: options.Common) -> int:
 
 @outputs.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), required=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: the extension of FILE]")
 @click.option("-o", "--out", type=options.PATH, required=True, metavar="FILE", help="The file to write.")
 @options.flag(
     "--columns", "Add the columns of the table that the spec declares its requests by, as text.", "joined"
 )
 @options.common
 def export(
-    env: Environment, *, names: tuple[str, ...], form: str, out: Path, joined: bool, common: options.Common
+    env: Environment,
+    *,
+    names: tuple[str, ...],
+    form: str | None,
+    out: Path,
+    joined: bool,
+    common: options.Common,
 ) -> int:
     """Write the results of names as one table, a row for each request. Needs no key.
 
@@ -205,6 +213,9 @@ def export(
     from reconciler.tables.write import write_table
     from reconciler.text.plural import pluralize
 
+    form = form or out.suffix[1:].lower()
+    if form not in FORMATS:
+        raise UsageError(f"{out} does not say which format", hint=f"pass --format: {', '.join(FORMATS)}")
     with opened(env, common) as store, TemporaryDirectory() as copies:
         there = {it.name: it for it in work_summaries(store)}
         found = [it for name, it in there.items() if any(fnmatchcase(name, glob) for glob in names)]
