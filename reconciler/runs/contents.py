@@ -131,7 +131,7 @@ def named_by_uri(problem: Problem, uris: Mapping[str, str]) -> Problem:
 
 def _miscounted(spec: JobSpec, here: dict[str, InputFile]) -> list[Problem]:
     """Return a problem for each content that has another number of requests than is declared."""
-    declared = {it.identity: it.requests for it in elsewhere(spec) if isinstance(it, InputFile)}
+    declared = {it.identity: it.requests for it in elsewhere(spec)}
     return [
         Problem(
             path=it.path,
