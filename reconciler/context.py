@@ -15,6 +15,7 @@ from reconciler.api.retry import Retrier
 from reconciler.catalogue.models import Model
 from reconciler.cost.prices import Prices
 from reconciler.environment import Environment
+from reconciler.errors import ReconcilerError
 from reconciler.facts import cached_property
 from reconciler.model import Ancestry, Checkout, InputFile, JobSpec, KnownRequests, RunKey, Source, Target
 from reconciler.settings import ApplyFrom, Guards, Limits
@@ -55,7 +56,9 @@ class RunContext(Generic[ApiT_co]):
     requests: dict[RunKey, KnownRequests] = field(default_factory=dict)
     """What the run has read of the requests of specs."""
     rendered: dict[str, InputFile] = field(default_factory=dict)
-    """The requests that the run has rendered, by the identity of their rows."""
+    """The requests that the run has rendered or fetched, by the identity of their rows or content."""
+    unfetched: dict[str, ReconcilerError] = field(default_factory=dict)
+    """For names with an input at a URI whose content could not be fetched or used: why."""
     apply_from: ApplyFrom = field(default_factory=ApplyFrom)
     """The rules that hold for the checkout; none in the sandbox and for the plan of a pull request."""
     models: list[Mapping[str, Model]] = field(default_factory=list)
@@ -83,5 +86,5 @@ class RunContext(Generic[ApiT_co]):
         return load_shown(self.project)
 
     def with_rows(self, spec: JobSpec) -> JobSpec:
-        """Return a spec with the requests of its rows in their place, if the run has rendered them."""
+        """Return a spec with what the run has rendered or fetched of its inputs in their place."""
         return replace(spec, inputs=tuple(self.rendered.get(it.identity, it) for it in spec.inputs))

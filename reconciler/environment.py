@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.api.transport import Transport
     from reconciler.ledger.lines import Line
     from reconciler.telemetry.logs import LogSink
+    from reconciler.telemetry.traces import OpenSpan
     from reconciler.vcs.git import Git
 
 _T = TypeVar("_T")
@@ -212,6 +213,8 @@ class Environment:
     """The logs that the command opened. `cli.main` closes them."""
     log: Log = _ignored
     ledger: Ledger = field(default_factory=lambda: cast("Ledger", _NoLedger()))
+    span: OpenSpan = nullcontext
+    """Opens a span of the run's trace."""
     progress: Progress = UNWATCHED
     """Receives the progress of long operations."""
     run_id: str = ""

@@ -25,6 +25,24 @@ RESULTS_SCHEMES: Final = ("s3", "gs", "az")
 RESULTS_URL: Final = rf"(?:{'|'.join(RESULTS_SCHEMES)})://[A-Za-z0-9][!-~]{{0,500}}"
 
 
+LEDGER_PLACE: Final = "(?:local|git|s3://[A-Za-z0-9][A-Za-z0-9._/-]{0,500})"
+LEDGER_HINT: Final = (
+    "`local`, `git`, or such as s3://bucket/ledger: no other store is known to create an object only once"
+)
+INPUT_BUCKET: Final = r"(?:(?:s3|gs)://[a-z0-9][a-z0-9._-]{1,62}|az://[a-z0-9][a-z0-9-]{1,62}|https://[a-z0-9][a-z0-9.-]{0,252})"
+"""The beginning of a URI of inputs: no user name and no port. A name of `az` with a dot would name another account."""
+INPUT_STEP: Final = r"/(?!\.{1,2}(?:/|$))[A-Za-z0-9._=+,-]{1,255}"
+"""A step of its path: not `..`, and nothing that a store's package reads as another URI, a version or a query."""
+InputPrefix = Annotated[
+    str,
+    matching(
+        rf"^{INPUT_BUCKET}(?:{INPUT_STEP}){{0,64}}/",
+        "not a place of inputs",
+        "such as `s3://lake/requests/`: s3, gs, az or https, with a `/` at the end",
+    ),
+]
+
+
 Count = Annotated[int, Meta(ge=1)]
 _Workers = Annotated[int, Meta(ge=1, le=64)]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
@@ -221,9 +239,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     overrides it."""
     keep_at_provider: KeepAtProvider = KeepAtProvider()
     """How long the provider keeps files of jobs whose results are pulled. Then `outputs pull` deletes them there."""
-    ledger: Literal["local", "git"] = "local"
-    """Where to keep the record of intended actions and their outcomes: on this host, or also in the branch
-    `reconciler-ledger/<project>` of the repository's remote, which every runner and every fresh clone can read."""
+    input_uris: tuple[InputPrefix, ...] = ()
+    """The beginnings of the URIs that inputs may have, such as `s3://lake/requests/`. What is there is read with the
+    credentials of the environment."""
+    ledger: Annotated[str, matching(rf"^{LEDGER_PLACE}", "not a place for a ledger", LEDGER_HINT)] = "local"
+    """Where to keep the record of intended actions and their outcomes: on this host (`local`), or also where every
+    runner and every fresh clone can read it: in the branch `reconciler-ledger/<project>` of the repository's remote
+    (`git`), or in a folder of an S3 bucket (`s3://bucket/ledger`)."""
     ledger_remote: Annotated[
         str,
         matching(r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", "not the name of a git remote", "such as `origin`"),

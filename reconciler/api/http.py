@@ -77,7 +77,8 @@ class Exchange:
         self.close()
 
     def close(self) -> None:
-        """Close all connections, and the transport with them."""
+        """Close all connections, and the transport with them. A request that this ends is not reported."""
+        self._on_request = None
         self._http.close()
 
     def _send_once(self, call: Call, understand: Callable[[bytes], T], *, attempt: int = 1) -> T:

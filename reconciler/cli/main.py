@@ -44,7 +44,7 @@ COMMANDS: Final[dict[str, str]] = {
     "jobs": "List, inspect and cancel jobs.",
     "prices": "Show the prices of models.",
     "doctor": "Check key, host, clock, git and ledger.",
-    "ledger": "Show the ledger, or fetch the shared one.",
+    "ledger": "Show the ledger, fetch the shared one, or copy it.",
     "ci": "Run in GitHub Actions.",
     "schema": "Print a JSON Schema.",
     "sandbox": "Serve or empty the imitation of the API.",

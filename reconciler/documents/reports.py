@@ -140,7 +140,7 @@ class ValidateDoc(_Part, frozen=True, kw_only=True):
     specs: int
     requests: int
     uncounted: int
-    """Specs whose requests are not in `requests`: their inputs are uploaded files or Git LFS pointers."""
+    """Specs whose requests are not in `requests`: their inputs are uploaded files, Git LFS pointers or URIs."""
     problems: tuple[ProblemDoc, ...]
 
 

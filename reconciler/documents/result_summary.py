@@ -237,3 +237,16 @@ def decode(data: bytes | None, kind: type[SummaryT]) -> SummaryT | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return summary if summary.v == VERSION else None
+
+
+class _Head(msgspec.Struct, frozen=True):
+    v: int
+
+
+def is_damaged(data: bytes) -> bool:
+    """Return whether a job's summary is neither one of this version nor of a newer one."""
+    try:
+        newer = msgspec.json.decode(data, type=_Head).v > VERSION
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return True
+    return not newer and decode(data, ResultSummary) is None

@@ -106,13 +106,15 @@ class Applier:
         return ""
 
     def _create(self, create: Create, over: tuple[str, ...]) -> Outcome:
-        name = create.spec.name
         if self._env.stop.is_set():
             return self._skipped(create, "the run was asked to stop")
         if self._altered.is_set():
             return self._skipped(create, "the API alters our tags")
-        began = self._env.monotonic()
-        outcome = self._create_once(create, over)
+        with self._env.span("create"):
+            return self._log_create(create, self._env.monotonic(), self._create_once(create, over))
+
+    def _log_create(self, create: Create, began: float, outcome: CreateResult) -> CreateResult:
+        name = create.spec.name
         if isinstance(outcome, Created):
             self._env.log(
                 "job.recovered" if outcome.recovered else "job.created",

@@ -66,7 +66,10 @@ class Uploads:
         return (*(self._once(it.sha256, partial(self._id_of, it)) for it in spec.uploads), *uploaded)
 
     def _id_of(self, part: InputFile) -> str:
-        return self._found(part) or self._upload(part)
+        if found := self._found(part):
+            return found
+        with self._env.span("upload"):
+            return self._upload(part)
 
     def forget_deleted(self, ids: Iterable[str]) -> bool:
         """Return whether any of these uploads of earlier runs is gone, and forget those: the next `ids` uploads them.
@@ -155,7 +158,7 @@ class Uploads:
         began = self._env.monotonic()
         if part.pointer:
             raise ReconcilerError(
-                f"{part.path} is a Git LFS pointer, and its content is not in this clone",
+                f"{part.label} is a Git LFS pointer, and its content is not in this clone",
                 hint=f'git lfs pull --include "{part.path}"',
             )
         with opened(self._run.project.root, part) as content:
@@ -218,13 +221,13 @@ def opened(root: Path, part: InputFile) -> BinaryIO:
     """Open what is uploaded. Raises `ReconcilerError` if a file cannot be read."""
     if part.content is not None:
         return io.BytesIO(part.content)
-    with explaining(f"{part.path} cannot be read", "make it readable, then plan again"):
+    with explaining(f"{part.label} cannot be read", "make it readable, then plan again"):
         return open_to_read(root / part.path)
 
 
 def changed_since(part: InputFile, found: str) -> InputChangedError:
     """Return the error that a file changed after it was planned; `found` is its digest now."""
     return InputChangedError(
-        f"{part.path} changed after it was planned: it was sha256 {part.sha256}, now {found}",
+        f"{part.label} changed after it was planned: it was sha256 {part.sha256}, now {found}",
         hint="plan again",
     )

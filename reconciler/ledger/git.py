@@ -28,9 +28,10 @@ from typing import Final
 from reconciler import file_access
 from reconciler.errors import LedgerError
 from reconciler.ledger import git_files
-from reconciler.ledger.git_calls import UNREADABLE, ConflictError, LedgerGit, explain_push
+from reconciler.ledger.git_calls import UNREADABLE, LedgerGit, explain_push
 from reconciler.ledger.line_format import decode_block
 from reconciler.ledger.lines import Line
+from reconciler.ledger.shared import ConflictError
 
 BRANCHES: Final = "reconciler-ledger"
 """The branches are below it, so that one rule of the remote can protect them all."""
@@ -50,7 +51,7 @@ _NOT_FETCHED: Final = "the ledger cannot be fetched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SharedLedger:
+class GitLedger:
     """One target's lines in the project's branch."""
 
     git: LedgerGit
@@ -153,7 +154,7 @@ class SharedLedger:
             self.git.text("update-ref", self._own(f"accepted/{short}"), commit, why=why)
             self.git.text("update-ref", "-d", self._own(f"lost/{short}"), why=why)
 
-    def problems_in_the_past(self, tip: str) -> list[str]:
+    def problems_in_the_past(self, tip: str, *, offline: bool = False) -> list[str]:  # noqa: ARG002 - a clone has all
         """Return what is wrong with the history of the branch up to a commit: removed lines and rewritten commits.
 
         Commits are read from the last one up to which this host found no removed line.
@@ -208,10 +209,12 @@ class SharedLedger:
         self.git.run("update-ref", self._own("fetched"), commit)
         return commit
 
-    def check_push(self) -> None:
+    def check_push(self) -> str:
         """Raise `LedgerError` if `git push --dry-run` fails. It asks no hook and no rule of the remote."""
         with suppress(ConflictError):  # another run has pushed since the fetch, so it is possible
             self._push(self.fetch() or "HEAD", "--dry-run")
+        allowed = f"{self.git.remote} lets this runner push (`git push --dry-run`)"
+        return f"{allowed}; its rules and hooks were not asked"
 
     def _push(self, commit: str, *options: str) -> None:
         wanted = (*options, self.git.remote, f"{commit}:{self.ref}")

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler.errors import LedgerError
+from reconciler.ledger.shared import ConflictError, LockedError, UnreachableError
 from reconciler.text.sanitize import clean
 from reconciler.vcs.git_process import Answer, GitUnavailableError, Repository, reason
 
@@ -38,23 +39,6 @@ _RACE: Final = re.compile(
     r"^(fetch first|non-fast-forward|stale info|already exists|needs force|remote ref updated since checkout"
     r"|failed to update ref|cannot lock ref|incorrect old value provided|reference already exists)"
 )
-
-
-class UnreachableError(LedgerError):
-    """The remote could not be reached just now, in git's or ssh's words."""
-
-
-class ConflictError(Exception):
-    """Another run pushed first."""
-
-
-class LockedError(LedgerError):
-    """Git cannot write, because of a lock file.
-
-    Git creates `<file>.lock` before it writes a file. While the lock exists, every other git that writes the same file
-    fails. A git that is killed leaves it behind. This tool never deletes one: a git that still needs it may run in
-    another container, or on another host that shares the folder.
-    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """This host's ledger and the shared one as one: claims are pushed before creates, outcomes afterwards.
 
-Every line is durable in the file on this host before anything is sent to the API, and a claim is in the remote before
-that. Other hosts and fresh clones see the branch in the remote. Both have the same lines, and they merge by union.
+Every line is durable in the file on this host before anything is sent to the API, and a claim is shared before that.
+Other hosts see the shared ledger. Both have the same lines, and they merge by union.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import SharedLedger
-from reconciler.ledger.git_calls import ConflictError, LockedError, UnreachableError
 from reconciler.ledger.line_format import decode, decode_block, encode
 from reconciler.ledger.lines import Line
+from reconciler.ledger.shared import ConflictError, LockedError, SharedLedger, UnreachableError
 from reconciler.text.plural import pluralize
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class ReplicatedLedger:
     local: FileLedger
     shared: SharedLedger
     run_id: str
-    """Named in the commits."""
+    """Named in each push."""
     monotonic: Callable[[], float]
     sleep: Callable[[float], object]
     rng: random.Random

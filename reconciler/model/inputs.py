@@ -57,7 +57,11 @@ class TableFile(Struct, frozen=True, kw_only=True, gc=False):
     size: int
     """Bytes."""
     pointer: bool = False
-    """True if this clone has only a Git LFS pointer to the content."""
+    """True if the content is not here: this clone has only a Git LFS pointer to it, or it is at `uri`."""
+    uri: str = ""
+    """The URI of a content that is not in the checkout; then `path` is its copy on this machine, or the URI too."""
+    manifest: str = ""
+    """The file of the checkout that names the URI; "" if the spec does."""
 
 
 class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
@@ -83,7 +87,7 @@ class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
 
     @property
     def absent(self) -> str | None:
-        """The first of its files of which this clone has only a Git LFS pointer."""
+        """The first of its files whose content is not here."""
         return next((file.path for file in self.files if file.pointer), None)
 
     @cached_property
@@ -112,11 +116,15 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     """Relative to the project root, with forward slashes; for readers, never part of the identity."""
     sha256: str
     size: int
-    """Bytes."""
+    """Bytes; 0 if they are not known, before the content at `uri` is here."""
     requests: int | None
     """None if this clone has only a pointer to the content."""
     pointer: bool = False
-    """True if the file is a Git LFS pointer to the content."""
+    """True if the content is not here: the file is a Git LFS pointer to it, or it is at `uri`."""
+    uri: str = ""
+    """The URI of a content that is not in the checkout; then `path` is its copy on this machine, or the URI too."""
+    manifest: str = ""
+    """The file of the checkout that names the URI; "" if the spec does."""
     content: bytes | None = None
     """The content, if it is not in a file: inline requests that are uploaded."""
     workload: Workload | None = None
@@ -132,7 +140,8 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     @property
     def label(self) -> str:
         """What readers know it by: its path, or the files of its rows."""
-        return ", ".join(file.path for file in self.rows.files[:3]) if self.rows else self.path
+        files = self.rows.files[:3] if self.rows else (self,)
+        return ", ".join(file.uri or file.path for file in files)
 
 
 Input: TypeAlias = InputFile | UploadedFile | InlineRequests | TableRows
@@ -165,6 +174,8 @@ def request_count(part: Input) -> int | None:
 def paths_of(part: Input) -> tuple[str, ...]:
     """Return the files of the checkout that an input is made of."""
     rows = part.rows if isinstance(part, InputFile) else part
+    files: tuple[InputFile | TableFile, ...] = (part,) if isinstance(part, InputFile) else ()
+    more: tuple[str, ...] = ()
     if isinstance(rows, TableRows):
-        return (*(file.path for file in rows.files), *rows.includes)
-    return (part.path,) if isinstance(part, InputFile) else ()
+        files, more = rows.files, rows.includes
+    return (*filter(None, (it.manifest if it.uri else it.path for it in files)), *more)

@@ -144,9 +144,9 @@ class OwnedJob(Struct, frozen=True, gc=False):
         return completeness.missing_requests(self.job, self.tags.requests, self.received)
 
     @property
-    def success_key(self) -> tuple[int, int, tuple[int, str]]:
-        """Sort key of succeeded jobs of one work: the most complete first, then the oldest."""
-        return (self.missing or 0, self.job.failed_requests, self.job.age_key)
+    def success_key(self) -> tuple[int, int, int, tuple[int, str]]:
+        """Sort key of succeeded jobs of one work: the last part first, then the most complete, then the oldest."""
+        return (-self.tags.reused, self.missing or 0, self.job.failed_requests, self.job.age_key)
 
     @property
     def difference(self) -> str:

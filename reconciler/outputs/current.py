@@ -156,7 +156,7 @@ class WorkResults(Struct, frozen=True, kw_only=True):
         """
         keys = next((keys for keys in self.wanted.values() if work in keys), (work,))
         first = min((job for job in jobs.values() if _run_key(job) in keys), key=_age, default=None)
-        begun = first.name if first is not None and first.reused else ""
+        begun = first.name if first is not None and first.reused and first.attempt == 1 else ""
         others = ((folder, job) for folder, job in jobs.items() if _run_key(job) != work)
         return {
             folder: job for folder, job in others if _run_key(job) in keys or self.lends(work, job, begun)

@@ -8,14 +8,18 @@ checks and then writes, so two runners that start at the same moment may both do
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from reconciler import file_access
 from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 from reconciler.outputs.paths import JOBS
+
+_PIECE: Final = 8 << 20
+"""Bytes of a large file that are in memory at a time."""
 
 
 class ObjectStore:
@@ -53,6 +57,15 @@ class ObjectStore:
         except FileNotFoundError:
             return None
 
+    def read_all(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Return the contents of small objects, None for those that do not exist."""
+        places = [f"{self._root}/{path}" for path in paths]
+        found = self._fs.cat(places, on_error="return")
+        for it in found.values():
+            if isinstance(it, Exception) and not isinstance(it, FileNotFoundError):
+                raise it
+        return [None if isinstance(found[place], Exception) else found[place] for place in places]
+
     def create(self, path: str, data: bytes) -> bool:
         """Create an object. Return False if it exists."""
         try:
@@ -60,6 +73,19 @@ class ObjectStore:
         except FileExistsError:
             return False
         return True
+
+    def upload(self, path: str, place: Path) -> bool:
+        """Create an object from a file, a piece at a time. Return False if it exists."""
+        pieces = {"chunksize": _PIECE, "max_concurrency": 2}
+        try:
+            self._fs.put_file(str(place), f"{self._root}/{path}", mode="create", **pieces)
+        except FileExistsError:
+            return False
+        return True
+
+    def download(self, path: str, place: Path) -> None:
+        """Write an object into a file."""
+        self._fs.get_file(f"{self._root}/{path}", str(place))
 
     def replace(self, path: str, data: bytes) -> None:
         """Create or replace an object."""
@@ -105,7 +131,7 @@ class ObjectStore:
         place = self._staging / path
         if not place.exists() or place.stat().st_size != size:
             file_access.make_folder(place.parent)
-            self._fs.get_file(f"{self._root}/{path}", str(place))
+            self.download(path, place)
         return place
 
     def move(self, old: str, new: str) -> bool:

@@ -81,11 +81,16 @@ def open_place(project: Project, environ: Mapping[str, str], *, staging: Path) -
     place = place_of(project, environ)
     if "://" not in place:
         return FolderStore(project.root / place, shown=place.rstrip("/\\") or place)
+    return open_store(place, staging=staging)
+
+
+def open_store(url: str, *, staging: Path) -> ObjectStore:
+    """Return a folder of an object store. Raises `ReconcilerError` if it needs a package that is not installed."""
     try:
-        return ObjectStore(place, staging=staging)
+        return ObjectStore(url, staging=staging)
     except ModuleNotFoundError as error:
         raise ReconcilerError(
-            f"{place} needs the package {error.name}",
+            f"{url} needs the package {error.name}",
             hint='pip install "mistral-batch-reconciler[objects]", and the package for the scheme, such as s3fs',
         ) from error
 

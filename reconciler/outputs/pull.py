@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -55,10 +55,12 @@ class Puller(Struct, frozen=True, kw_only=True):
     def pull(self, jobs: Sequence[OwnedJob]) -> tuple[PulledJob, ...]:
         """Download the missing results of ended jobs, and wait for those that other runners are downloading.
 
-        Results are downloaded again if a file has appeared since, and those of the `asked` work if they are incomplete:
-        the API may have more of them now. Raises `OSError` if the place of results cannot be read.
+        Results are downloaded again if a file has appeared since or their summary is damaged, and those of the `asked`
+        work if they are incomplete: the API may have more of them now. Raises `OSError` if the place of results cannot
+        be read.
         """
-        there = self._moved(jobs)
+        moved = self._moved(jobs)
+        there = moved.keys() - {safe_name(it.job.id) for it in jobs if self._forget_damaged(it, moved)}
         present = [owned for owned in jobs if safe_name(owned.job.id) in there]
         again = {owned.job.id for owned in present if self._is_incomplete(owned)}
         missing = [it for it in jobs if it.job.id in again or safe_name(it.job.id) not in there]
@@ -138,6 +140,15 @@ class Puller(Struct, frozen=True, kw_only=True):
             return False
         return lacks_a_file(summary, owned) or bool(owned.tags.run_key in self.asked and summary.difference)
 
+    def _forget_damaged(self, owned: OwnedJob, there: Container[str]) -> bool:
+        """Delete the summary of results if it is damaged, so that they are pulled again. Return whether it was."""
+        path = f"{self._folder_of(owned)}/{result_summary.NAME}"
+        data = self.leases.store.read(path) if safe_name(owned.job.id) in there else None
+        damaged = data is not None and result_summary.is_damaged(data)
+        if damaged:
+            self.leases.store.remove(path)
+        return damaged
+
     def present(self, owned: OwnedJob) -> ResultSummary | None:
         """Return the summary of a job's results at their place, None if there is none. Raises `OSError`."""
         data = self.leases.store.read(f"{self._folder_of(owned)}/{result_summary.NAME}")
@@ -153,7 +164,7 @@ class Puller(Struct, frozen=True, kw_only=True):
             if again:
                 self._forget_join(self.name_of(owned))
             try:
-                with claim:
+                with claim, self.run.env.span("pull"):
                     summary = self.downloader.download(owned, claim, again=again)
                 return replace(self._end(owned, "pulled"), summary=summary)
             except NotFoundError:  # only of results that are fetched again: those that are present stay

@@ -52,6 +52,12 @@ class Pulled(NamedTuple):
             return b"", None
         return was_asked.keys, outcomes_of(came, none)
 
+    @property
+    def lost_an_index(self) -> bool:
+        """Whether an index is not what was written."""
+        docs = (doc for doc in self.summary.files if doc.state == "whole" and doc.path in _INDEXES)
+        return not all(_is_whole(self.store.fetch(f"{self.folder}/{it.path}", it.bytes), it) for it in docs)
+
     def forget_damaged(self) -> None:
         """Delete the summary, the indexes and the damaged files, so that a pull makes them again. Whole files stay.
 

@@ -66,7 +66,7 @@ class StateReader:
             late = any(may_still_answer(it) and self.now < ended_at(it) + self.late_seconds for it in jobs)
             if case.spec is None:
                 continue
-            names = {safe_name(each) for each in (case.name, *case.spec.reused_names)}
+            names = {safe_name(each) for each in (case.name, *case.lending)}
             unlisted = self._unlisted(case, [folder for each in names for folder in by_name[each]])
             if not (late or unlisted or case.decided_by(jobs)):
                 continue

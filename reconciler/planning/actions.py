@@ -72,6 +72,10 @@ class Reason(StrEnum):
     ANSWERS_LATE = "answers_late", "a job has just ended, and its results may not be complete yet"
     ANSWERS_GONE = "answers_gone", "a job answered requests that are wanted, and its results are lost"
     RESULTS_NEEDED = "results_needed", "only the results of earlier jobs show which requests are answered"
+    INPUT_NEEDED = (
+        "input_needed",
+        "the content of an input could not be fetched, or is not the one that is declared",
+    )
     FAILED = "failed", "it failed, and no attempt is left"
     NOT_AGREED = "not_agreed", "no agreed plan contains it, or only the ledger says that it can be submitted"
     QUOTA = (

@@ -76,7 +76,7 @@ def new_requests(it: GuardInput) -> Budget | None:
     limit, guard = it.settings.max_new_requests, "max_new_requests"
     if limit is None:
         return None
-    message, hint = _submits(it), f"pass --max-new-requests {it.requests}, or set guards.{guard}"
+    message, hint = _submits(it), f"pass --max-new-requests {it.requests}, or raise guards.{guard}"
     if unknown := sum(create.requests is None for create in it.plan.of(Create)):
         message += f" and {pluralize(unknown, 'job')} of unknown size"
         hint = f"pass --max-new-requests none, or set guards.{guard} to null"
@@ -90,7 +90,7 @@ def requests_per_day(it: GuardInput) -> Budget | None:
     if limit is None:
         return None
     message = f"{_submits(it)} after {before:,} in the last 24 hours, more than {limit:,}"
-    hint = f"pass --max-requests-per-day {before + it.requests}, or set guards.max_requests_per_day"
+    hint = f"pass --max-requests-per-day {before + it.requests}, or raise guards.max_requests_per_day"
     refusal = Refusal("max_requests_per_day", message, hint)
     counts = counted(it.plan, it.observed)
     return Budget(left=max(0, limit - before), amounts=counts, admits_unknown=True, refusal=refusal)
@@ -153,11 +153,12 @@ def _of_costs(
     unknown = [each.job for each in expenses if each.micros is None]
     if creates or unknown:
         names = [create.spec.name for create in creates]
-        message, enough = f"what {some([*names, *unknown], MAX_NAMED)} can cost is not known", "none"
+        message = f"what {some([*names, *unknown], MAX_NAMED)} can cost is not known"
+        enough, fix = "none", f"set guards.{guard} to null"
     else:
         after = f" after {show(before)}" if expenses else ""
         message = f"the plan costs at most {show(adds)}{after}{when}, more than {show(limit)}"
-        enough = decimals(before + adds)
+        enough, fix = decimals(before + adds), f"raise guards.{guard}"
     gaps = [gap for create in creates if create.estimate for gap in create.estimate.gaps]
     waiting = sorted(
         (each for each in expenses if each.reserved), key=lambda each: (-(each.micros or 0), each.job)
@@ -169,7 +170,7 @@ def _of_costs(
     hints = (
         *gaps[:1],
         *([f"pull results: reconciler outputs pull {' '.join(pull)}"] if pull else ()),
-        f"pass --{guard.replace('_', '-')} {enough}, or set guards.{guard}",
+        f"pass --{guard.replace('_', '-')} {enough}, or {fix}",
     )
     left = 0 if unknown else max(0, limit - before)
     return Budget(left=left, amounts=amounts, refusal=Refusal(guard, message, "; or ".join(hints)))

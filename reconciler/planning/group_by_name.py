@@ -7,7 +7,7 @@ tags. So neither a rename nor a swap of two names submits anything or cancels a 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -57,8 +57,8 @@ def group_by_name(
         owner = "" if spec is None or spec.suspend or wanted[spec.run_key] == name else wanted[spec.run_key]
         own = jobs.get(name, [])
         lent = [it for it, _ in moved.get(name, ())]
-        begun = (it.tags.lenders for key in spec.run_keys for it in by_key.get(key, ())) if spec else ()
-        for other in dict.fromkeys((*(spec.reused_names if spec else ()), *chain(*begun))):
+        lending = tuple(_lending(spec, specs, by_key)) if spec else ()
+        for other in lending:
             lent += [*jobs.get(other, ()), *(it for it, _ in moved.get(other, ()))]
         own_ids = {it.job.id for it in own} if lent else ()
         if spec and owner:
@@ -73,6 +73,7 @@ def group_by_name(
             of_any_name=of_any_name,
             not_adopted=next((problems[key] for key in spec.run_keys if key in problems), "") if spec else "",
             moved=tuple(moved.get(name, ())),
+            lending=lending,
             lenders=tuple({it.job.id: it for it in lent if it.job.id not in own_ids}.values()),
             same_work_as=_same_work(spec, by_work) if spec else None,
             memory=memory,
@@ -83,6 +84,20 @@ def group_by_name(
             work=works.get(name),
             now=now,
         )
+
+
+def _lending(
+    spec: JobSpec, specs: Collection[str], by_key: Mapping[RunKey, Sequence[OwnedJob]]
+) -> Iterable[str]:
+    """Return the other names whose jobs may answer for a spec.
+
+    It lists them, or did when a job of its work was created. A name under which its work reused answers, or that no
+    spec has any more, was that of the spec itself.
+    """
+    of_work = [it.tags for key in spec.run_keys for it in by_key.get(key, ())]
+    before = (it.name for it in of_work if it.reused or it.name not in specs)
+    names = chain(spec.reused_names, before, *(it.lenders for it in of_work))
+    return dict.fromkeys(name for name in names if name != spec.name)
 
 
 def _same_work(spec: JobSpec, by_work: Mapping[str, OwnedJob]) -> OwnedJob | None:

@@ -135,5 +135,5 @@ def above(
     """Return the refusal of a number above a limit."""
     if limit is None or number <= limit:
         return None
-    hint = f"pass --{guard.replace('_', '-')} {number}, or set guards.{guard}"
+    hint = f"pass --{guard.replace('_', '-')} {number}, or raise guards.{guard}"
     return Refusal(guard, f"{message}, more than {limit:,}", hint, held)

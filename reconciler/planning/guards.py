@@ -64,7 +64,7 @@ def cancel_share(it: GuardInput) -> Refusal | None:
     return Refusal(
         "max_cancel_share",
         f"the plan cancels {number:,} of {it.active:,} active jobs, more than {limit:.0%}",
-        "pass --max-cancel-share 1, or set guards.max_cancel_share",
+        "pass --max-cancel-share 1, or raise guards.max_cancel_share",
         it.cancelling(),
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
+from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.guard_input import Refusal
@@ -48,6 +49,19 @@ def hold_unread(plan: Plan) -> Plan:
         for it in plan.decisions
     )
     return replace(plan, decisions=tuple(decisions))
+
+
+def hold_unfetched(plan: Plan, reasons: Mapping[str, ReconcilerError]) -> Plan:
+    """Hold the creates of names with an input whose content could not be fetched or used."""
+
+    def held(decision: Decision) -> Decision:
+        error = reasons.get(decision.name)
+        if error is None or not decision.of(Create):
+            return decision
+        hold = Hold(reason=Reason.INPUT_NEEDED, detail=str(error), hint=error.hint, attention=True)
+        return hold_create(decision, hold, Standing.INPUT_NEEDED, "is not created")
+
+    return replace(plan, decisions=tuple(map(held, plan.decisions)))
 
 
 def wait_for_lenders(decisions: Iterable[Decision]) -> tuple[Decision, ...]:

@@ -29,8 +29,10 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
     """Why the job that a spec adopts for the wanted work does not count; "" if it counts or none is adopted."""
     moved: tuple[tuple[OwnedJob, str], ...] = ()
     """Jobs with this name in their tags that belong to another spec, with that spec's name."""
+    lending: tuple[str, ...] = ()
+    """The other names whose jobs may answer: `reuse` lists them, or did, or they were this name's own before."""
     lenders: tuple[OwnedJob, ...] = ()
-    """Jobs of other names whose answers may count: with this name in their tags, or of a name that `reuse` lists."""
+    """Jobs of other names whose answers may count: with this name in their tags, or of a name in `lending`."""
     same_work_as: OwnedJob | None = None
     """The last job that did the wanted work under another rerun and another name. For readers only."""
     memory: Memory
@@ -187,13 +189,13 @@ class NameFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def unsettled(self) -> CreateIntended | None:
-        """The last create under the name or one in `reuse`, or of the wanted work, that may still take effect.
+        """The last create under the name or one that lends, or of the wanted work, that may still take effect.
 
         None if a job of the wanted work runs or has succeeded: then nothing is created in any case.
         """
         if self.succeeded or self.running:
             return None
-        memory, names = self.memory, (self.name, *(self.spec.reused_names if self.spec else ()))
+        memory, names = self.memory, (self.name, *self.lending)
         of_names = (it for name in names for it in memory.open_by_name.get(name, ()))
         of_work = (it for key in self.run_keys for it in memory.open_by_run_key.get(key, ()))
         several = (it for it in (*of_names, *of_work) if it.op not in self.seen_ops)

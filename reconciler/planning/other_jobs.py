@@ -41,8 +41,11 @@ class OtherJobs(NameFacts, frozen=True, kw_only=True, dict=True):
         return overlap is None or (overlap.open > 0 and overlap.open * 2 >= overlap.asked)
 
     def lends(self, recipe: str, rerun: str) -> bool:
-        """Return whether answers of other work count: by the spec, or because the first job of the work reused some."""
-        spec, begun = self.spec, any(it.tags.reused for it in self.of_run_key[:1])
+        """Return whether answers of other work count: by the spec, or because the first job of the work reused some.
+
+        A later job counts those of the work itself, also if the record of the first one is gone.
+        """
+        spec, begun = self.spec, any(it.tags.reused for it in self.of_run_key[:1] if it.tags.attempt == 1)
         return spec is not None and bool(spec.reuse or begun) and (recipe, rerun) == (spec.recipe, spec.rerun)
 
     def may_answer(self, owned: OwnedJob) -> bool:

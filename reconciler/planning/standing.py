@@ -1,7 +1,8 @@
 """The standing of a name: one of a fixed list of cases. The planner decides by it; `status` and `wait` show it.
 
 Exactly one rule (`reconciler.planning.rules`) applies to each name and sets its standing.
-`quota` replaces that by NO_ROOM, `plans.agreement` by NOT_AGREED, and a guard by HELD_BACK.
+`quota` replaces that by NO_ROOM, `hold_back` by INPUT_NEEDED, `plans.agreement` by NOT_AGREED, and a guard by
+HELD_BACK.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Standing(StrEnum):
     WAITING = "waiting", Readiness.RUNNING
     PERHAPS_SUBMITTED = "perhaps_submitted", Readiness.ATTENTION
     NO_ROOM = "no_room", Readiness.PENDING
+    INPUT_NEEDED = "input_needed", Readiness.ATTENTION
     HELD_BACK = "held_back", Readiness.PENDING
     NOT_AGREED = "not_agreed", Readiness.ATTENTION
     # The wanted work is created.

@@ -65,7 +65,8 @@ def history(
     head = (*HEAD[:2], *(("PROJECT",) if projects else ()), *map(str.upper, keys), *HEAD[2:])
     rows = partial(_rows, records, more)
     least = head.index("FAILED") + 1
-    shown = _written(document, form, head, rows, least=least, after=_footer(records), width=screen.width)
+    after = partial(_footer, records)
+    shown = _written(document, form, head, rows, least=least, after=after, width=screen.width)
     if not isinstance(shown, str) or form not in ("table", "wide"):
         return shown
     several = [work_cells(it) for it in document.works if it.jobs > 1]
@@ -96,7 +97,7 @@ def _written(
     *,
     least: int,
     before: str = "",
-    after: str = "",
+    after: Callable[[str], str] = lambda _: "",
     width: int | None = None,
 ) -> str | bytes:
     """Return a document as JSON; or its parts as lines of JSON, as CSV or as a table with text around it.
@@ -118,13 +119,14 @@ def _written(
         case "markdown":
             return table_markdown(head, rows())
         case "wide":
-            return before + table_text(head, rows()) + after
+            shown = table_text(head, rows())
+            return before + shown + after(shown)
         case _:
             shown, more = fitting(
                 head, rows(), least=least, empty=frozenset({UNKNOWN, "-", ""}), most=width or USUAL_WIDTH
             )
             rest = f"{pluralize(more, 'more column')}: --format wide\n" if more else ""
-            return before + shown + after + rest
+            return before + shown + after(shown) + rest
 
 
 def verification(report: VerifyDoc, form: str) -> str | bytes:
@@ -194,10 +196,11 @@ def _cancelled(it: Record) -> str:
     return f"{it.cancel_reason} by {it.cancelled_by or UNKNOWN}"
 
 
-def _footer(records: Sequence[Record]) -> str:
-    """Return the number of jobs, and a legend for the marks that the table has."""
+def _footer(records: Sequence[Record], shown: str) -> str:
+    """Return the number of jobs, and a legend for the marks that the `shown` table has."""
+    marks = " COMMIT" in shown.partition("\n")[0]
     parts = [pluralize(len(records), "job")]
-    parts += ["* created with uncommitted changes"] if any(it.dirty for it in records) else []
+    parts += ["* created with uncommitted changes"] if marks and any(it.dirty for it in records) else []
     parts += ["! answers are missing, or numbers differ"] if any(it.difference for it in records) else []
     return " · ".join(parts) + "\n"
 

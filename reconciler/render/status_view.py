@@ -40,6 +40,7 @@ _OF_OTHERS: Final = frozenset(
         Standing.CHECKOUT_BEHIND,
         Standing.NO_ROOM,
         Standing.HELD_BACK,
+        Standing.INPUT_NEEDED,
         Standing.PERHAPS_SUBMITTED,
         Standing.UNSETTLED,
     }

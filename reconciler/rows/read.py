@@ -63,7 +63,11 @@ def read_rows(source: TableRows, root: Path, columns: Sequence[str]) -> Iterator
 
 def _require_content(source: TableRows) -> None:
     if source.absent:
-        raise RowsError("only a Git LFS pointer is in this clone", "git lfs pull", source.absent)
+        by_uri = "://" in source.absent
+        message = (
+            "its content is not on this machine" if by_uri else "only a Git LFS pointer is in this clone"
+        )
+        raise RowsError(message, "apply fetches it" if by_uri else "git lfs pull", source.absent)
 
 
 def header_of(source: TableRows, root: Path) -> Mapping[str, Any]:

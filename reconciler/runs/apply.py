@@ -25,11 +25,12 @@ from reconciler.model import Declared, RunKey
 from reconciler.planning.actions import Create, Plan
 from reconciler.planning.guard_input import Approved
 from reconciler.planning.planner import plan
+from reconciler.planning.standing import Standing
 from reconciler.plans import agreement, staleness
 from reconciler.plans.agreement import AgreedPlan
 from reconciler.plans.approval import Approval
 from reconciler.plans.document import PlanDoc
-from reconciler.plans.outcomes import Created, Outcome
+from reconciler.plans.outcomes import CREATE, Created, Failed, Outcome
 from reconciler.plans.planned_run import PlannedRun, Proposal
 from reconciler.plans.staleness import SavedPlanResult
 from reconciler.runs.gather import propose, read_workspace
@@ -118,6 +119,10 @@ def plan_and_apply(
         fresh = propose(run, declared)
         wanted = frozenset(it.name for it in fresh.plan.decisions if it.pending)
         records.record_observations(run, fresh)
+        if saved is not None:  # otherwise the saved plan would be called stale
+            unfetched = (run.unfetched[it.name] for it in saved.decisions if it.name in run.unfetched)
+            for error in unfetched:
+                raise error
         cut = partial(_cut, run=run, asks=asks, first=first, saved=saved, agreed=agreed, approval=approval)
         planned = check(run, narrow(run, fresh, cut))
         if (before := first or saved) is not None:
@@ -133,13 +138,21 @@ def plan_and_apply(
             if approved and planned.plan.pending:
                 outcomes = _carry_out(run, planned, intended, give_up_at=give_up_at)
             publish(run)
-            return planned, outcomes
+            return planned, (*outcomes, *_unfetched(run, planned if approved else None))
         run.env.log("ledger.conflict")
         first = planned.document
     raise LedgerError(
         f"other runners wrote to the shared ledger first, {MAX_ROUNDS} times in a row",
         hint="nothing was created; run again, or let CI run one apply at a time",
     )
+
+
+def _unfetched(run: RunContext[ApiT], planned: PlannedRun | None) -> tuple[Outcome, ...]:
+    """Return a failure for each create that was not tried, because an input could not be fetched."""
+    names = (
+        (it.name for it in planned.plan.decisions if it.standing is Standing.INPUT_NEEDED) if planned else ()
+    )
+    return tuple(Failed(name=name, action=CREATE, error=run.unfetched[name]) for name in names)
 
 
 def _cut(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -25,19 +26,23 @@ from reconciler.planning.actions import Create
 from reconciler.planning.bound import bound
 from reconciler.planning.case import Case
 from reconciler.planning.group_by_name import group_by_name
-from reconciler.planning.hold_back import hold_unread
+from reconciler.planning.hold_back import hold_unfetched, hold_unread
 from reconciler.planning.planner import plan_cases
 from reconciler.planning.quota import apply_quota
 from reconciler.planning.work_facts import may_still_answer
 from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.planned_run import PlannedRun, Proposal
+from reconciler.runs.contents import elsewhere
 from reconciler.runs.guarded import check, narrow, quota_of
 from reconciler.runs.known_requests import with_requests
-from reconciler.runs.rendering import with_rendered
+from reconciler.runs.rendering import fetch_contents, with_rendered
 from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
 from reconciler.workspace.recall import log_problems, recall, recall_lines
 from reconciler.workspace.snapshot import Snapshot
+
+MAX_BOUNDED: Final = 100_000_000
+"""Requests that one plan keeps a state of, of those that are not on this machine."""
 
 
 def read_workspace(
@@ -96,6 +101,8 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     """
     memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory)
+    if fetch_contents(run, declared, observed, memory):  # which may take long
+        observed = read_workspace(run, declared, memory)
     # Also earlier work that asked the same requests decides.
     declared = with_requests(run, with_rendered(run, declared, observed), observed)
     undecided = _results_may_decide(declared, observed)
@@ -149,25 +156,26 @@ def decide(
     Raises:
         ReconcilerError: an input cannot be read.
     """
-    it = _grouped(run, declared, observed, memory)
-    cases = it.cases
-    if states == "bound":
-        most = run.limits.requests_per_job
-        cases = tuple(replace(case, work=bound(case, most=most)) for case in cases)
-    elif states != "unread" and _results_may_decide(declared, observed):
-        from reconciler.runs import results  # noqa: PLC0415 - few plans need it
+    with run.env.span("plan"):
+        it = _grouped(run, declared, observed, memory)
+        cases = it.cases
+        if states == "bound":
+            cases = tuple(_bounded(run, case) for case in cases)
+        elif states != "unread" and _results_may_decide(declared, observed):
+            from reconciler.runs import results  # noqa: PLC0415 - few plans need it
 
-        if states == "exact":
-            cases = results.states_of(run, cases, exact=True)
-        else:
-            cases = results.with_answers(run, cases, declared.specs, observed.owned)
-    decided = plan_cases(cases, it.declared)
-    decided = hold_unread(decided) if states == "exact" else decided
-    if decided.of(Create):
-        from reconciler.runs.estimates import with_estimates  # noqa: PLC0415 - few plans create something
+            if states == "exact":
+                cases = results.states_of(run, cases, exact=True)
+            else:
+                cases = results.with_answers(run, cases, declared.specs, observed.owned)
+                cases = _with_contents_elsewhere(run, cases)
+        decided = plan_cases(cases, it.declared)
+        decided = hold_unread(hold_unfetched(decided, run.unfetched)) if states == "exact" else decided
+        if decided.of(Create):
+            from reconciler.runs.estimates import with_estimates  # noqa: PLC0415 - few plans create something
 
-        decided = with_estimates(run, decided, observed, it.memory, read=states == "read")
-    left = apply_quota(decided, observed.pending, quota_of(run))
+            decided = with_estimates(run, decided, observed, it.memory, read=states == "read")
+        left = apply_quota(decided, observed.pending, quota_of(run))
     return Proposal(
         declared=it.declared,
         observed=observed,
@@ -176,6 +184,18 @@ def decide(
         unbounded=decided,
         works={case.name: case.work for case in cases if case.work},
     )
+
+
+def _with_contents_elsewhere(run: RunContext[ApiT], cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Add a bound to the names whose requests are not here, as far as the numbers that specs state fit in memory."""
+    far = [it for it in cases if it.spec and it.spec.requests and not it.work and elsewhere(it.spec)]
+    totals = accumulate(it.spec.requests or 0 for it in far if it.spec)
+    names = {it.name for it, total in zip(far, totals, strict=True) if total <= MAX_BOUNDED}
+    return tuple(_bounded(run, it) if it.name in names else it for it in cases)
+
+
+def _bounded(run: RunContext[ApiT], case: Case) -> Case:
+    return replace(case, work=bound(case, most=run.limits.requests_per_job))
 
 
 class _Grouped(NamedTuple):

@@ -30,8 +30,9 @@ def puller(
     work: frozenset[RunKey],
     *,
     incomplete: bool = False,
+    fetching: bool = True,
 ) -> Puller:
-    """Return the object that fetches results."""
+    """Return the object that fetches results, and if `fetching` the contents of inputs that these are in parts of."""
     declared = by_inputs(specs)
     downloader = JobDownloader(run=run, store=store, declared=declared, accept_incomplete=incomplete)
     leases = LeaseManager(store=store, env=run.env)
@@ -43,12 +44,16 @@ def puller(
     @lru_cache(1)  # a work is often asked for several times in a row, and may take 40 MB
     def order_of(work: RunKey) -> AskedIndex | None:
         spec = by_key.get(work)
-        return None if spec is None else read_order(rendered(run, spec)[0], run.project.root, run.limits)
+        return (
+            None
+            if spec is None
+            else read_order(rendered(run, spec, fetching=fetching)[0], run.project.root, run.limits)
+        )
 
     belongs = {it.job.id: name_of(it) for it in owned}
     lenders: dict[RunKey, set[str]] = defaultdict(set)  # also those that a spec no longer lists
     for it in owned:
-        lenders[it.tags.run_key].update(it.tags.lenders)
+        lenders[it.tags.run_key].update(it.tags.lenders, (it.tags.name,) if it.tags.reused else ())
 
     def lends(work: RunKey, summary: ResultSummary, begun: str) -> bool:
         spec = by_key.get(work)

@@ -1,7 +1,8 @@
-"""Render the requests of rows, for the specs that may have something to submit."""
+"""Render the requests of rows, and find contents by URI, for the specs that may have something to submit."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -10,8 +11,12 @@ from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import Problem, SpecError
+from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, JobSpec, Observed, TableRows
+from reconciler.planning.bound import rules_digest
 from reconciler.rows.of_specs import rendered_spec
+from reconciler.runs.contents import elsewhere, named_by_uri, remove_others, with_contents
+from reconciler.specs.inputs.job_inputs import exceeds_one_job
 
 KEPT_SECONDS: Final = 3600.0
 
@@ -19,18 +24,16 @@ KEPT_SECONDS: Final = 3600.0
 def with_rendered(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Declared:
     """Return the specs with the requests of their rows, where their work is neither complete nor in a job that runs.
 
-    If the command only shows what it reads, specs whose rows make no valid requests are not selected. Otherwise raises
-    `SpecError` if rows cannot be read, or make no valid requests.
+    Contents by URI are used if they are here. If the command only shows what it reads, specs whose rows make no valid
+    requests are not selected. Otherwise raises `SpecError` if rows cannot be read, or make no valid requests.
     """
-    if not any(isinstance(part, TableRows) for spec in declared.specs for part in spec.inputs):
+    if not any(map(_is_made_here, declared.specs)):
         return declared
-    settled = {
-        owned.tags.run_key for owned in observed.owned if not owned.phase.ended or owned.completes_the_work
-    }
     selected = declared.selected if declared.selected is not None else {spec.name for spec in declared.specs}
     problems, specs, broken = list[Problem](), list[JobSpec](), set[str]()
+    open_names = {spec.name for spec in _unsettled(declared, observed)}
     for spec in declared.specs:
-        if spec.name in selected and not spec.suspend and settled.isdisjoint(spec.run_keys):
+        if spec.name in open_names:
             found, wrong = rendered(run, spec)
             broken |= {spec.name} if wrong else set()
             problems += wrong
@@ -45,14 +48,60 @@ def with_rendered(run: RunContext[ApiT], declared: Declared, observed: Observed)
     return replace(declared, specs=tuple(specs), selected=selected - broken if broken else declared.selected)
 
 
-def rendered(run: RunContext[ApiT], spec: JobSpec) -> tuple[JobSpec, list[Problem]]:
+def fetch_contents(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> bool:
+    """Fetch the contents of specs that may have something to submit, delete others, and return whether any was missing.
+
+    Nothing is fetched for a name of which the ledger says that nothing is left to submit.
+    """
+    wanted = [
+        spec
+        for spec in _unsettled(declared, observed)
+        if elsewhere(spec)
+        and not any(
+            it and not it.counts.left and it.rules == rules_digest(spec)
+            for it in map(memory.seen.get, spec.run_keys)
+        )
+    ]
+    if any(map(elsewhere, declared.specs)):
+        remove_others(run, wanted)
+    missing = [spec for spec in wanted if elsewhere(run.with_rows(spec)) and spec.name not in run.unfetched]
+    for spec in missing:
+        with_contents(run, spec, fetching=True)
+    return bool(missing)
+
+
+def _unsettled(declared: Declared, observed: Observed) -> Iterator[JobSpec]:
+    """Yield the selected specs whose work is neither complete nor in a job that runs."""
+    settled = {
+        owned.tags.run_key for owned in observed.owned if not owned.phase.ended or owned.completes_the_work
+    }
+    for spec in declared.specs:
+        selected = declared.selected is None or spec.name in declared.selected
+        if selected and not spec.suspend and settled.isdisjoint(spec.run_keys):
+            yield spec
+
+
+def _is_made_here(spec: JobSpec) -> bool:
+    return bool(elsewhere(spec)) or any(isinstance(part, TableRows) for part in spec.inputs)
+
+
+def rendered(
+    run: RunContext[ApiT], spec: JobSpec, *, fetching: bool = False
+) -> tuple[JobSpec, list[Problem]]:
     """Return a spec with the requests of its rows, rendered once per run, and the problems with them.
+
+    If `fetching`, contents by URI that are not here are fetched.
 
     Raises:
         ReconcilerError: a file cannot be written.
     """
-    problems = [*rendered_spec(spec, run.project.root, _folder(run), run.limits, run.rendered)]
-    return run.with_rows(spec), problems
+    spec = with_contents(run, spec, fetching=fetching)
+    tables = (part for part in spec.inputs if isinstance(part, TableRows))
+    uris = {it.path: it.uri for part in tables for it in part.files if it.uri}
+    found_wrong = rendered_spec(spec, run.project.root, _folder(run), run.limits, run.rendered)
+    problems = [named_by_uri(it, uris) for it in found_wrong]
+    found = run.with_rows(spec)
+    return replace(found, large=exceeds_one_job(found.inputs, run.limits)), problems
 
 
 def _folder(run: RunContext[ApiT]) -> Path:

@@ -103,6 +103,10 @@ def read_results(
     owned: Sequence[OwnedJob],
 ) -> None:
     """Read the results of some jobs from the API, up to `limits.plan_read_bytes`, and keep all but the answers."""
+    there = cached.jobs()
+    for pulled in filter(None, (find(cached, there.get(safe_name(it.job.id))) for it in needed)):
+        if pulled.lost_an_index:
+            pulled.forget_damaged()
     left: float = run.limits.plan_read_bytes
     chosen, indexed = [], _copy_indexes(run, cached, needed)
     for it in needed:
@@ -110,7 +114,7 @@ def read_results(
         if size <= left:
             left -= size
             chosen.append(it)
-    puller(run, cached, specs, owned, frozenset()).pull(chosen)
+    puller(run, cached, specs, owned, frozenset(), fetching=False).pull(chosen)
     for file in (file for name in FILES for file in cached.root.glob(f"*/*/*/{name}")):
         file.unlink(missing_ok=True)
 

@@ -49,13 +49,18 @@ class Policy(Struct, frozen=True):
                 yield spec.problem(path, message, f"{hint} {self._rule(field)}")
 
     def setting_problems(self, settings: Document, environment: str) -> Iterator[Problem]:
-        """Yield the guards, limits and rules about the checkout of a settings file that the policy does not allow."""
+        """Yield the guards, limits, places of inputs and rules about the checkout that the policy does not allow."""
         for group in _GROUPS:
             for where in ((group,), ("environments", environment, group)):
                 for name, bound in self._exceeded(group, settings.at(where) or {}).items():
                     message = f"{group}.{name}: the policy allows {_shown(bound)}"
                     hint = f"change or remove it {self._rule(*self._bound(group, name)[1])}"
                     yield settings.problem((*where, name), message, hint)
+        for at, prefix in enumerate(settings.at(("input_uris",)) or ()):
+            if not prefix.startswith(self._input_uris):
+                message = f"input_uris: the policy does not allow `{prefix}`"
+                hint = f"{_allowed(self._input_uris or ('none',))} {self._rule('allowed_input_uris')}"
+                yield settings.problem(("input_uris", at), message, hint)
 
     def price_problems(self, path: str) -> Iterator[Problem]:
         """Yield the problem with a file of prices, if the policy allows none."""
@@ -76,12 +81,19 @@ class Policy(Struct, frozen=True):
             raise UsageError(f"the policy allows {'; '.join(above)}", hint="lower or remove the option")
 
     def capped(self, settings: Settings) -> Settings:
-        """Return settings with no guard or limit above its ceiling, and all rules about the checkout."""
+        """Return settings with no guard or limit above its ceiling, and all rules about inputs and the checkout."""
         held = {group: getattr(settings, group) for group in _GROUPS}
         return replace(
             settings,
+            input_uris=tuple(it for it in settings.input_uris if it.startswith(self._input_uris)),
             **{group: replace(it, **self._exceeded(group, asdict(it))) for group, it in held.items()},
         )
+
+    @property
+    def _input_uris(self) -> tuple[str, ...]:
+        """The beginnings that places of inputs may have."""
+        allowed = self.file.allowed_input_uris
+        return ("",) if allowed is UNSET else tuple(allowed)
 
     def _exceeded(self, group: str, given: Mapping[str, object]) -> dict[str, Any]:
         """Return the bounds of a group that given values do not keep, by name."""

@@ -15,7 +15,17 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from reconciler.model import Checks, InlineRequests, Input, InputFile, JobSpec, Retry, TableRows, UploadedFile
+from reconciler.model import (
+    Checks,
+    InlineRequests,
+    Input,
+    InputFile,
+    JobSpec,
+    Retry,
+    TableFile,
+    TableRows,
+    UploadedFile,
+)
 from reconciler.model.digests import MAX_SAFE_INTEGER
 from reconciler.specs.inputs.paths import uploaded_id
 from reconciler.specs.yaml.scalars import may_be_other_than_text
@@ -54,7 +64,8 @@ def _fields(spec: JobSpec, folder: str) -> Iterator[tuple[str, Any]]:
 
 
 def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
-    named = []
+    named: list[str] = []
+    elsewhere: list[dict[str, Any]] = []
     for part in inputs:
         match part:
             case InlineRequests():
@@ -65,23 +76,34 @@ def _inputs(inputs: Iterable[Input], folder: str) -> Iterator[tuple[str, Any]]:
                 yield from _rows(rows, folder)
             case TableRows():
                 yield from _rows(part, folder)
+            case InputFile() if part.uri:
+                elsewhere.append(_reference(part) | ({"requests": part.requests} if part.requests else {}))
             case InputFile():
                 named.append(_path(posixpath.relpath(part.path, folder)))
-    if named:
-        yield "input_files", sorted(named)
+    if named or elsewhere:
+        yield "input_files", [*sorted(named), *elsewhere]
 
 
 def _rows(rows: TableRows, folder: str) -> Iterator[tuple[str, Any]]:
-    paths = {file.path: _path(posixpath.relpath(file.path, folder)) for file in rows.files}
+    paths: dict[str, Any] = {
+        file.path: _reference(file) if file.uri else _path(posixpath.relpath(file.path, folder))
+        for file in rows.files
+    }
     named: Any = [*paths.values()]
     if rows.kind == "sql":
         tables = {name: [paths[path] for path in each] for name, each in rows.views.items()}
         named = {"sql": rows.sql, "files": tables["files"] if [*tables] == ["files"] else tables}
+    elif len(rows.files) == 1 and rows.files[0].uri:
+        named = named[0]
     yield "rows", {"files": named} if rows.kind == "files" else named
     if rows.columns:
         yield "columns", dict(rows.columns)
     yield "custom_id", rows.custom_id
     yield "body", json.loads(rows.body)
+
+
+def _reference(it: InputFile | TableFile) -> dict[str, Any]:
+    return {"uri": it.uri, "sha256": it.sha256} | ({"bytes": it.size} if it.size else {})
 
 
 def _path(path: str) -> str:

@@ -85,6 +85,7 @@ EVENTS: Final[Mapping[str, Event]] = {
 
 Style: TypeAlias = Literal["auto", "console", "json"]
 EventCheck: TypeAlias = Callable[[str, Mapping[str, object]], None]
+EventTrace: TypeAlias = Callable[[str, Mapping[str, object]], Mapping[str, str]]
 
 
 class LogSink:
@@ -111,6 +112,8 @@ class LogSink:
         self._now = now
         self._bound = bound
         self._check = check
+        self.trace: EventTrace = lambda *_: {}
+        """Called with each event; returns the ids of its trace and span, if it has any."""
         self._lock = threading.RLock()
         self._outputs: list[_Output] = []
         shown: TextIO | None = stream or sys.stderr  # None in a process without a stderr, which Python allows
@@ -123,6 +126,7 @@ class LogSink:
     def __call__(self, event: str, /, **facts: object) -> None:
         """Write `event`. Not from a signal handler, which may interrupt the writing of a line."""
         self._check(event, facts)
+        ids = self.trace(event, facts)
         level = EVENTS[event].level if event in EVENTS else "warning"
         rank = LEVELS.index(level)
         with self._lock:
@@ -130,7 +134,7 @@ class LogSink:
             if not wanted:
                 return
             head = {"at": rfc3339(self._now(), "milliseconds"), "level": level, "event": event}
-            line = _arranged(event, {**facts, **head, **self._bound})
+            line = _arranged(event, {**facts, **head, **self._bound, **ids})
             for output in wanted:
                 try:
                     if output in self._outputs:  # else an earlier failure dropped it

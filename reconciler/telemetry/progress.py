@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
-ProgressKind: TypeAlias = Literal["checking", "uploading", "writing"]
-"""Units: bytes of input files checked, bytes uploaded, creates and cancels."""
+ProgressKind: TypeAlias = Literal["checking", "fetching", "uploading", "writing"]
+"""Units: bytes of input files checked, fetched and uploaded, creates and cancels."""
 
 
 class Progress:

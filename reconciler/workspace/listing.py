@@ -66,7 +66,8 @@ def whole(run: RunContext[ApiT], *, to_show: bool = False) -> Listed:
             env.log("jobs.list_incomplete", attempt=attempt, problem=problem)
             env.sleep(PAUSE_SECONDS * attempt)
         side_by_side = run.limits.reads_in_flight if attempt < MAX_TRIES - 1 else 1
-        pages, size = _pages(run, at_once=side_by_side)
+        with env.span("list"):
+            pages, size = _pages(run, at_once=side_by_side)
         odd = _odd(pages)
         found = {job.id: job for page in pages for job in page.jobs if job.id not in odd}
         unique = len(found) + len(odd)

@@ -69,13 +69,20 @@ def clock() -> list[float]:
 
 
 @pytest.fixture
-def team(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: list[float]) -> Iterator[Team]:
+def team(workspace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Team:
+    """Clones that share a ledger in git."""
+    return Team(tmp_path, capsys, workspace)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, clock: list[float]) -> Iterator[str]:
+    """An empty sandbox over HTTP, whose time is that of the clock: its URL."""
     with Store(tmp_path / "workspace.db") as store:
         server = Server(make_app(store, now=lambda: clock[0]), "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield Team(tmp_path, capsys, server.url)
+            yield server.url
         finally:
             server.shutdown()
             thread.join()

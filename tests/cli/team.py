@@ -15,12 +15,15 @@ SETTINGS = "project: shop\nledger: git\nlimits: {settle_seconds: 0}\n"
 class Team:
     """Some clones of one repository, each with a stage of its own, and one workspace."""
 
-    def __init__(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str) -> None:
+    def __init__(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, settings: str = SETTINGS
+    ) -> None:
         self._tmp_path = tmp_path
+        self.settings = settings
         self._capsys = capsys
         self._url = url
         self.first = self.stage(tmp_path / "first")
-        self.first.write("reconciler.yaml", SETTINGS)
+        self.first.write("reconciler.yaml", settings)
         subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "origin.git")], check=True)
 
     def stage(self, root: Path) -> Stage:
@@ -47,7 +50,7 @@ class Team:
             "clone", "--quiet", "--depth=1", f"file://{self._tmp_path}/origin.git", str(root), "-b", "main"
         )
         stage = self.stage(root)
-        stage.write("reconciler.yaml", SETTINGS)
+        stage.write("reconciler.yaml", self.settings)
         return stage
 
     def forge(self, *rows: str) -> None:

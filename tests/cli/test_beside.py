@@ -57,6 +57,33 @@ def test_mistakes_are_reported_without_waiting_for_the_list(stage: Stage) -> Non
     assert "specs/a.yaml:" in result.err
 
 
+class Hanging(Silent):
+    """Fails what it has not answered when it is closed, and lets the caller report that."""
+
+    caller: threading.Thread | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.caller = threading.current_thread()
+        return super().handle_request(request)
+
+    def close(self) -> None:
+        self.over.set()
+        if self.caller:
+            self.caller.join(10)
+
+
+def test_a_list_that_a_mistake_makes_useless_is_no_failed_request(stage: Stage) -> None:
+    stage.spec("a")
+
+    def world(plain: Environment) -> Environment:
+        return replace(plain, run_in_background=in_background, wrap_transport=lambda _: Hanging())
+
+    result = stage.run("plan", "specs/no-such.yaml", "--log-level", "debug", env=world)
+    assert result.code != 0
+    assert "no-such.yaml" in result.err
+    assert "request.failed" not in result.err
+
+
 def test_a_plan_is_the_same_whether_the_list_was_read_beside_or_after(stage: Stage) -> None:
     stage.spec("a")
     stage.run("apply", "--yes")

@@ -797,3 +797,15 @@ def test_log_level_is_the_least_that_is_shown(stage: Stage) -> None:
     counts = [len(stage.run("plan", "--log-level", level).events) for level in levels]
     assert counts[0] > counts[1] > counts[2] == counts[3] == 0
     assert all(before >= after for before, after in itertools.pairwise(counts))
+
+
+def test_status_and_open_name_the_job_that_stays_and_no_duplicate(stage: Stage) -> None:
+    stage.spec("a", requests=5000)
+    sent = stage.run("apply", "--yes").writes[-1]
+    stage.advance(5)
+    with stage.console() as client:
+        client.post(sent.path, content=sent.body, headers={"Content-Type": "application/json"})
+    assert stage.run("apply", "--yes").code == 0
+    (stays,) = (it["id"] for it in stage.jobs() if it["status"] in ("QUEUED", "RUNNING"))
+    assert json.loads(stage.run("open", "a", "--format", "json").out)["job_id"] == stays
+    assert json.loads(stage.run("status", "--format", "json").out)["rows"][0]["job"]["id"] == stays

@@ -162,6 +162,20 @@ def test_tables_fit_into_a_terminal_and_say_what_they_leave_out(stage: Stage) ->
     assert "jobs/1234567890" in wide
 
 
+def test_a_legend_explains_only_marks_of_columns_that_are_there(stage: Stage) -> None:
+    stage.commit("Begin")
+    stage.spec("a")
+    stage.spec("a-name-that-is-longer-than-is-usual-so-that-few-columns-fit-beside-it")
+    stage.run("apply", "--yes")
+    seen = set()
+    for argv in (("--name", "a"), (), ("--format", "wide")):
+        head, *_, last = stage.run("history", *argv).out.splitlines()
+        shown = "COMMIT" in head
+        assert ("* created with uncommitted changes" in stage.run("history", *argv).out) == shown, last
+        seen.add(shown)
+    assert seen == {True, False}
+
+
 def test_help_of_history_lists_the_options_of_the_table(stage: Stage) -> None:
     text = stage.run("history", "--help").out
     for option in ("--since", "--status", "--format", "verify"):

@@ -171,3 +171,15 @@ def test_a_saved_plan_of_a_large_work_covers_its_rest(stage: Stage) -> None:
     stage.run("plan", "-o", "plan.json")
     assert stage.run("apply", "plan.json", "--wait").code == 0
     assert [len(part) for part in asked(stage)] == [4, 4, 2]
+
+
+def test_a_table_of_more_rows_than_one_job_may_have_is_submitted_in_parts(stage: Stage) -> None:
+    large(stage, 1)
+    stage.write("specs/data/0.csv", "id\n" + "".join(f"{number}\n" for number in range(10)))
+    spec = "name: a\nendpoint: /v1/embeddings\nmodel: mistral-embed\nrows: data/0.csv\n"
+    spec += "custom_id: '{{id}}'\nbody: {input: '{{id}}'}\n"
+    stage.write("specs/a.yaml", spec)
+    (stage.root / "specs/data/0.jsonl").unlink()
+    for _ in range(3):
+        apply(stage)
+    assert [len(part) for part in asked(stage)] == [4, 4, 2]

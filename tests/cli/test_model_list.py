@@ -81,6 +81,17 @@ def test_each_doubt_about_a_model_is_one_warning_with_its_next_step(stage: Stage
     assert "::warning file=specs/typo.yaml,line=1::`mistral-smal-2603` is not in" in annotations
 
 
+def test_a_warning_about_a_model_holds_nothing_and_a_refusal_of_the_api_submits_nothing(stage: Stage) -> None:
+    stage.spec("a", model="mistral-smal-2603")
+    refused = stage.run("apply", "--yes")
+    assert (refused.code != 0, stage.jobs()) == (True, [])
+    assert f"did you mean `{OLD}`?" in refused.out
+    stage.environ["RECONCILER_SANDBOX_LENIENT"] = "1"  # an API with models that its list lacks
+    taken = stage.run("apply", "--yes")
+    assert (taken.code, len(stage.jobs())) == (0, 1)
+    assert "is not in the API's list of models" in taken.out
+
+
 def test_a_model_that_is_newer_than_the_table_is_no_doubt_in_a_plan(stage: Stage) -> None:
     stage.spec("a", model="mistral-new-2611")
     stage.faults.append(Fault("GET", LIST, 200, alter=with_card()))

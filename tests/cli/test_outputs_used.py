@@ -69,6 +69,22 @@ def test_a_table_has_the_fields_of_structured_answers(shop: Stage) -> None:
     assert json.loads(rows[0]["text"])["queue"] == rows[0]["queue"]
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out.JSONL", "out.parquet"])
+def test_the_format_of_a_table_is_that_of_its_name(shop: Stage, name: str) -> None:
+    form = name.partition(".")[2].lower()
+    assert shop.run("outputs", "export", "ticket-classes", "--format", form, "-o", "named").code == 0
+    assert shop.run("outputs", "export", "ticket-classes", "-o", name).code == 0
+    assert (shop.root / name).read_bytes() == (shop.root / "named").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["out", "out.xlsx", ".csv"])
+def test_a_name_that_says_no_format_needs_the_option(shop: Stage, name: str) -> None:
+    done = shop.run("outputs", "export", "ticket-classes", "-o", name)
+    assert done.code == 64
+    assert "hint: pass --format: csv, jsonl, parquet" in done.err
+    assert not (shop.root / name).exists()
+
+
 def test_a_table_of_several_names_names_them_and_has_bodies(shop: Stage) -> None:
     done = shop.run("outputs", "export", "t*", "--format", "jsonl", "-o", "out.jsonl")
     assert (done.code, done.out) == (0, "out.jsonl: 5 rows, 15 columns\n")

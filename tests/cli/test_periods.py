@@ -61,9 +61,9 @@ def test_requests_that_are_not_known_here_are_not_counted_as_none(stage: Stage) 
     assert (found["specs"], found["requests"], found["uncounted"]) == (1, 0, 1)
     assert (
         stage.run("validate").out
-        == "1 spec valid, requests not counted: uploaded files or Git LFS pointers\n"
+        == "1 spec valid, requests not counted: uploaded files, Git LFS pointers or URIs\n"
     )
     stage.spec("two", requests=5)
     assert stage.run("validate").out == (
-        "2 specs valid, 5 requests; not counted: 1 spec of uploaded files or Git LFS pointers\n"
+        "2 specs valid, 5 requests; not counted: 1 spec of uploaded files, Git LFS pointers or URIs\n"
     )

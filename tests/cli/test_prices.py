@@ -39,6 +39,22 @@ def test_prices_show_each_model_with_its_units_and_its_source(
     golden(stage.run("prices"), stage.run("prices", "--write", "new.yaml"))
 
 
+def test_prices_of_models_are_those_of_an_alias_a_glob_or_a_retired_name(stage: Stage) -> None:
+    def models(*names: str) -> set[str]:
+        shown = conforming("price-list", stage.run("prices", *names, "--format", "json").out)
+        return {it["model"] for it in shown["prices"]}
+
+    assert models("mistral-small-latest", "mistral-embed*") == {
+        "mistral-small-2603",
+        *models("mistral-embed*"),
+    }
+    table = stage.run("prices", "mistral-large-2411").out.splitlines()
+    assert table[1].startswith("mistral-large-2411 ")
+    typo = stage.run("prices", "mistral-small-2603", "mistral-smal-2603")
+    assert (typo.code, typo.out) == (1, "")
+    assert "no price of mistral-smal-2603 is known\n  hint: did you mean `mistral-small-2603`?" in typo.err
+
+
 def test_all_prices_are_in_the_json_and_the_current_ones_are_marked(stage: Stage) -> None:
     shown = conforming("price-list", stage.run("prices", "--format", "json").out)
     assert len(shown["prices"]) == sum(map(len, shipped().rows.values()))

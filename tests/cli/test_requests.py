@@ -392,6 +392,19 @@ def canary(stage: Stage, *, bad: int = 0, count: int = 12, requests: int = 4, **
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def test_status_and_open_name_the_last_part_of_a_work(stage: Stage) -> None:
+    canary(stage)
+    last = ""
+    for jobs in (1, 2):
+        apply(stage)
+        stage.run("outputs", "pull")
+        last = max(stage.jobs(), key=lambda it: (it["created_at"], it["id"]))["id"]
+        assert len(stage.jobs()) == jobs
+        assert json.loads(stage.run("open", "a", "--format", "json").out)["job_id"] == last
+    row = json.loads(stage.run("status", "--format", "json").out)["rows"][0]
+    assert (row["state"], row["job"]["id"]) == ("SUCCESS", last)
+
+
 def test_a_canary_is_submitted_first_and_then_the_rest(stage: Stage, golden: Callable[..., None]) -> None:
     canary(stage)
     shown = [stage.run("plan"), apply(stage), apply(stage), apply(stage)]

@@ -143,6 +143,45 @@ def test_the_answers_of_a_split_count_for_each_half(stage: Stage) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "case", ["the old name is gone", "the old name is taken", "the first record is deleted"]
+)
+def test_a_rename_takes_the_answers_along_that_earlier_work_gave(stage: Stage, case: str) -> None:
+    reusing(stage, 5)
+    done(stage)
+    reusing(stage, 6)
+    lines = stage.root / "specs/data/a.jsonl"
+    lines.write_text(lines.read_text().replace('"r5"', '"r5!fail-500"'))
+    done(stage)
+    lines.rename(stage.root / "specs/data/b.jsonl")
+    spec = stage.root / "specs/a.yaml"
+    text = spec.read_text().replace('name: "a"', 'name: "b"').replace("a.jsonl", "b.jsonl")
+    spec.rename(stage.root / "specs/b.yaml").write_text(text)
+    if case == "the old name is taken":
+        stage.spec("a", requests=1)
+        stage.lines("specs/data/a.jsonl", 1, text="other")
+    if case == "the first record is deleted":
+        stage.run("outputs", "pull")
+        first = min(stage.jobs(), key=lambda job: job["created_at"])
+        with stage.console() as client:
+            client.delete(f"/v1/batch/jobs/{first['id']}").raise_for_status()
+    else:
+        shutil.rmtree(stage.root / "outputs")
+    before = stage.run("plan").out
+    assert "1 of 6 requests have no answer" in before
+    (stage.root / "specs/b.yaml").write_text(f"{text}retry:\n  max_attempts: 3\n")
+    done(stage)
+    assert [part for part in asked(stage)[-2:] if part != ["r0"]][-1:] == [["r5!fail-500"]]
+    assert sum("r0" in part for part in asked(stage)) == {
+        "the old name is gone": 1,
+        "the old name is taken": 2,
+    }.get(case, 0)
+    assert [row["custom_id"] for row in rows_of(stage, "b")] == [
+        *(f"r{at}" for at in range(5)),
+        "r5!fail-500",
+    ]
+
+
 def test_a_job_that_another_spec_took_over_still_answers_for_the_name_in_its_tags(stage: Stage) -> None:
     reusing(stage, 5)
     done(stage)
@@ -327,6 +366,34 @@ def test_a_plan_reads_results_from_the_api_once_and_is_exact(stage: Stage) -> No
     assert not (stage.root / "outputs/a/results.jsonl").exists()
     kept = {path.name for path in (stage.root / ".reconciler").rglob("jobs/*/*")}
     assert kept == {"asked.idx", "answers.idx", "summary.json"}, "no answers"
+
+
+@pytest.mark.parametrize("name", ["asked.idx", "answers.idx", "summary.json"])
+@pytest.mark.parametrize("where", [".reconciler", "outputs"])
+def test_what_is_damaged_of_the_results_is_read_again(stage: Stage, name: str, where: str) -> None:
+    half_failed(stage)
+    before = stage.run("plan").out
+    if where == "outputs":
+        stage.run("outputs", "pull")
+        shutil.rmtree(stage.root / ".reconciler/sandbox/shop/read")
+    (damaged,) = (stage.root / where).rglob(f"jobs/*/{name}")
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    planned = [stage.run("plan").out for _ in range(2)]
+    assert before in planned or where == "outputs"
+    assert planned[0] == planned[1]
+    assert "submits 2 of 6 requests, reuses 4" in apply(stage).out
+    assert [len(part) for part in asked(stage)] == [6, 2]
+
+
+def test_results_of_a_newer_version_are_left_as_they_are(stage: Stage) -> None:
+    half_failed(stage)
+    stage.run("outputs", "pull")
+    (newer,) = (stage.root / "outputs").rglob("jobs/*/summary.json")
+    newer.write_text('{"v": 99}')
+    assert "results needed" in stage.run("apply", "--yes").out
+    stage.run("outputs", "pull")
+    assert newer.read_text() == '{"v": 99}'
+    assert len(asked(stage)) == 1
 
 
 def test_a_plan_reads_no_more_than_the_limit_and_says_at_most(stage: Stage) -> None:

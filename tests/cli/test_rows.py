@@ -570,6 +570,7 @@ def test_init_writes_a_spec_for_a_table_that_can_be_submitted(stage: Stage, form
         assert stage.run("init", "--from", f"data/a[1].{form}", "--no-workflows").code == 0
     made = stage.run("init", "--from", f"data/tickets.{form}", "--no-workflows")
     assert made.code == 0
+    assert made.out.index("reconciler plan --sandbox") < made.out.index("reconciler try tickets ")
     spec = (stage.root / "specs/tickets.yaml").read_text()
     assert "{{Ticket ID}}" in spec
     assert "{{subject}}" in spec
@@ -595,3 +596,15 @@ def test_init_says_why_a_file_is_no_table(stage: Stage, name: str, words: str) -
     said = stage.run("init", "--from", name, "--no-workflows")
     assert said.code == 1
     assert words in said.err
+
+
+def test_a_query_over_named_tables_is_rendered_as_what_declares_the_same(tickets: Stage) -> None:
+    pytest.importorskip("duckdb")
+    sql = "select * from t"
+    tickets.write(
+        "specs/a.yaml",
+        SPEC.replace("rows: data/tickets.csv", f'rows: {{sql: "{sql}", files: {{t: data/*.csv}}}}'),
+    )
+    assert tickets.run("apply", "--yes").code == 0
+    tickets.write("specs/a.yaml", tickets.run("render").out)
+    assert "1 running" in tickets.run("plan", "--detailed-exitcode").out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 
@@ -19,6 +20,17 @@ def install() -> Any:  # noqa: ANN401 - fsspec has no types
         pseudo_dirs: ClassVar[list[str]] = [""]
 
         lock: ClassVar[threading.Lock] = threading.Lock()
+        opened: ClassVar[list[str]] = []
+        """The objects that were opened to be read."""
+        reading: ClassVar[dict[str, Callable[[], Any]]] = {}
+        """What opening an object does in place of returning it, by its path."""
+
+        def _open(self, path: str, mode: str = "rb", **more: Any) -> Any:  # noqa: ANN401 - fsspec has no types
+            if mode == "rb":
+                self.opened.append(path)
+                if path in self.reading:
+                    return self.reading[path]()
+            return super()._open(path, mode, **more)
 
         def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **more: object) -> None:
             """Write an object; `create` is conditional, as in S3."""

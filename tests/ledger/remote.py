@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.ledger.git import SharedLedger
+from reconciler.ledger.git import GitLedger
 from reconciler.ledger.git_calls import LedgerGit
 from reconciler.vcs.git_process import Repository
 
@@ -41,15 +41,15 @@ class Remote:
         return self.folder / "origin.git"
 
     @property
-    def ledger(self) -> SharedLedger:
+    def ledger(self) -> GitLedger:
         return self.ledger_in(self.clone)
 
-    def ledger_in(self, folder: Path, project: str = "shop") -> SharedLedger:
+    def ledger_in(self, folder: Path, project: str = "shop") -> GitLedger:
         """Return the ledger of a clone, or of a folder in it."""
         repository = Repository.find(folder)
         assert repository
         git = LedgerGit(repository=repository, remote="origin", credentials={}, now=lambda: 0.0)
-        return SharedLedger(git=git, project=project, folder="target", state=folder / ".reconciler")
+        return GitLedger(git=git, project=project, folder="target", state=folder / ".reconciler")
 
     def another(self, name: str, *options: str) -> Path:
         """Clone the remote with options of `git clone`, over a protocol that can leave things out."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ledger.git_calls import LedgerGit, LockedError
+from reconciler.ledger.git_calls import LedgerGit
+from reconciler.ledger.shared import LockedError
 from reconciler.vcs.git_process import Repository
 
 HERE = "error: cannot lock ref 'refs/a': Unable to create '{}': File exists.\n\nAnother git process seems to be running"

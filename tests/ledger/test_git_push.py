@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.git_calls import ConflictError, explain_push
+from reconciler.ledger.git_calls import explain_push
+from reconciler.ledger.shared import ConflictError
 from tests.ledger.remote import REF, Remote
 
 

@@ -257,7 +257,7 @@ def test_a_create_that_does_not_fit_is_held_and_the_next_one_may_still_go() -> N
     assert only(it) == Refusal(
         "max_cost",
         "the plan costs at most $7.50, more than $5.00",
-        "pass --max-cost 7.50, or set guards.max_cost",
+        "pass --max-cost 7.50, or raise guards.max_cost",
         ("b",),
     )
 
@@ -271,7 +271,7 @@ def test_a_day_and_a_month_name_the_jobs_that_were_never_pulled() -> None:
         "the plan costs at most $3.00 after $12.00 in the last 24 hours, more than $14.00; "
         "reviews 8c9768d1 counts as $12.00 until its results are pulled",
         "pull results: reconciler outputs pull reviews; "
-        "or pass --max-cost-per-day 15.00, or set guards.max_cost_per_day",
+        "or pass --max-cost-per-day 15.00, or raise guards.max_cost_per_day",
         ("a",),
     )
     pulled = (used(job_id, 1_000_000),)
@@ -284,7 +284,8 @@ def test_a_bound_that_is_not_known_fits_into_no_budget_and_its_gap_is_the_hint()
         assert let_go(it) == ["b"]
         assert only(it).message == "what a can cost is not known"
         assert (
-            only(it).hint == f"no price of a; or pass --{guard.replace('_', '-')} none, or set guards.{guard}"
+            only(it).hint
+            == f"no price of a; or pass --{guard.replace('_', '-')} none, or set guards.{guard} to null"
         )
 
 

@@ -128,7 +128,7 @@ def test_more_cancels_than_the_limit_are_refused(count: int, *, refused: bool) -
 def test_too_many_cancels_are_reported_with_their_number() -> None:
     (refusal,) = refusals(proposal(*running(11), settings=Guards(max_cancel_share=1.0)))
     assert refusal.message == "the plan cancels 11 jobs, more than 10"
-    assert refusal.hint == "pass --max-cancels 11, or set guards.max_cancels"
+    assert refusal.hint == "pass --max-cancels 11, or raise guards.max_cancels"
 
 
 def test_a_limit_of_no_cancels_refuses_the_first() -> None:
@@ -186,7 +186,7 @@ def test_the_requests_of_all_creates_are_one_sum() -> None:
     specs = (A, spec("b", inputs=(file_of("x", requests=5), file_of("y", requests=6))))
     (refusal,) = refusals(proposal(specs=specs, settings=Guards(max_new_requests=20)))
     assert refusal.message == "the plan submits 21 requests, more than 20"
-    assert refusal.hint == "pass --max-new-requests 21, or set guards.max_new_requests"
+    assert refusal.hint == "pass --max-new-requests 21, or raise guards.max_new_requests"
 
 
 def test_an_unknown_number_of_requests_is_over_every_budget() -> None:
@@ -243,6 +243,22 @@ def test_the_rest_of_a_canary_is_counted_in_the_day_of_its_canary() -> None:
     assert (yesterday.submitted_today, yesterday.requests) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"max_cancels": 1},
+        {"max_cancel_share": 0.5},
+        {"max_lost_answers": 1},
+        {"max_new_requests": 1},
+        {"max_requests_per_day": 1},
+    ],
+)
+def test_the_hint_about_a_limit_that_is_set_is_to_raise_it(limit: dict[str, float]) -> None:
+    settings = Guards(**{"max_cancels": 1000, "max_cancel_share": 1.0} | limit)  # type: ignore[arg-type]
+    (refusal,) = refusals(proposal(*running(4, answered=9), settings=settings))
+    assert refusal.hint.endswith(f", or raise guards.{refusal.guard}")
+
+
 # How many answers are lost.
 
 
@@ -255,7 +271,7 @@ def test_losing_more_answers_than_the_limit_is_refused(answered: int, *, refused
 def test_lost_answers_are_reported_with_their_number() -> None:
     (refusal,) = refusals(proposal(*running(2, answered=6_000)))
     assert refusal.message == "the plan cancels jobs that have answered 12,000 requests, more than 10,000"
-    assert refusal.hint == "pass --max-lost-answers 12000, or set guards.max_lost_answers"
+    assert refusal.hint == "pass --max-lost-answers 12000, or raise guards.max_lost_answers"
 
 
 # Another workspace.

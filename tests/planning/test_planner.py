@@ -1538,6 +1538,15 @@ BY_REQUEST = {
         jobs=(job(TWICE, "j1", SUCCEEDED, age=900), job(TWICE, "j2", attempt=2, part=PART)),
         expected={"a": ("keep j1 succeeded", "cancel j2 duplicate")},
     ),
+    "of two parts that run the oldest stays, whatever their numbers": Row(
+        specs=(TWICE,),
+        jobs=(
+            job(TWICE, "j1", TIMED_OUT, age=900, succeeded_requests=2, output_file="o"),
+            job(TWICE, "j2", attempt=2, age=300, part=PART),
+            job(TWICE, "j3", attempt=3, age=200, part=PART),
+        ),
+        expected={"a": ("keep j2 running", "cancel j3 duplicate")},
+    ),
     "of two parts that run the oldest stays": Row(
         specs=(TWICE,),
         jobs=(
@@ -1675,7 +1684,7 @@ def test_the_table_reaches_every_reason() -> None:
         for said in row.expected.values()
         for word in " ".join(said).split()
     }
-    elsewhere = {Reason.QUOTA, Reason.SAME_WORK, Reason.NOT_AGREED, Reason.HELD_BACK}
+    elsewhere = {Reason.QUOTA, Reason.SAME_WORK, Reason.NOT_AGREED, Reason.HELD_BACK, Reason.INPUT_NEEDED}
     assert set(Reason) - elsewhere <= reached, "these have tests of their own"
 
 
@@ -1695,7 +1704,7 @@ def test_every_reason_is_explained() -> None:
 
 
 def test_every_rule_has_a_standing_of_its_own_and_says_what_it_does() -> None:
-    elsewhere = {Standing.NO_ROOM, Standing.NOT_AGREED, Standing.HELD_BACK}
+    elsewhere = {Standing.NO_ROOM, Standing.NOT_AGREED, Standing.HELD_BACK, Standing.INPUT_NEEDED}
     assert {rule.standing for rule in RULES} == set(Standing) - elsewhere, "these have tests of their own"
     assert len({rule.standing for rule in RULES}) == len(RULES)
     assert all(rule.case and rule.outcome and rule.decide.__doc__ for rule in RULES)

@@ -318,6 +318,7 @@ def test_the_generated_worlds_reach_every_reason_and_every_rule() -> None:
         Reason.CHECKOUT_BEHIND,
         Reason.NOT_AGREED,
         Reason.HELD_BACK,
+        Reason.INPUT_NEEDED,
         *BY_REQUEST,
     }  # tests of their own
     every_reason = set(Reason) - elsewhere

@@ -45,6 +45,7 @@ STATES = {
     Standing.PERHAPS_SUBMITTED: (HELD, HELD),
     Standing.NO_ROOM: (HELD, HELD),
     Standing.HELD_BACK: (HELD, HELD),
+    Standing.INPUT_NEEDED: (HELD, HELD),
     Standing.NOT_AGREED: (HELD, JOB),
     Standing.RESTORED: (HELD, JOB),
     Standing.RETRY: (HELD, JOB),
@@ -93,6 +94,7 @@ WORDS = {
     Reason.PART: "",
     Reason.FAILED: "",
     Reason.HELD_BACK: "held back",
+    Reason.INPUT_NEEDED: "input needed",
     Reason.QUOTA: "quota",
     Reason.NOT_AGREED: "needs an agreed plan",
 }

@@ -65,6 +65,8 @@ ROLLED_BACK: Final = "roll the shared ledger back"
 POLICY: Final = "go beyond a policy of the organization"
 LINKS: Final = "give another file or a pipe for settings, defaults, a spec, an input or a plan"
 
+FETCH: Final = "fetch a URL, or send credentials to a host"
+
 SWITCHES: Final = (
     Switch(
         "one way to run git",
@@ -418,6 +420,34 @@ SWITCHES: Final = (
         "reconciler/cli/session/connect.py",
         ("run a program in place of `RECONCILER_KEY_COMMAND`",),
         (("if Path(os.path.realpath(found)).is_relative_to(os.path.realpath(top)):", "if False:"),),
+    ),
+    Switch(
+        "inputs at a uri",
+        "a spec names any place",
+        "reconciler/specs/inputs/references.py",
+        (FETCH,),
+        (("if not uri.startswith(allowed)", 'if not uri.startswith("")'),),
+    ),
+    Switch(
+        "inputs at a uri",
+        "a URI has any form",
+        "reconciler/specs/schema/types.py",
+        (FETCH,),
+        (('rf"^{INPUT_BUCKET}(?:{INPUT_STEP}){{1,64}}"', 'r"(?s)^.*"'),),
+    ),
+    Switch(
+        "inputs at a uri",
+        "a redirect is followed",
+        "reconciler/api/https_file.py",
+        (FETCH,),
+        (("follow_redirects=False", "follow_redirects=True"),),
+    ),
+    Switch(
+        "inputs at a uri",
+        "any content is taken",
+        "reconciler/outputs/fetch.py",
+        ("submit another content than was reviewed",),
+        (("if found == sha256 and", "if found and"),),
     ),
 )
 

@@ -4,6 +4,7 @@ python -m tests.simulation --schedules 100000     as many as wanted
 python -m tests.simulation --seed 4711            one, with its trace
 python -m tests.simulation --requests …           the same, with jobs that have results
 python -m tests.simulation --budgets …            the same, with a budget of costs and up to eight runners
+python -m tests.simulation --store …              the same, with a shared ledger in an object store
 python -m tests.simulation --table                create protocols side by side
 """
 
@@ -35,10 +36,14 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--requests", action="store_true", help="play schedules with results of requests")
     parser.add_argument("--budgets", action="store_true", help="play schedules with a budget of costs")
+    parser.add_argument(
+        "--store", action="store_true", help="play schedules with a ledger in an object store"
+    )
     parser.add_argument("--until-one-fails", action="store_true", help="stop at the first broken promise")
     parser.add_argument("--table", action="store_true", help="compare create protocols instead")
     chosen = parser.parse_args(arguments)
-    family = tally.REQUESTS if chosen.requests else tally.BUDGETS if chosen.budgets else tally.JOBS
+    families = (tally.REQUESTS, tally.BUDGETS, tally.STORE)
+    family = next((name for name in families if getattr(chosen, name)), tally.JOBS)
     if chosen.seed is not None:
         well, lines = tally.reported(chosen.seed, family=family)
         _say(*lines)

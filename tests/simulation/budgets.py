@@ -229,8 +229,7 @@ def record_usage(stage: _Stage, truth: Truth, dice: random.Random) -> None:
                 model=MODEL,
                 usage=Usage(answers=1, completion=tokens),
             )
-            stage.remote.rows.append(encode(line))
-            stage.remote.pushes += 1
+            stage.remote.add(encode(line))
             stage.history.counts["usages"] += 1
 
 

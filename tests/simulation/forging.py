@@ -18,6 +18,7 @@ from reconciler.ledger.lines import (
 )
 from reconciler.model import Job, JobSpec, Phase
 from reconciler.model.jobs import END_OF_TIME
+from tests.simulation.bucket import Bucket
 from tests.simulation.history import PROJECT, CreatedJob, History
 from tests.simulation.ledgers import Remote
 from tests.simulation.process import START
@@ -36,7 +37,7 @@ class Forger:
         dice: decide which.
     """
 
-    def __init__(self, history: History, remote: Remote, dice: random.Random) -> None:
+    def __init__(self, history: History, remote: Remote | Bucket, dice: random.Random) -> None:
         self._history = history
         self._remote = remote
         self._dice = dice
@@ -71,8 +72,7 @@ class Forger:
                 self._push(encode(claim))
 
     def _push(self, *rows: str) -> None:
-        self._remote.rows += rows
-        self._remote.pushes += 1
+        self._remote.add(*rows)
         self._history.faults["a line of the ledger is forged"] += 1
 
     def _claim(self, spec: JobSpec, at: float) -> CreateIntended:

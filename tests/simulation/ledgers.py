@@ -14,11 +14,10 @@ from typing import cast
 
 from reconciler.errors import LedgerError
 from reconciler.ledger.file import FileLedger
-from reconciler.ledger.git import SharedLedger
-from reconciler.ledger.git_calls import ConflictError
 from reconciler.ledger.line_format import decode
 from reconciler.ledger.lines import Line
 from reconciler.ledger.replicated import ReplicatedLedger
+from reconciler.ledger.shared import ConflictError, SharedLedger
 from tests.simulation.process import Process
 
 
@@ -134,6 +133,11 @@ class Remote:
     def lines(self) -> list[Line]:
         """Return every line."""
         return [line for row in self.rows if (line := decode(row))]
+
+    def add(self, *rows: str) -> None:
+        """Push rows, as a person does who may push and has no key."""
+        self.rows += rows
+        self.pushes += 1
 
 
 @dataclass

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.simulation import budget_mutations
+from tests.simulation import budget_mutations, store_mutations
 from tests.simulation.mutation import Mutation
 from tests.simulation.requests.safeguards import SAFEGUARDS
 
@@ -235,6 +235,7 @@ MUTATIONS: Final = (
     ),
     *SAFEGUARDS,
     *budget_mutations.SAFEGUARDS,
+    *store_mutations.SAFEGUARDS,
 )
 
 

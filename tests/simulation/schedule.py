@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.settings import Limits
-from tests.simulation.setups import SETUPS, WEIGHTS, Setup
+from tests.simulation.setups import CLONES, REF, SETUPS, WEIGHTS, Setup
 from tests.simulation.wire import Delays
 from tests.simulation.workspace import Climate
 
@@ -59,6 +59,19 @@ class Schedule:
     """How many jobs a person made by hand before there were specs, for specs to adopt."""
     detours: int = 0
     """How often, after all that, a spec asks for something else for a while and comes back."""
+    in_store: bool = False
+    """Whether an object store holds the shared ledger."""
+
+
+def in_store(seed: int) -> Schedule:
+    """Return the schedule of a seed with a ledger in an object store."""
+    dice = random.Random(f"store {seed}")
+    return replace(
+        of(seed),
+        setup=dice.choices((REF, CLONES), (2, 1))[0],
+        cut_off=dice.choice((0.0, 0.1, 0.3)),
+        in_store=True,
+    )
 
 
 def of(seed: int) -> Schedule:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 from reconciler.api.client import Writer
 from reconciler.context import RunContext
@@ -16,6 +21,7 @@ from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs.wait import PollPolicy
 from reconciler.settings import Guards
 from tests.simulation.baton import Baton
+from tests.simulation.bucket import WAYS, Bucket, BucketLedger
 from tests.simulation.following import Waiting
 from tests.simulation.forging import Forger
 from tests.simulation.git import Git
@@ -29,6 +35,21 @@ from tests.simulation.server import Server
 from tests.simulation.tool import GENEROUS, Order, Tool, seeded
 from tests.simulation.wire import Wire
 from tests.simulation.workspace import Workspace
+
+FAILURES: Final = {
+    "before": "the shared ledger fails, before the effect",
+    "after": "the shared ledger fails, after the effect",
+    "late": "a write to the store arrives late",
+    "doubled": "a write to the store arrives twice",
+}
+
+
+def _new_folder(owner: object) -> str:
+    """Return a folder that lasts as long as its owner, in memory if possible."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder with a random name in it
+    folder = tempfile.mkdtemp(prefix="simulation-", dir=memory if memory.is_dir() else None)
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class Stage:
@@ -50,7 +71,8 @@ class Stage:
         self.workspace = Workspace(server, self.baton, self.history, schedule.climate, self.dice("workspace"))
         jobs = self.history.jobs
         self.git = Git(self.dice("git"), used=schedule.in_git, jobs=lambda: [*jobs.values()])
-        self.remote = Remote()
+        self.remote: Remote | Bucket = Bucket() if schedule.in_store else Remote()
+        self._folder = Path(_new_folder(self)) if schedule.in_store else Path()
         common = Disk()
         self.runners = [
             Runner(number, common if self.setup.ledger == "one file" else Disk())
@@ -204,6 +226,7 @@ class Stage:
         self._check_disk(runner, name)
         if self.setup.ledger in ("deleted", "ref, fresh clones"):
             runner.disk.forget()
+            shutil.rmtree(self._folder / str(runner.number), ignore_errors=True)
 
     def _ledger(self, runner: Runner, process: Process, luck: Luck) -> Ledger:
         if self.setup.ledger == "none":
@@ -219,14 +242,26 @@ class Stage:
         def cut_off() -> str:
             if dice.random() >= luck.cut_off:
                 return ""
-            how = dice.choice(("before", "after"))
-            self.history.faults[f"the shared ledger fails, {how} the effect"] += 1
+            how = dice.choice(WAYS if self.schedule.in_store else ("before", "after"))
+            self.history.faults[FAILURES[how]] += 1
             return how
 
         local = LocalLedger(process, runner.disk, full=full)
         if not self.setup.by_claims:
             return local
-        return RefLedger(process, local, self.remote, dice=dice, cut_off=cut_off)
+        if isinstance(self.remote, Remote):
+            return RefLedger(process, local, self.remote, dice=dice, cut_off=cut_off)
+        state = self._folder / str(runner.number)
+        return BucketLedger(
+            process,
+            local,
+            self.remote,
+            state,
+            baton=self.baton,
+            dice=dice,
+            cut_off=cut_off,
+            violated=self.history.violated,
+        )
 
     def forge_later(self, seconds: float) -> None:
         """Let a neighbour append lines to the shared ledger, if there is one."""

@@ -19,6 +19,8 @@ JOBS: Final = ""
 """The family of schedules in which whole jobs decide."""
 REQUESTS: Final = "requests"
 """The family in which jobs have results."""
+STORE: Final = "store"
+"""The family in which whole jobs decide, and an object store holds the ledger of several runners."""
 BUDGETS: Final = "budgets"
 """The family in which runners have a budget of costs."""
 
@@ -107,7 +109,8 @@ def _player(family: str, *, tracing: bool = False) -> Callable[[int], History]:
     server = Server()
     if family == BUDGETS:
         return lambda seed: budgets.play(budgets.of(seed), server, tracing=tracing)
-    return lambda seed: play(schedule.of(seed), server, tracing=tracing)
+    draw = schedule.in_store if family == STORE else schedule.of
+    return lambda seed: play(draw(seed), server, tracing=tracing)
 
 
 def run(seeds: Iterable[int], *, family: str = JOBS, until_one_fails: bool = False) -> Tally:
@@ -125,7 +128,7 @@ def run(seeds: Iterable[int], *, family: str = JOBS, until_one_fails: bool = Fal
 def reported(seed: int, *, family: str = JOBS) -> tuple[bool, list[str]]:
     """Play one schedule and return whether it went well, and its story."""
     history = _player(family, tracing=True)(seed)
-    draw = {REQUESTS: requests.of, BUDGETS: budgets.of, JOBS: schedule.of}[family]
+    draw = {REQUESTS: requests.of, BUDGETS: budgets.of, JOBS: schedule.of, STORE: schedule.in_store}[family]
     lines = [f"{draw(seed)}", *(f"{at:12.1f}  {who:12}  {what}" for at, who, what in history.lines)]
     lines += [f"VIOLATION {it.invariant}: {it.what}" for it in history.violations]
     return not history.violations, lines

@@ -31,6 +31,7 @@ def test_a_mutation_that_finds_nothing_to_alter_is_an_error() -> None:
         thorough("auto lets every job end"),
         thorough("auto replaces every job"),
         thorough("answers of names in reuse do not count"),
+        thorough("a renamed spec leaves the answers of earlier work behind"),
         thorough("stopping jobs of names in reuse are not waited for"),
         thorough("a job may have any number of requests"),
         thorough("a file of a job may have any size"),

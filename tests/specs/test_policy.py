@@ -50,6 +50,8 @@ ALLOWED: Final = (
     ("max_guards: {max_new_requests: null}", "guards: {max_new_requests: 10}"),
     ("max_guards: {allow_empty: true}", "guards: {allow_empty: true}"),
     ("max_limits: {spec_depth: 20}", ""),
+    ("allowed_input_uris: [s3://lake/]", ""),
+    ("allowed_input_uris: [s3://lake/, az://lake/]", "input_uris: [s3://lake/night/, az://lake/]"),
     ("required_apply: {clean: true}", ""),
     ("required_apply: {clean: true, pushed: true}", "apply: {clean: true}"),
     ("required_apply: {clean: false}", "apply: {clean: false}\nguards: {allow_dirty: true}"),
@@ -121,6 +123,13 @@ REFUSED: Final = (
         "limits.spec_depth: the policy allows at most 20",
     ),
     (
+        "allowed_input_uris: [s3://lake/night/]",
+        "input_uris: [s3://lake/night/a/, s3://lake/]",
+        "reconciler.yaml:2:34",
+        "input_uris: the policy does not allow `s3://lake/`",
+    ),
+    ("allowed_input_uris: []", "input_uris: [s3://bb/]", "reconciler.yaml:2:14", "input_uris: the policy does not allow `s3://bb/`"),
+    (
         "required_apply: {clean: true}",
         "apply: {clean: false}",
         "reconciler.yaml:2:16",
@@ -167,7 +176,7 @@ def found(root: Path, rules: str, lines: str) -> tuple[Problem, ...]:
         if arrow:
             assert old in spec
             spec = spec.replace(old, new)
-        elif line.startswith(("guards", "limits", "apply")):
+        elif line.startswith(("guards", "limits", "apply", "input_uris")):
             settings += f"{line}\n"
         else:
             spec += f"{line}\n"
@@ -197,7 +206,7 @@ def test_each_field_of_a_policy_has_a_row_of_both_kinds() -> None:
     names = {field.name for field in fields(PolicyFile)} - {"message", "may_set_prices"}
     for rows in (ALLOWED, REFUSED):
         assert names == {name for row in rows for name in names if name in row[0]}
-    assert names == {*RULES, "max_guards", "max_limits", "required_apply"}
+    assert names == {*RULES, "allowed_input_uris", "max_guards", "max_limits", "required_apply"}
 
 
 def test_the_values_that_defaults_give_and_jobs_that_begin_later_are_checked(tmp_path: Path) -> None:

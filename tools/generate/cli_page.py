@@ -34,6 +34,7 @@ _ENVIRONMENT: Final = {
     "`RECONCILER_CLIENT_KEY` names the file of the key, if it is another.",
     "`SSL_CERT_FILE`, `SSL_CERT_DIR`": "The certificate authorities to trust.",
     "`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`": "The proxy.",
+    "`OTEL_EXPORTER_OTLP_ENDPOINT`": "Where to send [traces](events.md#traces). Other `OTEL_*` variables hold too.",
 }
 
 _COMMON: Final = frozenset(field.name for field in fields(Common))

@@ -21,7 +21,7 @@ an event.
   mail of a cron job shows what went wrong, and `info` in the GitHub action.
 - `--log-file FILE` also appends JSON lines of every level to a file, one event per line, for `jq` or any log
   collector.
-- The console format omits the fields of the run (`run_id`, `project`, `commit`), which are the same on every line, and
+- The console format omits the fields of the run (`run_id`, `project`, `commit` and those of its [trace](#traces)) and
   removes control characters. JSON lines are ASCII: other characters are escaped as `\\uXXXX`.
 - A run continues if it cannot write its log.
 
@@ -41,6 +41,40 @@ jq -c 'select(.level == "warning" or .level == "error")' run.jsonl
 # one job, across all runs
 jq -c 'select(.name == "nightly")' run.jsonl
 ```
+"""
+
+_TRACES: Final = """\
+## Traces
+
+With the extra `otel` (`pip install "mistral-batch-reconciler[otel]"`) and a standard variable, a run is a trace of
+OpenTelemetry:
+
+```sh
+export OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.example:4318
+reconciler apply --yes
+```
+
+| span | is | within |
+| --- | --- | --- |
+| `reconciler apply` | the run | the span that `TRACEPARENT` in the environment names, if there is one |
+| `load`, `list`, `plan` | reading the specs, reading the list of jobs, deciding | the run |
+| `create` | one create, with name, job id, op and reason | the run |
+| `upload` | one upload of an input file | its `create` |
+| `pull` | the download of the results of one job | the run |
+| `GET /v1/batch/jobs`, … | one attempt at one request to the API | the step that sends it |
+
+The other events above are events of these spans. Each line of the log has `trace_id` and `span_id`.
+
+- The SDK reads `OTEL_*` from the environment: exporter, endpoint, headers, sampler, `OTEL_SERVICE_NAME`. OTLP over HTTP
+  comes with the extra; other exporters need their package.
+- `OTEL_EXPORTER_OTLP_ENDPOINT`, its `…_TRACES_…` form or `OTEL_TRACES_EXPORTER` switches traces on;
+  `OTEL_TRACES_EXPORTER=none` or `OTEL_SDK_DISABLED=true` switches them off. Then nothing of OpenTelemetry is imported.
+- A trace has numbers, names and ids. It has no key, no header, no query of a URL, no line of an input or a result, and
+  no error message, because a message may quote an answer.
+- Requests to the API get no `traceparent` header: the API documents no use of it, and it would give ids of your systems
+  to another company.
+- If spans cannot be sent, the run goes on and logs `traces.not_sent`. It may end `OTEL_EXPORTER_OTLP_TIMEOUT` (10
+  seconds) later.
 """
 
 _EXAMPLE: Final[Mapping[str, object]] = {
@@ -70,6 +104,7 @@ def page() -> str:
         ),
         *(part for name, event in EVENTS.items() for part in _section(name, event)),
         _RECIPES,
+        _TRACES,
         source="`reconciler/telemetry/events.json`",
     )
 

@@ -72,6 +72,9 @@ needs a person. If it replaces a job and fits once that job is gone, the old job
 creates the new one once the old one has stopped. If it does not fit then either, the old job stays, and of twins the
 oldest. The standing of a name whose create is held is `no_room`. A create that is not sent for another reason needs no
 room, unless that is a guard with a number: such a guard counts only what the quota lets go.
+
+If `apply` cannot fetch the content of an input, or finds another one, the create is Hold `input_needed`, and so is its
+standing.
 """
 
 _GUARDS: Final = """\

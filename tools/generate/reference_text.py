@@ -99,12 +99,13 @@ job |
 INPUTS: Final = """\
 ## Inputs
 
-An entry of `input_files` is one of three:
+An entry of `input_files` is one of four:
 
 - **a path**, relative to the spec's own folder, with forward slashes: `data/questions.jsonl`, `../common/a.jsonl`;
 - **a glob**: `*`, `?` and `[a-z]` match part of one name, `**` any number of folders. Only a pattern that begins with
   a dot matches names that begin with a dot. A glob that matches no file is an error; the order of matches is ignored;
-- **the id of an uploaded file** (a UUID). Its content is not read, and its requests are not counted.
+- **the id of an uploaded file** (a UUID). Its content is not read, and its requests are not counted;
+- **a URI or a manifest**: see [below](#inputs-elsewhere).
 
 A path must lead to a regular file inside the project (the folder of `reconciler.yaml`), also after links are followed.
 A job cannot name a file twice. Files are identified by their bytes. If these change, and not the requests, nothing is
@@ -124,7 +125,35 @@ have lines that end in LF, no empty line, no NaN or Infinity, no lone surrogate,
 printed.
 
 The same rules apply to requests in the spec itself (`requests`). Whole numbers there can be at most 9007199254740991,
-since not every JSON reader keeps larger ones exactly; put ids in quotes."""
+since not every JSON reader keeps larger ones exactly; put ids in quotes.
+
+### Inputs elsewhere
+
+A file that another program wrote into an object store stays there:
+
+```yaml
+input_files:
+  - {uri: s3://lake/night.jsonl, sha256: 0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea808f6e99813f}
+  - {manifest: data/night.json}
+```
+
+A manifest is a JSON file in the repository with `uri`, `sha256` and, so that a plan can say them, `requests` and
+`bytes`; or a list of such objects, one for each file. A Spark or dbt job writes it beside its files:
+
+```json
+[{"uri": "s3://lake/night/part-0.jsonl", "sha256": "0263…813f", "requests": 40000, "bytes": 81920000}]
+```
+
+- **The content is the identity**: a file that moves into a store or to another URI submits nothing.
+- **A plan reaches no store.** It says "at most", or an unknown number of requests without `requests`.
+- **`apply` reads each content once**, if its work may have something to submit: it streams it to this machine
+  (`.reconciler/`), checks digest, size, number and every line, and then uploads it. With another content nothing of
+  the name is submitted, and the error has both digests. Later applies delete copies that they do not need.
+- **Schemes** are `s3`, `gs` and `az`, with the credentials of the environment, and `https` without credentials and
+  redirects. The first three need `pip install "mistral-batch-reconciler[objects]"` and the package for the scheme,
+  such as s3fs.
+- **`input_uris`** in `reconciler.yaml` lists the beginnings that URIs may have, such as `s3://lake/`; without it none
+  is allowed. A [policy](policy.md) can bound the list (`allowed_input_uris`)."""
 
 ADOPT: Final = """\
 ## Adopting existing jobs

@@ -72,10 +72,10 @@ def schema(name: str) -> Schema:
         }
         for field, its in definition["properties"].items():
             its["description"] = described[field]
+        groups = getattr({**vars(types), model.__name__: model}.get(key), "EXACTLY_ONE", ())
+        if groups:
+            definition["allOf"] = [{"oneOf": [_present(field) for field in group]} for group in groups]
     top = definitions.pop(model.__name__)
-    groups = getattr(model, "EXACTLY_ONE", ())
-    if groups:
-        top["allOf"] = [{"oneOf": [_present(field) for field in group]} for group in groups]
     return {"$schema": DIALECT, **top, "title": title, "$defs": definitions}
 
 

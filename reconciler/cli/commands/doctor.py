@@ -57,9 +57,7 @@ def surroundings(common: options.Common, run: RunContext[ApiT], specs: list[JobS
 
     def push() -> Iterator[FindingDoc]:
         if shared and run.checkout.commit:
-            shared.check_push()
-            allowed = f"{shared.git.remote} lets this runner push (`git push --dry-run`)"
-            yield FindingDoc("ledger push", "ok", f"{allowed}; its rules and hooks were not asked")
+            yield FindingDoc("ledger push", "ok", shared.check_push())
 
     yield _git(run)
     yield from checks.guarded("ledger push", push)

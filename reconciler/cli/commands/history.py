@@ -142,7 +142,7 @@ def verify(env: Environment, *, offline: bool, form: str, common: options.Common
         env,
         project,
         found,
-        changed_past=shared.problems_in_the_past(shared.fetched()) if shared else (),
+        changed_past=shared.problems_in_the_past(shared.fetched(), offline=offline) if shared else (),
         unread=local_ledger(project, found.target).unread(),
     )
     write_stdout(history_view.verification(report, form))

@@ -173,7 +173,8 @@ def init(
     }
     said = [clean(note.format(branch)) for note, holds in notes.items() if holds and with_workflows]
     said += [ON_KUBERNETES] * kubernetes
-    steps = (*next_steps(project, adopted=from_workspace, in_git=top is not None), *said)
+    tried = Path(rest[-2].path).stem if table else ""
+    steps = (*next_steps(project, adopted=from_workspace, in_git=top is not None, tried=tried), *said)
     write_stdout("".join(f"{line}\n" for line in steps))
     return ExitCode.OK
 
@@ -221,7 +222,7 @@ def describe(done: Sequence[Placed]) -> Iterator[str]:
         yield from (clean(f"      {line}") + "\n" for line in it.diff)
 
 
-def next_steps(project: Project, *, adopted: bool, in_git: bool) -> Iterator[str]:
+def next_steps(project: Project, *, adopted: bool, in_git: bool, tried: str) -> Iterator[str]:
     """Yield the next steps for the user."""
     yield "\nNext:"
     if adopted:
@@ -233,6 +234,8 @@ def next_steps(project: Project, *, adopted: bool, in_git: bool) -> Iterator[str
     yield "  git add --all && git commit"
     if not adopted:
         yield "  export MISTRAL_API_KEY=…      then `reconciler plan` for the real workspace"
+    if tried:
+        yield f"  reconciler try {tried:<15}answers to its first rows now, at the price of live requests"
     yield (
         f"`project: {project.settings.project}` identifies your jobs. Set it before the first apply; "
         "changing it later resubmits everything."

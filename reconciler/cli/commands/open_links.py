@@ -12,6 +12,7 @@ from reconciler.documents.reports import pretty
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.links import links
+from reconciler.planning.actions import Reason
 from reconciler.text.sanitize import clean
 from reconciler.text.suggest import nearest
 
@@ -24,15 +25,15 @@ from reconciler.text.suggest import nearest
 def open_links(env: Environment, *, name: str, offline: bool, form: str, common: options.Common) -> int:
     """Print links to the CI run, commit and pull request of the newest job of NAME, and to the console.
 
-    It prints addresses and opens nothing.
+    It is the job that `status` names, if that names one. It prints addresses and opens nothing.
     """
     _, found = read_history.read(common, env, offline=offline)
-    newest = next((it for it in reversed(found.records) if it.name == name), None)
-    if newest is None:
+    jobs = [it for it in found.records if it.name == name and it.cancel_reason != Reason.DUPLICATE]
+    if not jobs:
         near = nearest(name, {it.name for it in found.records})
         hint = f"did you mean {near}?" if near else "reconciler history lists the jobs"
         raise ReconcilerError(f"no job named {name} was found", hint=hint)
-    document = links(newest)
+    document = links(jobs[-1])
     if found.target.sandbox:
         document = replace(document, console=None)
     if form == "json":

@@ -27,6 +27,8 @@ from reconciler.render.results_view import pull_text, results_text
 from reconciler.tables.rows import Column, Row
 from reconciler.text.sanitize import clean
 
+FORMATS = ("csv", "jsonl", "parquet")
+
 
 @click.group()
 def outputs() -> None:
@@ -187,14 +189,20 @@ def path(env: Environment, *, name: str, common: options.Common) -> int:
 
 @outputs.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), required=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: the extension of FILE]")
 @click.option("-o", "--out", type=options.PATH, required=True, metavar="FILE", help="The file to write.")
 @options.flag(
     "--columns", "Add the columns of the table that the spec declares its requests by, as text.", "joined"
 )
 @options.common
 def export(
-    env: Environment, *, names: tuple[str, ...], form: str, out: Path, joined: bool, common: options.Common
+    env: Environment,
+    *,
+    names: tuple[str, ...],
+    form: str | None,
+    out: Path,
+    joined: bool,
+    common: options.Common,
 ) -> int:
     """Write the results of names as one table, a row for each request. Needs no key.
 
@@ -205,7 +213,10 @@ def export(
     from reconciler.tables.write import write_table
     from reconciler.text.plural import pluralize
 
-    with opened(env, common) as store:
+    form = form or out.suffix[1:].lower()
+    if form not in FORMATS:
+        raise UsageError(f"{out} does not say which format", hint=f"pass --format: {', '.join(FORMATS)}")
+    with opened(env, common) as store, TemporaryDirectory() as copies:
         there = {it.name: it for it in work_summaries(store)}
         found = [it for name, it in there.items() if any(fnmatchcase(name, glob) for glob in names)]
         for name in names:
@@ -216,7 +227,7 @@ def export(
         if joined:
             if len(found) > 1:
                 raise UsageError("--columns is for one name", hint="export each by itself")
-            columns, rows = with_table(env, common, names[0], columns, rows)
+            columns, rows = with_table(env, common, names[0], (columns, rows), Path(copies))
         count = write_table(env.cwd / out, form, columns, rows)
     write_stdout(f"{out}: {pluralize(count, 'row')}, {pluralize(len(columns), 'column')}\n")
     return ExitCode.OK
@@ -226,14 +237,15 @@ def with_table(
     env: Environment,
     common: Common,
     name: str,
-    columns: tuple[Column, ...],
-    rows: Iterator[dict[str, Any]],
+    results: tuple[tuple[Column, ...], Iterator[dict[str, Any]]],
+    copies: Path,
 ) -> tuple[tuple[Column, ...], Iterator[dict[str, Any]]]:
-    """Put the columns of a spec's table before those of its results.
+    """Put the columns of a spec's table before those of its results. What is at a URI is fetched into a folder.
 
     Raises `UsageError` if no spec of this name declares a table.
     """
     from reconciler.model import TableRows
+    from reconciler.outputs.fetch import fetch, read_copies
     from reconciler.outputs.table import joined_with
 
     project = open_project(common, env)
@@ -241,7 +253,10 @@ def with_table(
     tables = [it for spec in specs if spec.name == name for it in spec.inputs if isinstance(it, TableRows)]
     if not tables:
         raise UsageError(f"no spec {name} declares `rows`", hint="leave out --columns")
-    return joined_with(tables[0], project.root, columns, rows)
+    for it in tables[0].files:
+        if it.uri:
+            fetch(env, it, copies, seconds=project.settings.limits.timeout_seconds)
+    return joined_with(read_copies(tables[0], copies), project.root, *results)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ def try_out(env: Environment, *, name: str, count: int, yes: bool, common: optio
     from reconciler.cli.session.session import open_run
     from reconciler.cost.actual import total_cost
     from reconciler.render.text import cost_words
+    from reconciler.runs.contents import with_contents
     from reconciler.runs.samples import first_requests
     from reconciler.specs.load import load
 
@@ -52,6 +53,9 @@ def try_out(env: Environment, *, name: str, count: int, yes: bool, common: optio
         spec = next((it for it in specs if it.name == name), None)
         if spec is None:
             raise UsageError(f"no spec is named {name}", hint="list the names: reconciler status")
+        spec = with_contents(run, spec, fetching=True)
+        if name in run.unfetched:
+            raise run.unfetched[name]
         samples = first_requests(spec, run.project.root, count)
         _require_budget(run, specs, len(samples))
         what = f"{len(samples)} of {name} to {spec.endpoint} ({spec.model or spec.agent_id})"

@@ -128,7 +128,7 @@ def _requests(counts: Sequence[int | None]) -> str:
     unknown = len(counts) - len(known)
     if not unknown:
         return pluralize(sum(known), "request")
-    more = "uploaded files or Git LFS pointers"
+    more = "uploaded files, Git LFS pointers or URIs"
     if not known:
         return f"requests not counted: {more}"
     return f"{pluralize(sum(known), 'request')}; not counted: {pluralize(unknown, 'spec')} of {more}"

@@ -32,6 +32,7 @@ EVENT_SECONDS: Final = 10.0
 """Time between two events about the same operation."""
 TITLES: Final[dict[ProgressKind, str]] = {
     "checking": "Checking",
+    "fetching": "Fetching",
     "uploading": "Uploading",
     "writing": "Writing",
 }

@@ -35,15 +35,16 @@ def load_declared(
     env = run.env
     began = env.monotonic()
     places = [run.env.cwd / path for path in selection.paths]
-    loaded = load(
-        replace(run.project, judges_models=False),
-        places,
-        now=env.now(),
-        monotonic=env.monotonic,
-        names=selection.names,
-        progress=env.progress,
-        only_shown=only_shown,
-    )
+    with env.span("load"):
+        loaded = load(
+            replace(run.project, judges_models=False),
+            places,
+            now=env.now(),
+            monotonic=env.monotonic,
+            names=selection.names,
+            progress=env.progress,
+            only_shown=only_shown,
+        )
     env.log("specs.loaded", specs=len(loaded.specs), elapsed_ms=round((env.monotonic() - began) * 1000))
     warnings = problems_text(loaded.warnings, colour=env.colour("stderr"))
     for text in filter(None, [warnings, left_out(loaded.errors)]):

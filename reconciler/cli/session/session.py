@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+import click
 import msgspec
 
 from reconciler.api.client import Reader, Writer
@@ -28,6 +29,7 @@ from reconciler.ledger.replicated import ReplicatedLedger
 from reconciler.settings import ApplyFrom
 from reconciler.specs.project import STATE, make_own
 from reconciler.telemetry.logs import LEVELS, LogSink
+from reconciler.telemetry.traces import traced_run
 from reconciler.vcs import provenance
 
 
@@ -63,6 +65,8 @@ def open_run(
             bound=bound,
         )
         env.logs.append(log)
+        command = click.get_current_context().command_path
+        span = stack.enter_context(traced_run(env.environ, log, command, bound))
         project = open_project(common, env)
         target = target_of(common, env, project)
         if project.policy:
@@ -111,8 +115,9 @@ def open_run(
         local = local_ledger(project, target)
         record: Ledger = local
         shared = None if offline else shared_ledger(common, project, target, env)
-        if common.local_ledger and project.settings.ledger == "git" and not (offline or target.sandbox):
-            log("ledger.local_only", remote=project.settings.ledger_remote)
+        place = project.settings.ledger
+        if common.local_ledger and place != "local" and not (offline or target.sandbox):
+            log("ledger.local_only", remote=project.settings.ledger_remote if place == "git" else place)
         elif shared:
             record = ReplicatedLedger(
                 local=local,
@@ -123,7 +128,12 @@ def open_run(
                 rng=env.random,
             )
         opened = replace(
-            env, log=log, ledger=record, progress=drawn or ProgressEvents(log, env.monotonic), run_id=run_id
+            env,
+            log=log,
+            span=span,
+            ledger=record,
+            progress=drawn or ProgressEvents(log, env.monotonic),
+            run_id=run_id,
         )
         yield RunContext(
             api=api,

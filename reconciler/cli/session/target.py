@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -34,7 +35,7 @@ from reconciler.vcs.git_process import GitUnavailableError
 
 if TYPE_CHECKING:
     from reconciler.ledger.file import FileLedger
-    from reconciler.ledger.git import SharedLedger
+    from reconciler.ledger.shared import SharedLedger
     from reconciler.specs.load import Loaded
 
 SANDBOX_URL: Final = "http://localhost"
@@ -207,14 +208,32 @@ def local_ledger(project: Project, target: Target) -> FileLedger:
 
 
 def shared_ledger(common: Common, project: Project, target: Target, env: Environment) -> SharedLedger | None:
-    """Return this target's ledger in the repository's remote, None if settings or options do not ask for one.
+    """Return this target's shared ledger, None if settings or options do not ask for one.
 
-    Raises `SpecError` if git lists no remote of that name; git would take any other text for an address or a path.
+    Raises what `ledger_at` raises.
     """
-    remote = project.settings.ledger_remote
-    if project.settings.ledger != "git" or target.sandbox or common.local_ledger:
+    if target.sandbox or common.local_ledger:
         return None
-    git = env.git(project.root)
+    return ledger_at(project.settings.ledger, project, target, env)
+
+
+def ledger_at(place: str, project: Project, target: Target, env: Environment) -> SharedLedger | None:
+    """Return this target's shared ledger in a place that the setting `ledger` may name, None for `local`.
+
+    Raises `SpecError` if git lists no remote of the name in the settings: git would take any other text for an address
+    or a path; `ReconcilerError` if an object store needs a package that is not installed.
+    """
+    state = project.root / STATE / target.folder
+    if place == "local":
+        return None
+    if place != "git":
+        from reconciler.ledger.objects import ObjectLedger
+        from reconciler.outputs.place import open_store
+
+        store = open_store(f"{place.rstrip('/')}/{target.folder}", staging=state)
+        own = hashlib.sha256(store.where.encode()).hexdigest()[:12]
+        return ObjectLedger(store=store, state=state / "shared" / own, rng=env.random)
+    remote, git = project.settings.ledger_remote, env.git(project.root)
     if git.repository is None or remote not in git.remotes():
         raise settings_error(
             project,
@@ -222,15 +241,15 @@ def shared_ledger(common: Common, project: Project, target: Target, env: Environ
             f"ledger_remote: git lists no remote {remote}",
             "name one that `git remote` prints, or use --local-ledger with weaker duplicate protection",
         )
-    from reconciler.ledger.git import SharedLedger
+    from reconciler.ledger.git import GitLedger
     from reconciler.ledger.git_calls import LedgerGit
 
     credentials = ledger_credentials(env.environ)
-    return SharedLedger(
+    return GitLedger(
         git=LedgerGit(repository=git.repository, remote=remote, credentials=credentials, now=env.now),
         project=target.project,
         folder=target.folder,
-        state=project.root / STATE / target.folder,
+        state=state,
     )
 
 

@@ -16,6 +16,7 @@ from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.findings import FindingKind
 from reconciler.specs.inputs.paths import NoInputError, PathResolver, uploaded_id
 from reconciler.specs.inputs.reader import InputReader, longest_line
+from reconciler.specs.inputs.references import references
 from reconciler.specs.inputs.requirements import Requirements
 from reconciler.specs.project import STATE, Project
 from reconciler.specs.yaml.tree import Document, Path, dotted
@@ -36,7 +37,7 @@ class Inputs:
         cache = InputCache(project.root / STATE if project.cache else None)
         self.reader = InputReader(project.root, project.settings.limits, cache, progress)
         self.named: set[str] = set()
-        """The files of tables, and those that templates include, relative to the root."""
+        """The files of tables, those that templates include, and manifests, relative to the root."""
         self.root = project.root
         self.judges_models = project.judges_models
         self.line_bytes = project.settings.limits.line_bytes
@@ -66,10 +67,24 @@ class Inputs:
             checked, wrong = self._checked(document, sorted(paths))
             found += checked
             problems += wrong
-        if 0 < len(paths) < len(named) and exceeds_one_job(found, self._project.settings.limits):
+        if path is None:
+            elsewhere, wrong = self.elsewhere(document, ("input_files",))
+            found += elsewhere
+            problems += wrong + list(_same_contents(document, found))
+        if (
+            any(named.values())
+            and len(found) > sum(named.values())
+            and exceeds_one_job(found, self._project.settings.limits)
+        ):
             message = "input_files: too much for one job, and an uploaded file cannot be submitted in parts"
             problems.append(document.problem(("input_files",), message, "declare another job for it"))
         return sorted(found, key=lambda part: part.identity), problems
+
+    def elsewhere(self, document: Document, where: Path) -> tuple[list[InputFile], list[Problem]]:
+        """Return the inputs under an entry or a list of entries that are not in the checkout, and the problems."""
+        found, problems = references(document, where, self._paths, self._project)
+        self.named.update(it.manifest for it in found if it.manifest)
+        return [self.reader.counted(it) for it in found], problems
 
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
         demands = requirements_of(document)
@@ -132,6 +147,19 @@ class Inputs:
                 problems.append(document.problem(place, message, hint))
             found |= dict.fromkeys(names, uploaded is not None)
         return found, problems
+
+
+def _same_contents(document: Document, inputs: Iterable[Input]) -> Iterator[Problem]:
+    """Yield a problem for each content at a URI that another entry has too."""
+    by_content: dict[str, list[InputFile]] = {}
+    for it in inputs:
+        if isinstance(it, InputFile):
+            by_content.setdefault(it.sha256, []).append(it)
+    for several in by_content.values():
+        if len(several) > 1 and several[-1].uri:
+            message = f"{several[-1].uri}: another entry has the same content"
+            hint = "name it once: the job would submit its requests twice"
+            yield document.problem(("input_files",), message, hint)
 
 
 def exceeds_one_job(inputs: Iterable[Input], limits: Limits) -> bool:

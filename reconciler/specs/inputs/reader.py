@@ -95,12 +95,15 @@ class InputReader:
         stamp = self._cache.stamp(self._root / path)
         found = check(self._root / path, path, self._limits, progress=self._progress)
         if found.file.pointer:
-            known = self._cache.known(found.file.sha256)
-            facts = {"requests": known.requests, "workload": known.workload} if known else {}
-            return replace(found, file=replace(found.file, **facts))
+            return replace(found, file=self.counted(found.file))
         if stamp and not found.problems:
             self._cache.put(Entry(stamp, found.file, found.facts))
         return found
+
+    def counted(self, file: InputFile) -> InputFile:
+        """Return a file whose content is not here, with what is known about its requests if it was here once."""
+        known = self._cache.known(file.sha256)
+        return replace(file, requests=known.requests, workload=known.workload) if known else file
 
     @property
     def paths(self) -> frozenset[str]:

@@ -66,6 +66,8 @@ class _Reader:
         self._prompt = prompt
         self.problems: list[Problem] = []
         self._includes: dict[Path, str] = {}
+        self._elsewhere: dict[str, TableFile] = {}
+        """The files of tables that are not in the checkout, by their URIs."""
         self._document = document
         self._inputs = inputs
 
@@ -83,7 +85,8 @@ class _Reader:
         kind, sql = self._kind(views), self._document.at(("rows", "sql"))
         if self.problems or template is None or kind is None:
             return []
-        files = tuple(self._file(path) for path in sorted({it for each in views.values() for it in each}))
+        named = sorted({it for each in views.values() for it in each})
+        files = tuple(self._elsewhere.get(path) or self._file(path) for path in named)
         try:
             digests.canonical(body)
         except ValueError as error:
@@ -148,13 +151,20 @@ class _Reader:
 
     def _named(self, where: Path, entry: str | None = None) -> list[str]:
         """Return the files that a value names, or that `entry` names in its place."""
-        named, problems = self._inputs.paths_named(self._document, where, entry)
-        self.problems += problems
+        named, problems = dict[str, bool](), list[Problem]()
+        if entry or not isinstance(self._document.at(where), dict):
+            named, problems = self._inputs.paths_named(self._document, where, entry)
+        elsewhere, wrong = self._inputs.elsewhere(self._document, where) if where[0] == "rows" else ([], [])
+        self.problems += problems + wrong
         uploaded = next((name for name, is_id in named.items() if is_id), None)
         if uploaded:
             self._problem(where, f"`{uploaded}`: the id of an uploaded file", "name a file of this checkout")
         self._take(where, named)
-        return sorted(named)
+        for it in elsewhere:
+            self._elsewhere[it.uri] = TableFile(
+                path=it.uri, sha256=it.sha256, size=it.size, pointer=True, uri=it.uri, manifest=it.manifest
+            )
+        return sorted([*named, *(it.uri for it in elsewhere)])
 
     def _take(self, where: Path, named: Collection[str]) -> None:
         """Note files of the checkout as used. Hidden ones are refused: `.git/config` and `.env` hold secrets."""
@@ -181,7 +191,7 @@ class _Reader:
             self._take(("for_each", "files"), [file])
             return {"files": [file]}
         rows = self._document.value.get("rows")
-        if not isinstance(rows, dict):
+        if not isinstance(rows, dict) or "files" not in rows:
             return {"files": self._named(("rows",))}
         if isinstance(rows.get("files"), dict):
             if "sql" not in rows:
@@ -196,10 +206,14 @@ class _Reader:
         rows = self._document.value.get("rows")
         typed = bool(self._document.at(("columns",)))
         found: RowsKind | None = None
-        if isinstance(rows, dict) and "sql" not in rows:
+        if isinstance(rows, dict) and "files" in rows and "sql" not in rows:
             found = "files"
+            if self._elsewhere:
+                self._problem(
+                    ("rows", "files"), "rows.files: a file at a URI is no row", "name files of this checkout"
+                )
         else:
-            found = "sql" if isinstance(rows, dict) else None
+            found = "sql" if isinstance(rows, dict) and "sql" in rows else None
             for name, paths in views.items():
                 kinds = {KINDS.get(f".{path.rpartition('.')[2].lower()}") for path in paths}
                 where: Path = ("rows",) if "rows" in self._document.value else ("for_each", "files")

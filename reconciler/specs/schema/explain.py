@@ -164,7 +164,7 @@ def _describe(error: ValidationError) -> MessageAndHint:
 
 def _any_of(error: ValidationError, branches: list[Schema]) -> MessageAndHint:
     # Of several permitted types, describe the one that the value has.
-    fitting = next((inner for inner in error.context or () if inner.validator != "type"), None)
+    fitting = next((it for it in error.context or () if it.validator not in ("type", "oneOf")), None)
     # Do not suggest a mapping among several types: most authors meant a plain value.
     types = [branch["type"] for branch in branches if "type" in branch]
     return _describe(fitting) if fitting else _type(error.instance, types)

@@ -21,6 +21,7 @@ from reconciler.model import Checks, Retry
 from reconciler.specs.schema.types import (
     AgentId,
     Endpoint,
+    Entries,
     ForEachFields,
     Grouped,
     Hours,
@@ -32,8 +33,8 @@ from reconciler.specs.schema.types import (
     Name,
     OnChange,
     OnRemove,
-    Paths,
     PeriodFields,
+    ReferenceFields,
     RerunText,
     TableName,
     WorkDigest,
@@ -63,13 +64,15 @@ class RequestFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The request body that the endpoint expects. `model` may be omitted."""
 
 
-class RowsFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Rows that are not simply a table: files themselves, or the result of a query."""
+class RowsFields(ReferenceFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows that are not simply a table here: files themselves, the result of a query, or a table elsewhere."""
+
+    EXACTLY_ONE: ClassVar[tuple[tuple[str, ...], ...]] = (("files", "uri", "manifest"),)
 
     files: Annotated[
-        Paths | Annotated[dict[TableName, str], Meta(min_length=1)],
+        Entries | Annotated[dict[TableName, str | Entries | ReferenceFields], Meta(min_length=1)] | UnsetType,
         such_as(["scans/*.pdf"], {"tickets": "data/tickets.parquet", "users": "data/users.csv"}),
-    ]
+    ] = UNSET
     """With `sql`, the tables that the query reads: a list is one table, named `files`, and a mapping names each.
     Without it, each file is a row, with the columns `path`, `stem`, `sha256` and `data_url`."""
     sql: Annotated[str | UnsetType, such_as("select * from files where lang = 'de'")] = UNSET
@@ -132,21 +135,23 @@ class JobFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_field
     """The model that answers. Either this or `agent_id`."""
     agent_id: AgentId | UnsetType = UNSET
     """The agent that answers, in place of a model."""
-    input_files: Annotated[Paths | UnsetType, such_as(["data/questions.jsonl"], ["data/2026-*/*.jsonl"])] = (
-        UNSET
-    )
-    """The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this file, or ids of uploaded
-    files. Either this, `requests`, `rows` or `for_each`."""
+    input_files: Annotated[
+        Entries | UnsetType,
+        such_as(["data/questions.jsonl"], ["data/2026-*/*.jsonl"], [{"manifest": "data/night.json"}]),
+    ] = UNSET
+    """The requests: JSONL files, as paths or globs (`*`, `?`, `[…]`, `**`) relative to this file, as ids of uploaded
+    files, or as [URIs](#inputs-elsewhere). Either this, `requests`, `rows` or `for_each`."""
     requests: Annotated[
         Annotated[list[RequestFields], Meta(min_length=1)] | UnsetType,
         such_as([{"custom_id": "1", "body": {"input": "Bonjour"}}]),
     ] = UNSET
     """The requests themselves, for small jobs. At most `limits.inline_requests`. They are uploaded as a file."""
     rows: Annotated[
-        str | Paths | RowsFields | UnsetType,
+        str | Entries | RowsFields | UnsetType,
         such_as("data/tickets.csv", {"sql": "select * from files", "files": ["data/*.parquet"]}),
     ] = UNSET
-    """A table (CSV, JSONL or Parquet, as a path, a glob or a list), whose every row becomes a request."""
+    """A table (CSV, JSONL or Parquet, as a path, a glob, a list or a [URI](#inputs-elsewhere)), whose every row becomes
+    a request."""
     custom_id: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("{{ticket_id}}")] = UNSET
     """With rows: the `custom_id` of each request, with placeholders for columns."""
     body: Annotated[

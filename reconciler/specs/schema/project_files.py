@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.constraints import NAME_PATTERN, NAME_RULE, matching, such_as
 from reconciler.cost.prices import Rates
-from reconciler.settings import ApplyFrom, Guards, Limits, ProjectName, Settings
+from reconciler.settings import ApplyFrom, Guards, InputPrefix, Limits, ProjectName, Settings
 from reconciler.specs.schema.job_fields import JobFields, fields_of
 from reconciler.specs.schema.types import Day, Grouped, MetadataKey, ModelName, optional_fields
 
@@ -75,6 +75,8 @@ class PolicyFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         such_as({"team": ["search", "billing"], "cost_centre": ["cc-[0-9][0-9]"], "owner": ["*"]}),
     ] = {}
     """Keys that the metadata of each job must have, and for each key globs of its values."""
+    allowed_input_uris: Annotated[list[InputPrefix] | UnsetType, such_as(["s3://lake/"])] = UNSET
+    """The beginnings that `input_uris` in the settings may have, and so the URIs of inputs."""
     may_adopt: Annotated[bool | Globs, such_as(["search/*"])] = True
     """Whether specs may adopt jobs; or globs of `project/name` of the specs that may."""
     may_set_prices: bool = True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
 from reconciler.constraints import NAME_RULE, matching, such_as
+from reconciler.settings import INPUT_BUCKET, INPUT_STEP
 
 OF_FILES: Final = ("stem", "dir", "path")
 """The placeholders that `for_each` provides."""
@@ -105,6 +106,41 @@ class Grouped:
 def _steps(group: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Return a field and a field of it, such as `matrix` and `model`, for each name of a group; mostly "" for none."""
     return tuple((outer, inner) for outer, _, inner in (name.partition(".") for name in group))
+
+
+InputUri = Annotated[
+    str,
+    matching(
+        rf"^{INPUT_BUCKET}(?:{INPUT_STEP}){{1,64}}",
+        "not the URI of an input",
+        "s3, gs, az or https, such as `s3://lake/night.jsonl`; letters, digits and . _ = + , - only",
+    ),
+]
+Sha256 = Annotated[
+    str, matching(r"^[0-9a-f]{64}", "not a SHA-256", "64 of 0-9 and a-f, as `sha256sum` prints it")
+]
+_EXAMPLE_SHA256: Final = "0263829989b6fd954f72baaf2fc64bc2e2f01d692d4de72986ea808f6e99813f"
+
+
+class ReferenceFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An input that is not in the checkout, by its URI and the SHA-256 of its content, or by a manifest of such."""
+
+    EXACTLY_ONE: ClassVar[tuple[tuple[str, ...], ...]] = (("uri", "manifest"),)
+
+    uri: Annotated[InputUri | UnsetType, such_as("s3://lake/night.jsonl")] = UNSET
+    """The place of the content, below one of `input_uris` in `reconciler.yaml`."""
+    manifest: Annotated[Annotated[str, Meta(min_length=1)] | UnsetType, such_as("data/night.json")] = UNSET
+    """In place of `uri`: a JSON file beside this one, with an object of the other fields here, or a list of them."""
+    sha256: Annotated[Sha256 | UnsetType, such_as(_EXAMPLE_SHA256)] = UNSET
+    """The SHA-256 of the content, which is its identity. `apply` refuses another content."""
+    requests: Annotated[int, Meta(ge=1, le=1_000_000_000)] | UnsetType = UNSET
+    """How many requests it has, so that a plan can say it."""
+    bytes: Annotated[int, Meta(ge=1, le=100_000_000_000)] | UnsetType = UNSET
+    """Its size."""
+
+
+Entries = Annotated[list[Annotated[str, Meta(min_length=1)] | ReferenceFields], Meta(min_length=1)]
+"""Paths, and inputs that are not in the checkout."""
 
 
 class ForEachFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from reconciler.planning.actions import Create, Hold, Keep, Plan, Reason
 from reconciler.plans.planned_run import PlannedRun
 from reconciler.runs import gather
 from tests.simulation.requests.api import NEVER
-from tests.simulation.requests.promises import is_of_work, lends
+from tests.simulation.requests.promises import asked_the_same, is_of_work, lends
 
 if TYPE_CHECKING:
     from tests.simulation.requests.api import Question
@@ -105,7 +105,10 @@ def a_hold_has_a_cause(run: Run) -> Iterator[str]:
 
 
 def _has_no_cause(run: Run, spec: Spec, holds: Iterable[Hold]) -> Iterator[str]:
-    views = [it for it in run.views.values() if lends(spec, it.job, run.specs)]
+    counts = (
+        it for it in run.views.values() if lends(spec, it.job, run.specs) or asked_the_same(spec, it.job)
+    )
+    views = [*counts]
     answered = {it for view in views for it in view.answers}
     for hold in holds:
         match hold.reason:

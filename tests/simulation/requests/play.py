@@ -34,6 +34,7 @@ from tests.simulation.requests.api import ANSWER, AskedJob
 from tests.simulation.requests.door import Trouble
 from tests.simulation.requests.ends import complete_stays_complete
 from tests.simulation.requests.lags import Climate, Lags
+from tests.simulation.requests.promises import lends
 from tests.simulation.requests.specs import Commit, Spec, edited, first
 from tests.simulation.requests.world import SETTLE, Run, Runner, Sizes, World
 from tests.simulation.setups import ALONE, HOST, REF, Setup
@@ -377,7 +378,7 @@ class Story:
         if any(it.reason is Reason.RECORD_GONE for it in keeps):
             self.change(spec, replace(spec, rerun=f"{spec.rerun}x"))
         elif any(it.reason in _DONE for it in keeps) and not holds:
-            mine = [job for job in world.api.jobs.values() if job.recipe == spec.recipe]
+            mine = [job for job in world.api.jobs.values() if lends(spec, job, self.specs)]
             answered = {it for job in mine for it in job.given()}
             unanswered = [it for it in spec.questions if it not in answered]
             may_retry = spec.cap < self.caps_in_peace[spec.name] and any(it.attention for it in keeps)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reconciler.planning.actions import Create
-from tests.simulation.requests.api import Api, AskedJob, Question
+from tests.simulation.requests.api import AskedJob, Question
 
 if TYPE_CHECKING:
     from tests.simulation.requests.specs import Spec
@@ -38,7 +38,7 @@ class Accepted:
         return self.by.spec(self.job.name)
 
     def _lends(self, other: AskedJob) -> bool:
-        return lends(self.spec, other, self.by.specs)
+        return lends(self.spec, other, self.by.specs, [it.job for it in self.by.views.values() if it.listed])
 
     def failures(self) -> Iterator[View]:
         """Yield the donors whose failures count.
@@ -53,11 +53,13 @@ class Accepted:
                 yield view
 
 
-def lends(spec: Spec, other: AskedJob, specs: Sequence[Spec]) -> bool:
+def lends(
+    spec: Spec, other: AskedJob, specs: Sequence[Spec], listed: Iterable[AskedJob] | None = None
+) -> bool:
     """Return whether outcomes of a job count for a spec, one of those of a checkout.
 
     They do if recipe and rerun are equal, and if it did the same work, or if it has the spec's name or one that `reuse`
-    names, or did when the work began, or belongs to a spec of such a name.
+    names, or belongs to a spec of such a name, or has a name that lent its answers before, by one of the `listed` jobs.
     """
     if other.recipe != spec.recipe:
         return False
@@ -65,14 +67,19 @@ def lends(spec: Spec, other: AskedJob, specs: Sequence[Spec]) -> bool:
     if other.spec.work == spec.work or (is_of_work(spec, other) and not taken):
         return True
     belongs = {it.name for it in specs if it.work == other.spec.work}
-    return not {other.name, *belongs}.isdisjoint((*spec.lending, *_lent_before(spec, other.api)))
+    known = other.api.jobs.values() if listed is None else listed
+    before = _lent_before(spec, known, {it.name for it in specs})
+    return not {other.name, *belongs}.isdisjoint((*spec.lending, *before))
 
 
-def _lent_before(spec: Spec, api: Api) -> Iterator[str]:
-    """Yield the names whose answers counted when jobs of the work were created: they still do."""
-    for job in api.jobs.values():
-        if job.spec.work == spec.work:
-            yield from filter(None, job.tags.get("lenders", "").split(","))
+def _lent_before(spec: Spec, jobs: Iterable[AskedJob], names: Collection[str]) -> Iterator[str]:
+    """Yield the names whose answers counted when jobs of the work were created: also its own, if it was renamed."""
+    of_work = sorted((job for job in jobs if job.spec.work == spec.work), key=lambda it: it.age)
+    counts = spec.reuse or any("reused" in it.tags and it.tags["attempt"] == "1" for it in of_work[:1])
+    for job in of_work:
+        yield from filter(None, job.tags.get("lenders", "").split(","))
+        if counts and ("reused" in job.tags or job.name not in names):
+            yield job.name
 
 
 def is_of_work(spec: Spec, other: AskedJob) -> bool:
@@ -209,7 +216,7 @@ def a_part_says_what_is_left(create: Accepted) -> Iterator[str]:
     if of != len(spec.want):
         yield f"it says {of} of {len(spec.want)}"
     there = [create.world.api.jobs[it] for it in create.by.had_answers]
-    lending = (it for it in there if lends(spec, it, create.by.specs) or _asked_the_same(spec, it))
+    lending = (it for it in there if it.recipe == spec.recipe and (spec.reuse or _of_work(create, it)))
     answered = {it for other in lending for it in other.answers()}
     if reused > len(answered & set(spec.questions)):
         yield f"it says that {reused} are answered, and the place of results has {len(answered)} answers"
@@ -225,7 +232,12 @@ def a_part_fits_into_one_job(create: Accepted) -> Iterator[str]:
             yield f"a file of it has {len(content)} bytes"
 
 
-def _asked_the_same(spec: Spec, other: AskedJob) -> bool:
+def _of_work(create: Accepted, other: AskedJob) -> bool:
+    """Return whether answers of a job are those of the work, or count because it began with them."""
+    return lends(create.spec, other, create.by.specs) or asked_the_same(create.spec, other)
+
+
+def asked_the_same(spec: Spec, other: AskedJob) -> bool:
     """Return whether a job is of work with the same requests; under another name it may count."""
     return other.recipe == spec.recipe and set(other.spec.questions) == set(spec.questions)
 
