@@ -89,12 +89,8 @@ def _checked(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> JobSpec
     reader.save()
     here = {it.path: it for it in found.inputs if isinstance(it, InputFile) and it.content is None}
     paths = [path for path, it in here.items() if not it.pointer and not it.rows]
-    demands = Requirements(spec.endpoint, spec.model)
-    problems = [problem for path in paths for problem in reader.read(path).problems]
-    problems += [problem for path in paths for problem in reader.violations(path, demands)]
-    problems += reader.shared_ids(paths)
-    problems += _miscounted(spec, here)
-    if problems:
+    problems = reader.problems(paths, Requirements(spec.endpoint, spec.model))
+    if problems := [*problems, *_miscounted(spec, here)]:
         first = named_by_uri(problems[0], {path: it.label for path, it in here.items()})
         more = f" ({pluralize(len(problems) - 1, 'more problem')})" if problems[1:] else ""
         raise ReconcilerError(f"{first.where}: {first.message}{more}", hint=first.hint)

@@ -709,3 +709,11 @@ def test_a_saved_plan_does_what_needs_no_other_content(lake: Lake) -> None:
     lake.declare(lake.put(ABC) | {"sha256": "0" * 64}, suspend=True)
     assert lake.run("plan", "-o", "plan.json").code == 0
     assert creates(lake.run("apply", "plan.json")) == 1
+
+
+def test_a_budget_says_what_to_declare(lake: Lake) -> None:
+    lake.stage.write("reconciler.yaml", SETTINGS + "guards: {max_new_requests: 3}\n")
+    lake.declare(lake.put(ABC))
+    assert "declare `requests` beside each `uri`" in lake.run("plan").out
+    lake.declare(lake.put(ABC) | {"requests": 3})
+    assert "1 to create" in lake.run("plan").out
