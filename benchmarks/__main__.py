@@ -17,6 +17,7 @@ QUESTIONS = (
     "requests",
     "history",
     "ledger",
+    "scale",
     "families",
     "lost_answers",
 )

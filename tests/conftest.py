@@ -1,4 +1,4 @@
-"""Two options: `--thorough` runs every test, `--without-ledger` deletes the ledger after each command.
+"""Options: `--thorough` runs every test, `--without-ledger` deletes the ledger after each command; `--rounds`.
 
 Without `--thorough`, tests marked `thorough` are left out and Hypothesis tries fewer examples. The tool works without
 its ledger: a test that needs one is marked `needs_ledger`, with the reason.
@@ -9,8 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -26,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--thorough", action="store_true", help="also run tests marked thorough, and try more examples"
     )
+    parser.addoption("--rounds", type=int, help="how many rounds of kills a long test of pods plays")
     parser.addoption("--without-ledger", action="store_true", help="delete the ledger after every command")
 
 
@@ -62,3 +66,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needs = item.get_closest_marker("needs_ledger")
         if needs is not None:
             item.add_marker(pytest.mark.skip(reason=f"without a ledger {needs.args[0]}"))
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty bucket in moto's S3, which s3fs is pointed at."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    s3fs = pytest.importorskip("s3fs")
+    fsspec = pytest.importorskip("fsspec")
+    server.start()  # its buckets are those of the process
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    fsspec.register_implementation("s3", s3fs.S3FileSystem, clobber=True)
+    fs = s3fs.S3FileSystem(skip_instance_cache=True)
+    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
+    fs.mkdir("bucket")
+    yield fs
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()

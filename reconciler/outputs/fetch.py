@@ -53,10 +53,10 @@ def fetch(env: Environment, it: InputFile | TableFile, folder: Path, *, seconds:
     is another one, or the copy cannot be written.
     """
     uri, to, sha256, size = it.uri, copy_of(it, folder), it.sha256, it.size
-    if is_here(it, folder):
-        return
     part = to.with_name(f"{to.name}.{os.getpid()}.part")
     try:
+        if is_here(it, folder):
+            return
         file_access.make_folder(to.parent)
         with deadline.running(seconds, env.monotonic) as limit, file_access.recreate(part) as target:
             received, found = _write(env, _pieces(env, uri, seconds), target, limit, size or MAX_BYTES)

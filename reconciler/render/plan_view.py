@@ -207,7 +207,10 @@ def submits(create: CreateDoc) -> str:
 
 def _uploads(creates: Sequence[CreateDoc]) -> str:
     uploads = [upload for create in creates for upload in create.uploads]
-    files = [f"{upload.path} ({size(upload.bytes)})" for upload in uploads[:MAX_UPLOADS]]
+    files = [
+        f"{upload.path} ({size(upload.bytes)})" if upload.bytes else upload.path
+        for upload in uploads[:MAX_UPLOADS]
+    ]
     more = len(uploads) - MAX_UPLOADS
     files += [f"{more:,} more"] if more > 0 else []
     return f"uploads {', '.join(files)}" if files else ""

@@ -50,14 +50,16 @@ def with_contents(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> Jo
         return _checked(run, spec, fetching=fetching)
     except ReconcilerError as error:
         if fetching:
-            run.unfetched[spec.name] = error
-            run.env.log("input.not_fetched", name=spec.name, error=str(error))
+            words = run.redact(str(error))  # a store may say anything
+            run.unfetched[spec.name] = ReconcilerError(words, hint=error.hint)
+            run.env.log("input.not_fetched", name=spec.name, error=words)
     return spec
 
 
 def remove_others(run: RunContext[ApiT], wanted: Iterable[JobSpec]) -> None:
-    """Delete the contents that no spec needs that may have something to submit."""
+    """Delete the copies that neither this run nor a spec needs that may have something to submit."""
     kept = {copy_of(it, _folder(run)) for spec in wanted for it in elsewhere(spec)}
+    kept |= {run.project.root / it.path for it in run.rendered.values()}
     with suppress(OSError):
         for path in _folder(run).iterdir():
             if path not in kept:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -39,6 +40,9 @@ from reconciler.workspace import observe
 from reconciler.workspace.listing import Listed, whole
 from reconciler.workspace.recall import log_problems, recall, recall_lines
 from reconciler.workspace.snapshot import Snapshot
+
+MAX_BOUNDED: Final = 100_000_000
+"""Requests that one plan keeps a state of, of those that are not on this machine."""
 
 
 def read_workspace(
@@ -164,8 +168,7 @@ def decide(
                 cases = results.states_of(run, cases, exact=True)
             else:
                 cases = results.with_answers(run, cases, declared.specs, observed.owned)
-                far = {case.name for case in cases if case.spec and elsewhere(case.spec) and not case.work}
-                cases = tuple(_bounded(run, case) if case.name in far else case for case in cases)
+                cases = _with_contents_elsewhere(run, cases)
         decided = plan_cases(cases, it.declared)
         decided = hold_unread(hold_unfetched(decided, run.unfetched)) if states == "exact" else decided
         if decided.of(Create):
@@ -181,6 +184,14 @@ def decide(
         unbounded=decided,
         works={case.name: case.work for case in cases if case.work},
     )
+
+
+def _with_contents_elsewhere(run: RunContext[ApiT], cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Add a bound to the names whose requests are not here, as far as the numbers that specs state fit in memory."""
+    far = [it for it in cases if it.spec and it.spec.requests and not it.work and elsewhere(it.spec)]
+    totals = accumulate(it.spec.requests or 0 for it in far if it.spec)
+    names = {it.name for it, total in zip(far, totals, strict=True) if total <= MAX_BOUNDED}
+    return tuple(_bounded(run, it) if it.name in names else it for it in cases)
 
 
 def _bounded(run: RunContext[ApiT], case: Case) -> Case:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from reconciler.environment import Environment
+from reconciler.sandbox import BUILT_IN_KEY
 from tests.cli.stage import Result, Stage
 
 URI = "s3://lake/night.jsonl"
@@ -230,6 +231,7 @@ def refusing(error: BaseException) -> Callable[[], Any]:
         (OSError(5, "Input/output error"), "Input/output error"),
         (TimeoutError(), "TimeoutError"),
         (RuntimeError("Unable to locate credentials"), "Unable to locate credentials"),
+        (RuntimeError("\x1b[31m::error::no \u202e" + BUILT_IN_KEY), "[31m::error::no "),
     ],
 )
 def test_a_store_that_refuses_submits_nothing_and_is_named(lake: Lake, error: Exception, words: str) -> None:
@@ -237,7 +239,8 @@ def test_a_store_that_refuses_submits_nothing_and_is_named(lake: Lake, error: Ex
     lake.opens(refusing(error))
     refused = lake.run("apply")
     assert (refused.code, refused.writes) == (1, [])
-    assert f"{URI}: {words}" in refused.err + refused.out
+    assert f"{URI}: {words}" in refused.out
+    assert not any(it in refused.out + refused.err for it in ("\x1b", "\u202e", BUILT_IN_KEY))
     lake.bucket.reading.clear()
     assert creates(lake.run("apply")) == 1
 
@@ -677,3 +680,15 @@ def test_a_manifest_is_a_file_of_the_project(lake: Lake, tmp_path_factory: pytes
         refused = lake.run("validate")
         assert refused.code == 1, path
         assert str(outside) not in refused.err.replace(f"`{outside}`", "").replace(f'"{outside}"', "")
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_a_waiting_apply_reads_a_content_once_for_all_parts(lake: Lake, *, rows: bool) -> None:
+    lake.stage.write("reconciler.yaml", SETTINGS + "limits: {requests_per_job: 2, late_seconds: 0}\n")
+    if rows:
+        declare_rows(lake, lake.put(TABLE, "s3://lake/t.csv"))
+    else:
+        lake.declare(lake.put(ABC), canary={"requests": 1})
+    done = lake.run("apply", "--wait")
+    assert (done.code, len(lake.opened)) == (0, 1), done.err
+    assert sum(map(len, asked(lake.stage))) == 3

@@ -8,13 +8,12 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from reconciler.cli.main import run
@@ -53,26 +52,6 @@ class ObjectPlace(Place):
         import fsspec
 
         fsspec.register_implementation("s3", mortal(type(self.fs), kill), clobber=True)
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty bucket in moto's S3, which s3fs is pointed at."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    s3fs = pytest.importorskip("s3fs")
-    fsspec = pytest.importorskip("fsspec")
-    server.start()  # its buckets are those of the process
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    fsspec.register_implementation("s3", s3fs.S3FileSystem, clobber=True)
-    fs = s3fs.S3FileSystem(skip_instance_cache=True)
-    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
-    fs.mkdir("bucket")
-    yield fs
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 @pytest.fixture(params=["folder", "bucket", pytest.param("s3", marks=pytest.mark.long)])

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from reconciler.ledger.objects import ObjectLedger
 from reconciler.outputs.object_store import ObjectStore
 
@@ -16,16 +14,13 @@ URL = "s3://bucket/ledger/host/shop"
 
 
 class Bucket:
-    """An empty store, and the hosts that share a ledger in it."""
+    """An empty store, in memory or in S3, and the hosts that share a ledger in it."""
 
     snapshot_after = 100
 
-    def __init__(self, folder: Path) -> None:
-        pytest.importorskip("fsspec")
-        from tests.helpers.bucket import install
-
+    def __init__(self, folder: Path, fs: Any) -> None:  # noqa: ANN401 - fsspec has no types
         self.folder = folder
-        self.fs: Any = install()
+        self.fs = fs
 
     def host(self, name: str, store: ObjectStore | None = None) -> ObjectLedger:
         """Return the ledger as a host sees it, which keeps its state."""
@@ -51,7 +46,8 @@ class Bucket:
         return sorted(path.rpartition("/")[2] for path in self.paths(f"/{folder}/"))
 
     def paths(self, part: str = "") -> Sequence[str]:
-        return [path for path in self.fs.store if part in path]
+        self.fs.invalidate_cache()
+        return [path for path in self.fs.find("bucket") if part in path]
 
     def content(self, number: int) -> bytes:
         content: bytes = self.fs.cat_file(f"{URL}/segments/{number:08}.jsonl")

@@ -5,20 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.errors import LedgerError
-from reconciler.ledger.shared import ConflictError
+from reconciler.ledger.shared import ConflictError, UnreachableError
 from reconciler.outputs.object_store import ObjectStore
 from tests.ledger.bucket import URL, Bucket
 
 
-@pytest.fixture
-def bucket(tmp_path: Path) -> Bucket:
-    return Bucket(tmp_path)
+@pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.long)])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
+    """A stand-in for S3, and moto's S3 through s3fs."""
+    if request.param == "s3":
+        return Bucket(tmp_path, request.getfixturevalue("s3"))
+    pytest.importorskip("fsspec")
+    from tests.helpers.bucket import install
+
+    return Bucket(tmp_path, install())
 
 
 class Odd(ObjectStore):
@@ -118,6 +126,37 @@ def test_a_store_that_creates_an_object_twice_is_refused(bucket: Bucket, tmp_pat
             attempt()
         assert "If-None-Match" in caught.value.hint
     assert bucket.names() == []
+
+
+def test_of_eight_pushes_at_once_one_wins_and_every_line_of_the_others_can_follow(bucket: Bucket) -> None:
+    ledgers = [bucket.host(str(number)) for number in range(8)]
+    tip = bucket.push("a")
+    assert {ledger.fetch() for ledger in ledgers} == {tip}
+
+    def push(number: int) -> bool:
+        with suppress(ConflictError):
+            return bool(ledgers[number].push(tip, [b"by %d" % number], message=f"run {number}"))
+        return False
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(push, range(8)))
+    assert won.count(True) == 1
+    assert bucket.names() == ["00000001.jsonl", "00000002.jsonl"]
+    for number in range(8):
+        bucket.push(str(number), b"again")
+    assert len(bucket.rows("b")) == 10
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_large_file_is_created_once_too(tmp_path: Path) -> None:
+    place, other = tmp_path / "large", tmp_path / "other"
+    place.write_bytes(b"x" * (18 << 20))  # more than two pieces
+    store = ObjectStore(URL, staging=tmp_path)
+    assert store.upload("snapshots/1", place)
+    place.write_bytes(b"y" * (18 << 20))
+    assert not store.upload("snapshots/1", place)
+    store.download("snapshots/1", other)
+    assert other.read_bytes() == b"x" * (18 << 20)
 
 
 def test_a_text_that_looks_like_the_beginning_of_a_segment_is_no_line(bucket: Bucket) -> None:
@@ -297,3 +336,18 @@ def test_a_store_that_refuses_to_be_read_is_an_error(bucket: Bucket, tmp_path: P
     with pytest.raises(LedgerError, match="cannot be read: Access Denied") as caught:
         replace(bucket.host("a"), store=Refuses(URL, staging=tmp_path)).fetch()
     assert "credentials" in caught.value.hint
+
+
+@pytest.mark.long
+def test_errors_of_s3_say_what_to_check(s3: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = ObjectStore("s3://another-bucket/ledger", staging=tmp_path)
+    ledger = replace(Bucket(tmp_path, s3).host("a"), store=absent)
+    assert ledger.fetch() == ""
+    with pytest.raises(
+        LedgerError, match=r"another-bucket/ledger cannot be written: .*bucket does not exist"
+    ):
+        ledger.push("", [b"x"], message="m")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    type(s3).clear_instance_cache()  # type: ignore[attr-defined]
+    with pytest.raises(UnreachableError, match="cannot be read: Could not connect to the endpoint"):
+        replace(ledger, store=ObjectStore(URL, staging=tmp_path)).fetch()

@@ -148,7 +148,7 @@ A manifest is a JSON file in the repository with `uri`, `sha256` and, so that a 
 - **A plan reaches no store.** It says "at most", or an unknown number of requests without `requests`.
 - **`apply` reads each content once**, if its work may have something to submit: it streams it to this machine
   (`.reconciler/`), checks digest, size, number and every line, and then uploads it. With another content nothing of
-  the name is submitted, and the error has both digests. An apply after the work is complete deletes the copy.
+  the name is submitted, and the error has both digests. Later applies delete copies that they do not need.
 - **Schemes** are `s3`, `gs` and `az`, with the credentials of the environment, and `https` without credentials and
   redirects. The first three need `pip install "mistral-batch-reconciler[objects]"` and the package for the scheme,
   such as s3fs.

@@ -130,9 +130,9 @@ class ReferenceFields(Struct, Grouped, frozen=True, kw_only=True, forbid_unknown
     """In place of `uri`: a JSON file beside this one, with an object of the other fields here, or a list of them."""
     sha256: Annotated[Sha256 | UnsetType, such_as(_EXAMPLE_SHA256)] = UNSET
     """The SHA-256 of the content, which is its identity. `apply` refuses another content."""
-    requests: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    requests: Annotated[int, Meta(ge=1, le=1_000_000_000)] | UnsetType = UNSET
     """How many requests it has, so that a plan can say it."""
-    bytes: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    bytes: Annotated[int, Meta(ge=1, le=100_000_000_000)] | UnsetType = UNSET
     """Its size."""
 
 
