@@ -23,6 +23,8 @@ from tests.cli.stage import Stage
 from .programs import PAGE, PATIENCE, Airflow, Dagster, install
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+COMMANDS = re.findall(r" reconciler\((\".*?)\)", PAGE.read_text(encoding="utf-8"))
+"""The arguments of each command that the page runs, as it writes them."""
 NAMES = ("tickets", "reviews", "texts")
 
 
@@ -33,7 +35,11 @@ def real(test: object) -> object:
     return test
 
 
-@pytest.mark.parametrize("arguments", re.findall(r" reconciler\((\".*?)\)", PAGE.read_text(encoding="utf-8")))
+def test_both_programs_apply_and_pull() -> None:
+    assert [it.partition(",")[0] for it in COMMANDS] == ['"apply"', '"outputs"'] * 2
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
 def test_a_command_of_the_page_prints_the_fields_that_the_page_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: str
 ) -> None:

@@ -216,7 +216,7 @@ def a_part_says_what_is_left(create: Accepted) -> Iterator[str]:
     if of != len(spec.want):
         yield f"it says {of} of {len(spec.want)}"
     there = [create.world.api.jobs[it] for it in create.by.had_answers]
-    lending = (it for it in there if lends(spec, it, create.by.specs) or asked_the_same(spec, it))
+    lending = (it for it in there if it.recipe == spec.recipe and (spec.reuse or _of_work(create, it)))
     answered = {it for other in lending for it in other.answers()}
     if reused > len(answered & set(spec.questions)):
         yield f"it says that {reused} are answered, and the place of results has {len(answered)} answers"
@@ -230,6 +230,11 @@ def a_part_fits_into_one_job(create: Accepted) -> Iterator[str]:
     for content in (world.api.uploads[it][1] for it in job.body.input_files):
         if len(content) > world.limits.file_bytes and content.count(b"custom_id") > 1:
             yield f"a file of it has {len(content)} bytes"
+
+
+def _of_work(create: Accepted, other: AskedJob) -> bool:
+    """Return whether answers of a job are those of the work, or count because it began with them."""
+    return lends(create.spec, other, create.by.specs) or asked_the_same(create.spec, other)
 
 
 def asked_the_same(spec: Spec, other: AskedJob) -> bool:
