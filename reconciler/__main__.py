@@ -17,7 +17,7 @@ def main() -> None:
 
     from reconciler.cli.main import run
 
-    gc.set_threshold(100_000, 20, 20)  # what a command makes lives until its end: few rounds find anything
+    gc.set_threshold(1_000_000, 20, 20)  # what a command makes lives until its end: few rounds find anything
     code = run(sys.argv[1:])
     # All is written and closed. Freeing every object takes a tenth of a second with many specs, and the interpreter
     # would wait for threads whose answers are not needed.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 from msgspec import UNSET, Struct
@@ -25,7 +26,7 @@ from reconciler.specs.inputs.rows import rows_of
 from reconciler.specs.policy import Policy, named
 from reconciler.specs.schema.convert import convert_or_explain
 from reconciler.specs.schema.hints import MISPLACED_FIELD_HINTS
-from reconciler.specs.schema.job_fields import JobFields
+from reconciler.specs.schema.job_fields import ChecksFields, JobFields
 from reconciler.specs.schema.types import PeriodFields
 from reconciler.specs.yaml.tree import Document, Path, dotted
 from reconciler.text.sanitize import NO_WINDOWS_NAME
@@ -200,7 +201,7 @@ def _spec(
 ) -> JobSpec:
     family = families.family_pattern(fields)
     texts = document.texts(("metadata",))
-    adopt, retried = fields.adopt, frozenset(fields.retry.on)
+    adopt = fields.adopt
     if fields.for_each is not UNSET and "on_remove" not in document.value:
         fields = replace(fields, on_remove="keep")
     if member.values:
@@ -217,15 +218,11 @@ def _spec(
         rerun=member.words["rerun"] if "rerun" in member.values else rerun,
         period=fields.rerun.every if isinstance(fields.rerun, PeriodFields) else "",
         suspend=fields.suspend,
-        retry=Retry(
-            max_attempts=fields.retry.max_attempts,
-            on=frozenset([phase for word, phase in RETRY_STATUSES.items() if word in retried]),
-            kinds=retried - RETRY_STATUSES.keys(),
-        ),
+        retry=_retry(fields.retry.max_attempts, frozenset(fields.retry.on)),
         on_change=fields.on_change,
         show_requests=fields.show_requests,
         on_remove=fields.on_remove,
-        checks=Checks(**asdict(fields.checks)),
+        checks=_checks(fields.checks),
         reuse=fields.reuse
         if isinstance(fields.reuse, bool)
         else tuple(dict.fromkeys(map(member.text, fields.reuse))),
@@ -236,6 +233,17 @@ def _spec(
         declared_at=Position(path=document.source.path, line=document.place(()).line + 1),
         defaults=_defaults(document),
     )
+
+
+@cache
+def _retry(max_attempts: int, words: frozenset[str]) -> Retry:
+    ends = frozenset(phase for word, phase in RETRY_STATUSES.items() if word in words)
+    return Retry(max_attempts=max_attempts, on=ends, kinds=words - RETRY_STATUSES.keys())
+
+
+@cache
+def _checks(fields: ChecksFields) -> Checks:
+    return Checks(**asdict(fields))
 
 
 def _defaults(document: Document) -> Mapping[str, Position]:

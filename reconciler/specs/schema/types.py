@@ -7,6 +7,7 @@ Annotations are values here, not texts: msgspec reads them in less time.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
@@ -93,16 +94,18 @@ class Grouped:
     def __post_init__(self) -> None:
         """Raise `ValueError` if a group has no field, or more than one."""
         for group in self.EXACTLY_ONE:
-            values = [_nested(self, name) if "." in name else getattr(self, name) for name in group]
+            values = [
+                getattr(getattr(self, outer), inner, UNSET) if inner else getattr(self, outer)
+                for outer, inner in _steps(group)
+            ]
             if len(values) - values.count(UNSET) != 1:
                 raise ValueError(f"exactly one of {', '.join(group)}")
 
 
-def _nested(model: object, name: str) -> object:
-    """Return the value of a field of a field, such as `matrix.model`."""
-    outer, _, inner = name.partition(".")
-    found = getattr(model, outer)
-    return UNSET if found is UNSET else getattr(found, inner, UNSET)
+@cache
+def _steps(group: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return a field and a field of it, such as `matrix` and `model`, for each name of a group; mostly "" for none."""
+    return tuple((outer, inner) for outer, _, inner in (name.partition(".") for name in group))
 
 
 InputUri = Annotated[
