@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
@@ -90,3 +91,21 @@ def test_a_content_that_is_here_is_not_read_again(tmp_path: Path, store: Any) ->
     assert is_here(it, tmp_path)
     assert store.opened == ["/lake/a.jsonl"]
     assert copy_of(it, tmp_path).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.long
+def test_a_content_in_s3_is_fetched_and_each_refusal_has_its_words(tmp_path: Path, s3: Any) -> None:  # noqa: ANN401
+    env, data = Environment(environ={}, cwd=tmp_path), PIECE * 100
+    s3.pipe_file("bucket/night/a.jsonl", data)
+    uri, sha256 = "s3://bucket/night/a.jsonl", hashlib.sha256(data).hexdigest()
+    it = InputFile(path=uri, uri=uri, sha256=sha256, size=len(data), pointer=True)
+    fetch(env, it, tmp_path, seconds=60)
+    assert is_here(it, tmp_path)
+    for change, words in (
+        ({"uri": "s3://bucket/none"}, "it does not exist"),
+        ({"uri": "s3://nowhere/a.jsonl"}, "it does not exist"),
+        ({"sha256": "0" * 64}, f"sha256 {sha256}, instead of"),
+        ({"size": 9}, "more than 9 bytes"),
+    ):
+        with pytest.raises(ReconcilerError, match=words):
+            fetch(env, replace(it, **change), tmp_path / "other", seconds=60)
