@@ -79,16 +79,17 @@ def bucket(log: Path) -> Iterator[dict[str, str]]:
 def calls(lines: Sequence[str]) -> str:
     """Return what was called, from the lines of both logs, and how often."""
     words = [
-        re.search(r"(?:^|\s)(fetch|push|ls-remote)\s|\"(GET|PUT|HEAD|POST|DELETE) /", it) for it in lines
+        re.search(r"(?:^|\s)(fetch|push|ls-remote)\s|\"(?:\x1b\[\d+m)*(GET|PUT|HEAD|POST|DELETE) /", it)
+        for it in lines
     ]
     found = Counter(word[1] or word[2] for word in words if word)
     return ", ".join(f"{count} {word}" for word, count in sorted(found.items())) or "-"
 
 
-def specs(root: Path) -> None:
+def specs(root: Path, count: int) -> None:
     """Declare so many jobs of one request."""
     body = "  - {custom_id: a, body: {messages: [{role: user, content: hi %s}]}}\n"
-    for number in range(CREATES):
+    for number in range(count):
         head = f"name: job-{number}\nendpoint: /v1/chat/completions\nmodel: mistral-small-latest\nrequests:\n"
         (root / f"{number}.yaml").write_text(head + body % number)
 
@@ -109,7 +110,7 @@ def ledgers(folder: Path) -> None:
             kind = place.partition(":")[0]
             root = ledger.clone(folder, kind, url=url)
             (root / "reconciler.yaml").write_text(f"project: {kind}\nledger: {place}\n")
-            specs(root / "specs")
+            specs(root / "specs", CREATES)
             ledger.git(root, "add", ".")
             ledger.git(root, "commit", "--quiet", "-m", "specs")
             path = f"{wrapper.parent}:{os.environ['PATH']}"
@@ -125,7 +126,10 @@ def ledgers(folder: Path) -> None:
                 ("a plan", ("plan",)),
                 ("the next apply", ("apply", "--yes")),
                 ("an apply without changes", ("apply", "--yes")),
+                ("an apply of new jobs", ("apply", "--yes")),
             ):
+                if "new" in what:
+                    specs(root / "specs", 2 * CREATES)
                 for log in (git_log, store_log):
                     log.write_text("")
                 found = measure.spent([sys.executable, "-m", "reconciler", *argv], cwd=root, environ=environ)

@@ -28,7 +28,7 @@ from reconciler.ledger.lines import Line
 from reconciler.ledger.mirror import Mirror
 from reconciler.ledger.shared import ConflictError, Store, UnreachableError
 
-AT_ONCE: Final = 16
+AT_ONCE: Final = 32
 """How many segments are read at the same time, at most."""
 SNAPSHOT_AFTER: Final = 100
 """How many segments a host may have to read after the newest snapshot."""

@@ -48,27 +48,11 @@ class InlineRequests(Struct, frozen=True, kw_only=True, gc=False, tag="inline"):
 RowsKind: TypeAlias = Literal["csv", "jsonl", "parquet", "files", "sql"]
 
 
-class TableFile(Struct, frozen=True, kw_only=True, gc=False):
-    """A file of a table."""
-
-    path: str
-    """Relative to the project root, with forward slashes."""
-    sha256: str
-    size: int
-    """Bytes."""
-    pointer: bool = False
-    """True if the content is not here: this clone has only a Git LFS pointer to it, or it is at `uri`."""
-    uri: str = ""
-    """The URI of a content that is not in the checkout; then `path` is its copy on this machine, or the URI too."""
-    manifest: str = ""
-    """The file of the checkout that names the URI; "" if the spec does."""
-
-
 class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
     """The rows of a table with a template: one request for each row, rendered if there is something to submit."""
 
     kind: RowsKind
-    files: tuple[TableFile, ...]
+    files: tuple[InputFile, ...]
     """Sorted by path."""
     sql: str = ""
     """The query, if the rows are its result."""
@@ -110,15 +94,15 @@ class TableRows(Struct, frozen=True, kw_only=True, dict=True, tag="rows"):
 
 
 class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
-    """A local JSONL file that was read and checked."""
+    """A JSONL file that was read and checked, or a file of a table."""
 
     path: str
     """Relative to the project root, with forward slashes; for readers, never part of the identity."""
     sha256: str
     size: int
     """Bytes; 0 if they are not known, before the content at `uri` is here."""
-    requests: int | None
-    """None if this clone has only a pointer to the content."""
+    requests: int | None = None
+    """None if this clone has only a pointer to the content, and of a table."""
     pointer: bool = False
     """True if the content is not here: the file is a Git LFS pointer to it, or it is at `uri`."""
     uri: str = ""
@@ -131,6 +115,11 @@ class InputFile(Struct, frozen=True, kw_only=True, gc=False, tag="file"):
     """What its requests may use; None if they were not read."""
     rows: TableRows | None = None
     """The rows and the template that it was rendered from; None for a file of the checkout."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the content is at a URI, and not known to be on this machine."""
+        return self.pointer and bool(self.uri)
 
     @property
     def identity(self) -> str:
@@ -174,7 +163,7 @@ def request_count(part: Input) -> int | None:
 def paths_of(part: Input) -> tuple[str, ...]:
     """Return the files of the checkout that an input is made of."""
     rows = part.rows if isinstance(part, InputFile) else part
-    files: tuple[InputFile | TableFile, ...] = (part,) if isinstance(part, InputFile) else ()
+    files: tuple[InputFile, ...] = (part,) if isinstance(part, InputFile) else ()
     more: tuple[str, ...] = ()
     if isinstance(rows, TableRows):
         files, more = rows.files, rows.includes

@@ -18,7 +18,7 @@ from reconciler import file_access
 from reconciler.api import deadline, https_file
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError
-from reconciler.model import InputFile, TableFile, TableRows
+from reconciler.model import InputFile, TableRows
 from reconciler.text.plural import pluralize
 
 MAX_BYTES: Final = 100_000_000_000
@@ -29,7 +29,7 @@ _UNREADABLE: Final = (
 )
 
 
-def copy_of(it: InputFile | TableFile, folder: Path) -> Path:
+def copy_of(it: InputFile, folder: Path) -> Path:
     """Return the file in a folder of copies that a content has."""
     return folder / f"{it.sha256}{Path(it.uri).suffix.lower()}"
 
@@ -46,7 +46,7 @@ def read_copies(source: TableRows, folder: Path) -> TableRows:
     )
 
 
-def fetch(env: Environment, it: InputFile | TableFile, folder: Path, *, seconds: float) -> None:
+def fetch(env: Environment, it: InputFile, folder: Path, *, seconds: float) -> None:
     """Write the content at a URI to its copy in a folder, unless that has it already.
 
     It may take some seconds, and more at 32 KiB/s or faster. Raises `ReconcilerError` if the content cannot be read or
@@ -88,7 +88,7 @@ def _write(
     return received, digest.hexdigest()
 
 
-def is_here(it: InputFile | TableFile, folder: Path) -> bool:
+def is_here(it: InputFile, folder: Path) -> bool:
     """Return whether a folder has a copy of a content."""
     file = copy_of(it, folder)
     if not file.exists():

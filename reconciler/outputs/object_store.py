@@ -22,6 +22,11 @@ _PIECE: Final = 8 << 20
 """Bytes of a large file that are in memory at a time."""
 
 
+def _options(url: str) -> dict[str, int]:
+    """Return the options of a file system. s3fs asks for the size of an object first if it may read it in parallel."""
+    return {"max_concurrency": 1} if url.startswith("s3://") else {}
+
+
 class ObjectStore:
     """A tree below the URL of an object store, such as `s3://bucket/outputs`; its package finds the credentials.
 
@@ -35,7 +40,7 @@ class ObjectStore:
         self.where = url.rstrip("/")
         self._staging = staging
         try:
-            self._fs, root = fsspec.core.url_to_fs(self.where)
+            self._fs, root = fsspec.core.url_to_fs(self.where, **_options(self.where))
         except (ImportError, ValueError) as error:
             raise ReconcilerError(
                 f"{self.where} cannot be opened: {error}",

@@ -20,7 +20,7 @@ from reconciler.model import Checked, Observed, OwnedJob, Phase, RunKey
 from reconciler.model.completeness import Received
 from reconciler.outputs.paths import ERRORS, OUTPUT, job_folder, safe_name
 from reconciler.outputs.store import FolderStore, ResultStore
-from reconciler.text.suggest import nearest
+from reconciler.text.suggest import did_you_mean
 
 
 def work_summaries(store: ResultStore) -> Iterator[WorkSummary]:
@@ -37,11 +37,8 @@ def summary_of(store: ResultStore, name: str) -> WorkSummary:
     """Return the summary of a name's results. Raises `UsageError` if there are none."""
     found = {it.name: it for it in work_summaries(store)}
     if name not in found:
-        near = nearest(name, sorted(found))
-        raise UsageError(
-            f"{store.where} has no results of {name}",
-            hint=f"did you mean {near}?" if near else "fetch them: reconciler outputs pull",
-        )
+        hint = did_you_mean(name, found, "fetch them: reconciler outputs pull")
+        raise UsageError(f"{store.where} has no results of {name}", hint=hint)
     return found[name]
 
 

@@ -23,7 +23,11 @@ def rendered_spec(
     Raises `ReconcilerError` if a file cannot be written.
     """
     for part in spec.inputs:
-        if isinstance(part, TableRows) and part.identity not in known and "://" not in (part.absent or ""):
+        if (
+            isinstance(part, TableRows)
+            and part.identity not in known
+            and not any(it.elsewhere for it in part.files)
+        ):
             path = folder / f"{part.identity.rpartition(':')[2]}.jsonl"
             try:
                 found = render(part, root, path, longest=limits.line_bytes)

@@ -27,6 +27,7 @@ from reconciler.planning.guard_input import Approved
 from reconciler.planning.planner import plan
 from reconciler.planning.standing import Standing
 from reconciler.plans import agreement, staleness
+from reconciler.plans.action_documents import CreateDoc
 from reconciler.plans.agreement import AgreedPlan
 from reconciler.plans.approval import Approval
 from reconciler.plans.document import PlanDoc
@@ -120,9 +121,9 @@ def plan_and_apply(
         wanted = frozenset(it.name for it in fresh.plan.decisions if it.pending)
         records.record_observations(run, fresh)
         if saved is not None:  # otherwise the saved plan would be called stale
-            unfetched = (run.unfetched[it.name] for it in saved.decisions if it.name in run.unfetched)
-            for error in unfetched:
-                raise error
+            for it in saved.decisions:
+                if it.name in run.unfetched and it.of(CreateDoc):
+                    raise run.unfetched[it.name]
         cut = partial(_cut, run=run, asks=asks, first=first, saved=saved, agreed=agreed, approval=approval)
         planned = check(run, narrow(run, fresh, cut))
         if (before := first or saved) is not None:
@@ -138,7 +139,7 @@ def plan_and_apply(
             if approved and planned.plan.pending:
                 outcomes = _carry_out(run, planned, intended, give_up_at=give_up_at)
             publish(run)
-            return planned, (*outcomes, *_unfetched(run, planned if approved else None))
+            return planned, (*outcomes, *(_unfetched(run, planned) if approved else ()))
         run.env.log("ledger.conflict")
         first = planned.document
     raise LedgerError(
@@ -147,11 +148,11 @@ def plan_and_apply(
     )
 
 
-def _unfetched(run: RunContext[ApiT], planned: PlannedRun | None) -> tuple[Outcome, ...]:
-    """Return a failure for each create that was not tried, because an input could not be fetched."""
-    names = (
-        (it.name for it in planned.plan.decisions if it.standing is Standing.INPUT_NEEDED) if planned else ()
-    )
+def _unfetched(run: RunContext[ApiT], planned: PlannedRun) -> tuple[Outcome, ...]:
+    """Return a failure for each create that was not tried, because an input could not be fetched; once in a run."""
+    held = (it.name for it in planned.plan.decisions if it.standing is Standing.INPUT_NEEDED)
+    names = [name for name in held if f"unfetched {name}" not in run.reported]
+    run.reported.update(f"unfetched {name}" for name in names)
     return tuple(Failed(name=name, action=CREATE, error=run.unfetched[name]) for name in names)
 
 

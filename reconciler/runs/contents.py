@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import Problem, ReconcilerError
-from reconciler.model import Input, InputFile, JobSpec, TableFile, TableRows
+from reconciler.model import Input, InputFile, JobSpec, TableRows
 from reconciler.outputs.fetch import copy_of, fetch, is_here, read_copies
 from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.reader import InputReader
@@ -26,10 +26,10 @@ from reconciler.specs.project import STATE
 from reconciler.text.plural import pluralize
 
 
-def elsewhere(spec: JobSpec) -> list[InputFile | TableFile]:
+def elsewhere(spec: JobSpec) -> list[InputFile]:
     """Return the files of a spec whose content is at a URI, and not known to be on this machine."""
     files = (it for part in spec.inputs for it in (part.files if isinstance(part, TableRows) else (part,)))
-    return [it for it in files if isinstance(it, InputFile | TableFile) and it.uri and it.pointer]
+    return [it for it in files if isinstance(it, InputFile) and it.elsewhere]
 
 
 def with_contents(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> JobSpec:
@@ -70,7 +70,7 @@ def _folder(run: RunContext[ApiT]) -> Path:
     return run.folder / "fetched"
 
 
-def _fetch(run: RunContext[ApiT], it: InputFile | TableFile) -> None:
+def _fetch(run: RunContext[ApiT], it: InputFile) -> None:
     began = run.env.monotonic()
     fetch(run.env, it, _folder(run), seconds=run.limits.timeout_seconds)
     elapsed = round((run.env.monotonic() - began) * 1000)
@@ -89,12 +89,8 @@ def _checked(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> JobSpec
     reader.save()
     here = {it.path: it for it in found.inputs if isinstance(it, InputFile) and it.content is None}
     paths = [path for path, it in here.items() if not it.pointer and not it.rows]
-    demands = Requirements(spec.endpoint, spec.model)
-    problems = [problem for path in paths for problem in reader.read(path).problems]
-    problems += [problem for path in paths for problem in reader.violations(path, demands)]
-    problems += reader.shared_ids(paths)
-    problems += _miscounted(spec, here)
-    if problems:
+    problems = reader.problems(paths, Requirements(spec.endpoint, spec.model))
+    if problems := [*problems, *_miscounted(spec, here)]:
         first = named_by_uri(problems[0], {path: it.label for path, it in here.items()})
         more = f" ({pluralize(len(problems) - 1, 'more problem')})" if problems[1:] else ""
         raise ReconcilerError(f"{first.where}: {first.message}{more}", hint=first.hint)
@@ -110,9 +106,9 @@ def _local(run: RunContext[ApiT], reader: InputReader, part: Input) -> Input:
     """Return an input that is read from this machine, if it is here."""
     folder = _folder(run)
     if isinstance(part, TableRows):
-        far = [it for it in part.files if it.uri and it.pointer]
+        far = [it for it in part.files if it.elsewhere]
         return read_copies(part, folder) if far and all(is_here(it, folder) for it in far) else part
-    if not (isinstance(part, InputFile) and part.uri and part.pointer and copy_of(part, folder).exists()):
+    if not (isinstance(part, InputFile) and part.elsewhere and copy_of(part, folder).exists()):
         return part
     path = os.path.relpath(copy_of(part, folder), run.project.root).replace(os.sep, "/")
     found = reader.read(path)
@@ -131,7 +127,7 @@ def named_by_uri(problem: Problem, uris: Mapping[str, str]) -> Problem:
 
 def _miscounted(spec: JobSpec, here: dict[str, InputFile]) -> list[Problem]:
     """Return a problem for each content that has another number of requests than is declared."""
-    declared = {it.identity: it.requests for it in elsewhere(spec) if isinstance(it, InputFile)}
+    declared = {it.identity: it.requests for it in elsewhere(spec)}
     return [
         Problem(
             path=it.path,

@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Final
 
-from reconciler.text.suggest import nearest
+from reconciler.text.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -59,5 +59,4 @@ def like(name: str) -> str:
     """Return a hint for an unknown zone."""
     from zoneinfo import available_timezones  # noqa: PLC0415 - likewise
 
-    found = nearest(name, available_timezones())
-    return f"did you mean `{found}`?" if found else "use a name of the tz database, such as `Europe/Paris`"
+    return did_you_mean(name, available_timezones(), "use a name of the tz database, such as `Europe/Paris`")

@@ -18,7 +18,7 @@ from reconciler.model import JobSpec, Names
 from reconciler.specs import files
 from reconciler.specs.project import Project
 from reconciler.text.sanitize import clean
-from reconciler.text.suggest import nearest
+from reconciler.text.suggest import did_you_mean, nearest
 
 
 def scope(project: Project, paths: Sequence[Path]) -> tuple[Path, ...] | None:
@@ -75,8 +75,7 @@ def selected(
 
 def unknown(name: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name or glob that no declared job has."""
-    near = nearest(name, known)
-    hint = f"did you mean {near}?" if near else "list the names: reconciler render"
+    hint = did_you_mean(name, known, "list the names: reconciler render")
     return UsageError(f"no declared job has the name {clean(name)}", hint=hint)
 
 

@@ -22,7 +22,6 @@ from reconciler.model import (
     InputFile,
     JobSpec,
     Retry,
-    TableFile,
     TableRows,
     UploadedFile,
 )
@@ -102,7 +101,7 @@ def _rows(rows: TableRows, folder: str) -> Iterator[tuple[str, Any]]:
     yield "body", json.loads(rows.body)
 
 
-def _reference(it: InputFile | TableFile) -> dict[str, Any]:
+def _reference(it: InputFile) -> dict[str, Any]:
     return {"uri": it.uri, "sha256": it.sha256} | ({"bytes": it.size} if it.size else {})
 
 

@@ -22,7 +22,7 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
 
-def did_you_mean(word: str, known: Sequence[str], otherwise: str) -> str:
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
     """Return a hint that names the nearest known name, or `otherwise`."""
     found = nearest(word, known)
     return f"did you mean `{found}`?" if found else otherwise

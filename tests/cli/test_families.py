@@ -98,7 +98,7 @@ def test_jobs_are_selected_by_name(stage: Stage) -> None:
     assert 'reconciler plan --only "nightly-0001" --only "nightly-0003" -o plan.json' in plan.out
     wrong = stage.run("plan", "--only", "nigthly-0001")
     assert wrong.code == 64
-    assert "did you mean nightly-0001?" in wrong.err
+    assert "did you mean `nightly-0001`?" in wrong.err
     stage.run("plan", "--only", "nightly-0001", "-o", "plan.json")
     refused = stage.run("apply", "plan.json", "--only", "x")
     assert (refused.code, "applied whole" in refused.err) == (64, True)

@@ -692,3 +692,28 @@ def test_a_waiting_apply_reads_a_content_once_for_all_parts(lake: Lake, *, rows:
     done = lake.run("apply", "--wait")
     assert (done.code, len(lake.opened)) == (0, 1), done.err
     assert sum(map(len, asked(lake.stage))) == 3
+
+
+def test_a_waiting_apply_reports_a_content_once_and_goes_on_with_others(lake: Lake) -> None:
+    lake.stage.write("reconciler.yaml", SETTINGS + "limits: {requests_per_job: 2, late_seconds: 0}\n")
+    lake.declare(lake.put(ABC) | {"sha256": "0" * 64})
+    lake.declare(lake.put(ABC, "s3://lake/b.jsonl"), name="other", canary={"requests": 1})
+    done = lake.run("apply", "--wait")
+    assert (done.code, done.err.count('"event": "input.not_fetched"')) == (5, 1)
+    assert done.out.count("! create failed night") == 1
+    assert sum(map(len, asked(lake.stage))) == 3
+
+
+def test_a_saved_plan_does_what_needs_no_other_content(lake: Lake) -> None:
+    lake.stage.spec("other")
+    lake.declare(lake.put(ABC) | {"sha256": "0" * 64}, suspend=True)
+    assert lake.run("plan", "-o", "plan.json").code == 0
+    assert creates(lake.run("apply", "plan.json")) == 1
+
+
+def test_a_budget_says_what_to_declare(lake: Lake) -> None:
+    lake.stage.write("reconciler.yaml", SETTINGS + "guards: {max_new_requests: 3}\n")
+    lake.declare(lake.put(ABC))
+    assert "declare `requests` beside each `uri`" in lake.run("plan").out
+    lake.declare(lake.put(ABC) | {"requests": 3})
+    assert "1 to create" in lake.run("plan").out

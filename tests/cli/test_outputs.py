@@ -147,7 +147,7 @@ def test_names_and_globs_select_jobs(stage: Stage) -> None:
     wrong = stage.run("outputs", "pull", "tickets-rf")
     assert wrong.code == 64
     assert "no job is called tickets-rf" in wrong.err
-    assert "hint: did you mean tickets-fr?" in wrong.err
+    assert "hint: did you mean `tickets-fr`?" in wrong.err
 
 
 @pytest.mark.parametrize("pulled_before", [False, True])

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.outputs.object_store import ObjectStore
 from tests.cli.stage import UNSTEADY, Sent, Stage
 from tests.helpers.kills import Kill, KilledError, killing, mortal
 from tests.helpers.thorough import thorough
@@ -201,3 +202,16 @@ def test_ten_runners_at_once_fetch_each_result_once(
     results = shown(files)
     check(files, {name: {content} for name, content in results.items()}, at_once=True)
     assert sorted(results) == [f"job-{number}" for number in range(6)]
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("s3")
+def test_a_small_object_is_read_with_one_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = ObjectStore("s3://bucket/small", staging=tmp_path)
+    store.replace("there", b"content")
+    with caplog.at_level("INFO", "werkzeug"):
+        caplog.clear()
+        assert store.read_all(["there", "absent"]) == [b"content", None]
+        assert store.read("there") == b"content"
+    sent = [record.getMessage() for record in caplog.records if record.name == "werkzeug"]
+    assert len(sent) == 3, sent

@@ -113,7 +113,7 @@ def test_an_unknown_name_and_a_missing_folder_are_mistakes_with_a_hint(shop: Sta
         wrong = shop.run("outputs", *argv)
         assert wrong.code == 64
         assert "outputs has no results of ticket-clases" in wrong.err
-        assert "hint: did you mean ticket-classes?" in wrong.err
+        assert "hint: did you mean `ticket-classes`?" in wrong.err
     nowhere = shop.run("outputs", "export", "texts", "--format", "csv", "-o", "no/such/x.csv")
     assert (nowhere.code, "Traceback" in nowhere.err) == (1, False)
 
@@ -288,7 +288,7 @@ def test_programs_read_results_as_rows_and_frames(shop: Stage, monkeypatch: pyte
     assert all(tuple(row) == found.columns for row in found)
     with pytest.raises(ReconcilerError, match="no results of ticket-clases") as refused:
         reconciler.results("ticket-clases", project=shop.root)
-    assert refused.value.hint == "did you mean ticket-classes?"
+    assert refused.value.hint == "did you mean `ticket-classes`?"
     assert reconciler.__all__ == ["__version__", "results"]
 
 

@@ -50,12 +50,17 @@ def spec(name: str, more: str) -> str:
     return f"name: {name}\n{BODY}{more}"
 
 
+FETCH = "fetch a URL, or send credentials to a host"
 ATTACKS = (
     Attack("read a file outside", "up.yaml", spec("up", "input_files: [../../secret.jsonl]\n"), "leads out of the project"),
     Attack("read a file outside", "abs.yaml", spec("abs", "input_files: [/etc/passwd]\n"), "an absolute path is not allowed"),
     Attack("read a file outside", "home.yaml", spec("home", "input_files: [~/.netrc]\n"), "an absolute path is not allowed"),
     Attack("read a file outside", "glob.yaml", spec("glob", "input_files: ['../../*.jsonl']\n"), "leads out of the project"),
-    Attack("fetch a URL", "url.yaml", spec("url", "input_files: ['http://169.254.169.254/token']\n"), "a URL is not an input"),
+    Attack(FETCH, "url.yaml", spec("url", "input_files: ['http://169.254.169.254/token']\n"), "a URL is not an input"),
+    Attack(FETCH, "uri.yaml", spec("uri", f"input_files: [{{uri: 's3://evil/a.jsonl', sha256: '{'0' * 64}'}}]\n"), "s3://evil/a.jsonl is not below `input_uris`"),
+    Attack(FETCH, "chain.yaml", spec("chain", f"input_files: [{{uri: 's3://a/b::file:///etc/passwd', sha256: '{'0' * 64}'}}]\n"), "not the URI of an input"),
+    Attack(FETCH, "user.yaml", spec("user", f"rows: {{uri: 'https://u:p@evil.org/t.csv', sha256: '{'0' * 64}'}}\n"), "not the URI of an input"),
+    Attack(FETCH, "manifest.json", f'{{"uri": "s3://evil/b.jsonl", "sha256": "{"0" * 64}"}}', "s3://evil/b.jsonl is not below `input_uris`"),
     Attack("link to a file outside", "data/link.jsonl", "../../../secret.jsonl", "a link that leads out of the project", link=True),
     Attack("link to a file outside", "stdin.yaml", "/dev/stdin", "a link that leads out of the project", link=True),
     Attack("link to a file outside", "folder", "/etc", "a link that leads out of the project", link=True),
@@ -137,6 +142,7 @@ def test_every_attack_in_the_files_of_a_pull_request_is_stopped_and_named(attack
         else:
             path.write_text(attack.text, encoding="utf-8")
     attacked.write("specs/lines.yaml", spec("lines", "input_files: [data/lines.jsonl]\n"))
+    attacked.write("specs/list.yaml", spec("list", "input_files: [{manifest: manifest.json}]\n"))
     attacked.commit("every attack")
     text, github, plan, apply = (
         attacked.run("validate"),
@@ -325,6 +331,7 @@ ELSEWHERE = (
     "get past the required check with broken specs, or with a plan that failed or did not run",
     "submit what no review has seen: a direct push, a plan that expired, an input that grew, more attempts, a repeated old run",
     "submit more than a reviewer may approve",
+    "submit another content than was reviewed",
     "go beyond a policy of the organization",
     "spend more than a budget",
     "forge the ledger, or the cache of input files",

@@ -42,7 +42,7 @@ def test_an_exclude_that_fits_nothing_creates_nothing(stage: Stage) -> None:
     stage.spec("nightly")
     refused = stage.run("apply", "--yes", "--exclude", "nigthly")
     assert (refused.code, refused.writes) == (64, [])
-    assert "did you mean nightly?" in refused.err
+    assert "did you mean `nightly`?" in refused.err
     nothing = stage.run("apply", "--yes", "--exclude", "*")
     assert (nothing.code, nothing.writes) == (64, [])
     assert "--exclude excludes every job" in nothing.err

@@ -186,4 +186,4 @@ def test_open_prints_links_of_the_newest_job(stage: Stage) -> None:
         conforming("open", stage.run("open", "fine", "--format", "json").out)["run"] == "https://ci.example/7"
     )
     assert stage.run("open", "fin").code == 1
-    assert "did you mean fine?" in stage.run("open", "fin").err
+    assert "did you mean `fine`?" in stage.run("open", "fin").err

@@ -40,7 +40,12 @@ SPECS: Final[tuple[dict[str, Any], ...]] = (
         "name": "d",
         "endpoint": "/v1/embeddings",
         "model": "mistral-embed",
-        "input_files": ["../specs/data/t*.jsonl", "00000001-0000-4000-8000-000000000000"],
+        "input_files": [
+            "../specs/data/t*.jsonl",
+            "00000001-0000-4000-8000-000000000000",
+            {"uri": "s3://lake/a.jsonl", "sha256": "0" * 64, "requests": 3, "bytes": 99},
+            {"manifest": "data/*.json"},
+        ],
         "rerun": {"every": "week", "zone": "Europe/Paris", "start": "2026-01-05"},
         "timeout_hours": 24,
         "retry": {"max_attempts": 3, "on": ["FAILED"]},
@@ -51,6 +56,14 @@ SPECS: Final[tuple[dict[str, Any], ...]] = (
         "metadata": {"team": "x", "yes": True},
         "adopt": {"job": "4fb29d1c-6f5e-4c3a-9d8e-0a1b2c3d4e5f", "work": "v1:" + "0" * 64},
     },
+    {
+        "name": "e",
+        "endpoint": "/v1/embeddings",
+        "model": "mistral-embed",
+        "rows": {"uri": "https://files.example.org/t.csv", "sha256": "0" * 64, "sql": "select 1 as id"},
+        "custom_id": "{{id}}",
+        "body": {"input": "{{id}}"},
+    },
 )
 """Specs that use every field."""
 _OF_SPECS: Final = ("name", "input_files", "requests", "for_each", "matrix", "adopt")
@@ -58,6 +71,7 @@ _OF_SPECS: Final = ("name", "input_files", "requests", "for_each", "matrix", "ad
 SETTINGS: Final = {
     "project": "shop",
     "specs": "specs",
+    "input_uris": ["s3://lake/", "https://files.example.org/"],
     "ledger": "local",
     "limits": {"spec_bytes": 50_000, "spec_depth": 20, "in_flight": 2, "settle_seconds": 1.5},
     "uploads": {"expiry_hours": 300, "reuse": True},

@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import Checks, InlineRequests, InputFile, JobSpec, UploadedFile, digests
+from reconciler.model import Checks, InlineRequests, InputFile, JobSpec, TableRows, UploadedFile, digests
 from reconciler.model.digests import MAX_SAFE_INTEGER, Json, canonical
 from tests.helpers.make import sha, spec
 
@@ -82,6 +82,21 @@ def test_neither_the_order_nor_the_names_of_inputs_matter() -> None:
     moved = InputFile(path="b/c.jsonl", sha256=sha("1"), size=1, requests=1)
     two = UploadedFile(id="0f9d1b6e-0000-4000-8000-000000000001")
     assert spec("a", inputs=(one, two)).run_key == spec("b", inputs=(two, moved)).run_key
+
+
+def test_it_does_not_matter_whether_a_content_is_here_or_at_a_uri() -> None:
+    here = InputFile(path="a.jsonl", sha256=sha("1"), size=1, requests=1)
+    there = InputFile(
+        path="s3://lake/b", uri="s3://lake/b", manifest="m.json", sha256=sha("1"), size=0, pointer=True
+    )
+    assert spec(inputs=(here,)).run_key == spec(inputs=(there,)).run_key
+    tables = [
+        TableRows(
+            kind="sql", files=(it,), sql="select", views={"t": (it.path,)}, custom_id="{{a}}", body=b"{}"
+        )
+        for it in (here, there)
+    ]
+    assert spec(inputs=(tables[0],)).run_key == spec(inputs=(tables[1],)).run_key
 
 
 def test_how_often_an_input_is_listed_matters() -> None:

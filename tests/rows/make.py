@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reconciler.model import TableFile, TableRows
+from reconciler.model import InputFile, TableRows
 from reconciler.rows.read import read_rows
 from reconciler.rows.requests import Rendered, render
 from reconciler.rows.row import KINDS
@@ -16,7 +16,7 @@ from reconciler.rows.row import KINDS
 def table(root: Path, *names: str, **fields: Any) -> TableRows:  # noqa: ANN401 - fields of rows
     """Return the rows of some files."""
     files = tuple(
-        TableFile(path=name, sha256=hashlib.sha256((root / name).read_bytes()).hexdigest(), size=0)
+        InputFile(path=name, sha256=hashlib.sha256((root / name).read_bytes()).hexdigest(), size=0)
         for name in names
     )
     kind = KINDS.get(Path(names[0]).suffix, "files")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import TableFile
+from reconciler.model import InputFile
 from reconciler.rows.read import columns_of
 from reconciler.rows.row import RowsError
 from reconciler.settings import Limits
@@ -136,7 +136,7 @@ def test_a_number_with_too_many_digits_is_named(tmp_path: Path, number: str) -> 
 
 def test_a_table_of_which_only_a_pointer_is_here_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("version https://git-lfs.github.com/spec/v1\n")
-    source = table(tmp_path, "a.csv", files=(TableFile(path="a.csv", sha256="0" * 64, size=9, pointer=True),))
+    source = table(tmp_path, "a.csv", files=(InputFile(path="a.csv", sha256="0" * 64, size=9, pointer=True),))
     for read in (lambda: rows(tmp_path, source, "id"), lambda: columns_of(source, tmp_path)):
         with pytest.raises(RowsError, match="Git LFS pointer") as caught:
             read()

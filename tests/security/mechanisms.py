@@ -61,6 +61,7 @@ UNREVIEWED: Final = (
 )
 PIP: Final = "run code of the checkout in place of pip or of this tool"
 FORGED: Final = "write lines into the shared ledger"
+IN_BUCKET: Final = "change, remove or leave out segments of a ledger in a bucket"
 ROLLED_BACK: Final = "roll the shared ledger back"
 POLICY: Final = "go beyond a policy of the organization"
 LINKS: Final = "give another file or a pipe for settings, defaults, a spec, an input or a plan"
@@ -448,6 +449,27 @@ SWITCHES: Final = (
         "reconciler/outputs/fetch.py",
         ("submit another content than was reviewed",),
         (("if found == sha256 and", "if found and"),),
+    ),
+    Switch(
+        "the ledger's chain",
+        "a segment continues any other",
+        "reconciler/ledger/chain.py",
+        (IN_BUCKET,),
+        (("if first.before != tip.sha256:", "if False:"),),
+    ),
+    Switch(
+        "the ledger's chain",
+        "a host does not miss what it read",
+        "reconciler/ledger/objects.py",
+        (IN_BUCKET,),
+        (("if not tip.number or chain.sha256(", "if not tip.number or True or chain.sha256("),),
+    ),
+    Switch(
+        "the ledger's chain",
+        "a snapshot may end anywhere",
+        "reconciler/ledger/objects.py",
+        (IN_BUCKET,),
+        (("if tip != (newest, chain.sha256(", "if not tip.number and (newest, chain.sha256("),),
     ),
 )
 

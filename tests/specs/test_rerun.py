@@ -202,7 +202,7 @@ def test_an_unknown_name_says_which_was_meant(tmp_path: Path) -> None:
     project_of(tmp_path, a=f"name: tickets\n{REST}")
     with pytest.raises(UsageError) as refused:
         edited(tmp_path, "tikets")
-    assert refused.value.hint == "did you mean tickets?"
+    assert refused.value.hint == "did you mean `tickets`?"
 
 
 def test_a_value_of_the_defaults_is_overridden_in_the_spec(tmp_path: Path) -> None:

@@ -145,7 +145,8 @@ A manifest is a JSON file in the repository with `uri`, `sha256` and, so that a 
 ```
 
 - **The content is the identity**: a file that moves into a store or to another URI submits nothing.
-- **A plan reaches no store.** It says "at most", or an unknown number of requests without `requests`.
+- **A plan reaches no store.** It says "at most", or without `requests` an unknown number, which a guard on new requests
+  holds back. What such a job may cost is not known in a plan, so a guard on costs holds it back too.
 - **`apply` reads each content once**, if its work may have something to submit: it streams it to this machine
   (`.reconciler/`), checks digest, size, number and every line, and then uploads it. With another content nothing of
   the name is submitted, and the error has both digests. Later applies delete copies that they do not need.

@@ -22,7 +22,7 @@ from reconciler.render import history_view, stats_view
 from reconciler.render.paint import Screen
 from reconciler.runs.history import verified
 from reconciler.specs.project import Project
-from reconciler.text.suggest import nearest
+from reconciler.text.suggest import did_you_mean
 
 _FORMATS = ("table", "wide", "json", "jsonl", "csv", "markdown")
 _WITHOUT_SUMS = ("wide", "jsonl", "csv")
@@ -154,8 +154,8 @@ def write_timeline(env: Environment, project: Project, found: Sources, name: str
     place = declared_at(env, project, name)
     entries = timeline.timeline_entries(name, place.works, found.records, found.ledger.lines, place.commits)
     if not entries and not place.declared:
-        near = nearest(name, {record.name for record in found.records})
-        raise ReconcilerError(f"no job named {name} was found", hint=f"did you mean {near}?" if near else "")
+        hint = did_you_mean(name, {record.name for record in found.records}, "")
+        raise ReconcilerError(f"no job named {name} was found", hint=hint)
     files = tuple(dict.fromkeys(commit.path for commit in place.commits)) or place.files
     document = timeline.TimelineDoc(**found.head, name=name, files=files, entries=entries)
     write_stdout(history_view.story(document, form))

@@ -14,7 +14,7 @@ from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.history.links import links
 from reconciler.planning.actions import Reason
 from reconciler.text.sanitize import clean
-from reconciler.text.suggest import nearest
+from reconciler.text.suggest import did_you_mean
 
 
 @click.command("open")
@@ -30,8 +30,7 @@ def open_links(env: Environment, *, name: str, offline: bool, form: str, common:
     _, found = read_history.read(common, env, offline=offline)
     jobs = [it for it in found.records if it.name == name and it.cancel_reason != Reason.DUPLICATE]
     if not jobs:
-        near = nearest(name, {it.name for it in found.records})
-        hint = f"did you mean {near}?" if near else "reconciler history lists the jobs"
+        hint = did_you_mean(name, {it.name for it in found.records}, "reconciler history lists the jobs")
         raise ReconcilerError(f"no job named {name} was found", hint=hint)
     document = links(jobs[-1])
     if found.target.sandbox:

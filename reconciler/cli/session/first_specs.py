@@ -27,7 +27,7 @@ def for_table(project: Project, table: Path) -> Sequence[Wanted]:
 
     Raises `ReconcilerError` if the table is not in the project, or cannot be read.
     """
-    from reconciler.model import TableFile, TableRows
+    from reconciler.model import InputFile, TableRows
     from reconciler.rows.read import columns_of
     from reconciler.rows.row import KINDS, RowsError
 
@@ -37,7 +37,7 @@ def for_table(project: Project, table: Path) -> Sequence[Wanted]:
         raise ReconcilerError(message, hint=f"put it there, as one of {', '.join(KINDS)}")
     path = table.resolve().relative_to(project.root).as_posix()
     source = TableRows(
-        kind=kind, files=(TableFile(path=path, sha256="", size=0),), custom_id="{{x}}", body=b"{}"
+        kind=kind, files=(InputFile(path=path, sha256="", size=0),), custom_id="{{x}}", body=b"{}"
     )
     try:
         columns = columns_of(source, project.root)

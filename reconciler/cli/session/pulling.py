@@ -32,7 +32,7 @@ from reconciler.runs.gather import decide
 from reconciler.runs.usage import record_usage
 from reconciler.specs.load import Loaded
 from reconciler.text.sanitize import clean
-from reconciler.text.suggest import nearest, some
+from reconciler.text.suggest import did_you_mean, some
 from reconciler.workspace import listing, observe
 from reconciler.workspace.recall import recall
 
@@ -163,8 +163,7 @@ def chosen(owned: Sequence[OwnedJob], specs: Sequence[JobSpec], names: Sequence[
     known = {spec.name for spec in specs} | {each.tags.name for each in owned}
     for name in names:
         if not any(fnmatchcase(each, name) for each in known):
-            near = nearest(name, sorted(known))
-            hint = f"did you mean {near}?" if near else "list the names: reconciler history"
+            hint = did_you_mean(name, known, "list the names: reconciler history")
             raise UsageError(f"no job is called {name}", hint=hint)
 
     def asked_for(name: str) -> bool:

@@ -89,12 +89,9 @@ class Inputs:
     def _checked(self, document: Document, paths: list[str]) -> tuple[list[InputFile], list[Problem]]:
         demands = requirements_of(document)
         with self.budget.stopped():
-            checked = list(map(self.reader.read, paths))
-            problems = [problem for part in checked for problem in part.problems]
-            problems += [problem for path in paths for problem in self.reader.violations(path, demands)]
+            problems = self.reader.problems(paths, demands)
             problems += [it for path in paths for it in self.reader.plain_mistakes(path, demands.endpoint)]
-            problems += self.reader.shared_ids(paths)
-        return [part.file for part in checked], problems
+        return [self.reader.read(path).file for path in paths], problems
 
     def requests(self, document: Document) -> tuple[list[Input], list[Problem]]:
         """Return the input under `requests`, and the problems that its schema does not find."""

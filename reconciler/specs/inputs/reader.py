@@ -110,6 +110,12 @@ class InputReader:
         """Every file that was read."""
         return frozenset(self._known)
 
+    def problems(self, paths: Sequence[str], requirements: Requirements) -> list[Problem]:
+        """Return the mistakes in the files of a job."""
+        found = [problem for path in paths for problem in self.read(path).problems]
+        found += [problem for path in paths for problem in self.violations(path, requirements)]
+        return found + self.shared_ids(paths)
+
     def violations(self, path: str, requirements: Requirements) -> tuple[Problem, ...]:
         """Return the lines of an otherwise valid file that do not meet a job's requirements."""
         checked, findings = self.read(path), Findings(path)

@@ -12,7 +12,7 @@ import msgspec
 
 from reconciler import file_access
 from reconciler.errors import Problem
-from reconciler.model import Input, TableFile, TableRows, digests
+from reconciler.model import Input, InputFile, TableRows, digests
 from reconciler.model.inputs import RowsKind
 from reconciler.rows.read import header_of
 from reconciler.rows.row import KINDS, RowsError
@@ -66,7 +66,7 @@ class _Reader:
         self._prompt = prompt
         self.problems: list[Problem] = []
         self._includes: dict[Path, str] = {}
-        self._elsewhere: dict[str, TableFile] = {}
+        self._elsewhere: dict[str, InputFile] = {}
         """The files of tables that are not in the checkout, by their URIs."""
         self._document = document
         self._inputs = inputs
@@ -160,10 +160,7 @@ class _Reader:
         if uploaded:
             self._problem(where, f"`{uploaded}`: the id of an uploaded file", "name a file of this checkout")
         self._take(where, named)
-        for it in elsewhere:
-            self._elsewhere[it.uri] = TableFile(
-                path=it.uri, sha256=it.sha256, size=it.size, pointer=True, uri=it.uri, manifest=it.manifest
-            )
+        self._elsewhere |= {it.uri: it for it in elsewhere}
         return sorted([*named, *(it.uri for it in elsewhere)])
 
     def _take(self, where: Path, named: Collection[str]) -> None:
@@ -239,18 +236,18 @@ class _Reader:
                 hint = did_you_mean(slot.column, known, f"its columns: {some(known)}")
                 self._at(slot.steps, f"the table has no column `{slot.column}`", hint)
 
-    def _file(self, path: str) -> TableFile:
+    def _file(self, path: str) -> InputFile:
         try:
             with file_access.open_to_read(self._inputs.root / path, buffering=0) as stream:
                 pointed = pointer_in(stream, os.fstat(stream.fileno()).st_size)
                 if pointed:
-                    return TableFile(path=path, sha256=pointed[0], size=pointed[1], pointer=True)
+                    return InputFile(path=path, sha256=pointed[0], size=pointed[1], pointer=True)
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # has readinto
-                return TableFile(path=path, sha256=digest, size=stream.tell())
+                return InputFile(path=path, sha256=digest, size=stream.tell())
         except OSError as error:
             self.problems.append(
                 Problem(
                     path=path, message=f"the file cannot be read: {error.strerror}", hint="make it readable"
                 )
             )
-            return TableFile(path=path, sha256="", size=0)
+            return InputFile(path=path, sha256="", size=0)
