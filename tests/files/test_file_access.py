@@ -32,6 +32,7 @@ ALLOWED: Final = {
     "catalogue/models.py": 1,  # likewise
     "ledger/git_calls.py": 1,  # likewise
     "report/page.py": 1,  # likewise
+    "outputs/fetch.py": 1,  # a file of an object store
     "sandbox/results.py": 1,  # likewise
     "sandbox/store.py": 1,  # likewise
     "specs/scaffold.py": 3,  # likewise, and what pip wrote of this package
