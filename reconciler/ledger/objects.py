@@ -38,7 +38,10 @@ HINT: Final = (
     "no job was created; check the address and the credentials, or use --local-ledger with weaker duplicate "
     "protection"
 )
-RESTORE: Final = "no job was created; restore the object's first version, if the bucket keeps versions"
+RESTORE: Final = (
+    "no job was created; restore the object's first version, if the bucket keeps versions; a snapshot may be deleted "
+    "instead"
+)
 
 _T = TypeVar("_T")
 
@@ -69,7 +72,7 @@ class ObjectLedger:
             found = self._read(range(tip.number + 1, tip.number + 1 + wanted))
             there = [data for data in takewhile(lambda it: it is not None, found) if data is not None]
             for data in there:
-                tip = self._followed(tip, BytesIO(data), _path(tip.number + 1))
+                tip = self._followed(tip, BytesIO(data), tip.number + 1, _path(tip.number + 1))
                 self._mirror.add(tip, data)
             if len(there) < wanted:
                 return str(tip)
@@ -95,8 +98,8 @@ class ObjectLedger:
         try:
             self._calling("read", lambda: self.store.download(path, spare))
             with file_access.open_to_read(spare) as file:
-                tip = self._followed(Tip(), file, path)
-            if tip != (newest, chain.sha256(*self._read([newest]))):
+                tip = self._followed(Tip(), file, newest, path)
+            if tip.sha256 != chain.sha256(*self._read([newest])):
                 raise self._changed(path, f"it does not end with segment {newest} as it is now")
             self._mirror.begin(tip, spare)
         finally:
@@ -219,11 +222,14 @@ class ObjectLedger:
     def _read(self, numbers: Sequence[int]) -> Sequence[bytes | None]:
         return self._calling("read", lambda: self.store.read_all([_path(number) for number in numbers]))
 
-    def _followed(self, tip: Tip, rows: Iterable[bytes], path: str) -> Tip:
+    def _followed(self, tip: Tip, rows: Iterable[bytes], last: int, path: str) -> Tip:
         try:
-            return chain.follow(tip, rows)
+            found = chain.follow(tip, rows)
         except BrokenChainError as error:
             raise self._changed(path, str(error)) from error
+        if found.number != last:
+            raise self._changed(path, f"it ends with segment {found.number} instead of {last}")
+        return found
 
     def _changed(self, path: str, why: str) -> LedgerError:
         return LedgerError(f"{self.store.where}/{path} was changed: {why}", hint=RESTORE)

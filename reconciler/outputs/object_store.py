@@ -18,8 +18,8 @@ from reconciler.documents import result_summary
 from reconciler.errors import ReconcilerError
 from reconciler.outputs.paths import JOBS
 
-_PIECE: Final = 8 << 20
-"""Bytes of a large file that are in memory at a time."""
+_PIECES: Final = {"chunksize": 8 << 20, "max_concurrency": 2}
+"""How much of a large file s3fs has in memory: bytes of a piece, and how many. Only ledgers use it."""
 
 
 def _options(url: str) -> dict[str, int]:
@@ -81,16 +81,15 @@ class ObjectStore:
 
     def upload(self, path: str, place: Path) -> bool:
         """Create an object from a file, a piece at a time. Return False if it exists."""
-        pieces = {"chunksize": _PIECE, "max_concurrency": 2}
         try:
-            self._fs.put_file(str(place), f"{self._root}/{path}", mode="create", **pieces)
+            self._fs.put_file(str(place), f"{self._root}/{path}", mode="create", **_PIECES)
         except FileExistsError:
             return False
         return True
 
     def download(self, path: str, place: Path) -> None:
-        """Write an object into a file."""
-        self._fs.get_file(f"{self._root}/{path}", str(place))
+        """Write an object into a file, a piece at a time."""
+        self._fs.get_file(f"{self._root}/{path}", str(place), **_PIECES)
 
     def replace(self, path: str, data: bytes) -> None:
         """Create or replace an object."""
@@ -136,7 +135,7 @@ class ObjectStore:
         place = self._staging / path
         if not place.exists() or place.stat().st_size != size:
             file_access.make_folder(place.parent)
-            self.download(path, place)
+            self._fs.get_file(f"{self._root}/{path}", str(place))
         return place
 
     def move(self, old: str, new: str) -> bool:

@@ -327,6 +327,14 @@ def test_objects_of_others_are_no_ledger(bucket: Bucket) -> None:
         bucket.host("a").fetch()
 
 
+def test_an_object_with_two_segments_is_none(bucket: Bucket) -> None:
+    bucket.push("a", times=2)
+    both = bucket.content(1) + bucket.content(2)
+    bucket.fs.pipe_file(f"{URL}/segments/00000001.jsonl", both)
+    with pytest.raises(LedgerError, match="it ends with segment 2 instead of 1"):
+        bucket.host("b").fetch()
+
+
 def test_a_store_that_refuses_to_be_read_is_an_error(bucket: Bucket, tmp_path: Path) -> None:
     class Refuses(ObjectStore):
         def read_all(self, paths: Sequence[str]) -> list[bytes | None]:

@@ -206,6 +206,11 @@ class Airflow(Program):
         return "".join(it.read_text(encoding="utf-8") for it in files)
 
 
+SCHEDULE = """
+from dagster import DagsterInstance, build_schedule_context
+from batches import unless_it_runs
+print(type(unless_it_runs(build_schedule_context(DagsterInstance.get()))).__name__)
+"""
 MATERIALIZATION = """
 import json
 from dagster import AssetKey, DagsterInstance
@@ -230,7 +235,16 @@ class Dagster(Program):
 
     def metadata(self) -> dict[str, Any]:
         """Return the metadata of the newest materialization."""
-        argv = [str(self.programs / "python"), "-c", MATERIALIZATION]
-        done = subprocess.run(argv, env=self.environ, cwd=self.home, check=True, capture_output=True)
-        found: dict[str, Any] = json.loads(done.stdout)
+        found: dict[str, Any] = json.loads(self._python(MATERIALIZATION))
         return found
+
+    def tick(self) -> str:
+        """Return what the schedule answers at the full hour."""
+        return self._python(SCHEDULE).strip()
+
+    def _python(self, script: str) -> str:
+        argv = [str(self.programs / "python"), "-c", script]
+        done = subprocess.run(
+            argv, env=self.environ, cwd=self.home, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return done.stdout

@@ -197,6 +197,18 @@ def test_dagster_whose_step_is_killed_at_a_create_submits_every_job_once(
 
 
 @real
+def test_the_schedule_of_dagster_starts_no_run_beside_one_that_waits(tmp_path: Path, dagster: Path) -> None:
+    with shop(tmp_path, speed=1 / 30) as (gate, made):
+        program = Dagster(dagster, tmp_path / "home", made)
+        assert program.tick() == "RunRequest"
+        with program.job() as process:
+            until_create(gate, count=1)
+            assert program.tick() == "SkipReason"
+            assert process.wait(PATIENCE) == 0
+        assert program.tick() == "RunRequest"
+
+
+@real
 def test_a_guard_fails_the_asset_without_a_retry(tmp_path: Path, dagster: Path) -> None:
     with shop(tmp_path) as (_, made):
         made.write("reconciler.yaml", "project: shop\nguards: {max_new_requests: 3}\n")

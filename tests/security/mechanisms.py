@@ -469,7 +469,7 @@ SWITCHES: Final = (
         "a snapshot may end anywhere",
         "reconciler/ledger/objects.py",
         (IN_BUCKET,),
-        (("if tip != (newest, chain.sha256(", "if not tip.number and (newest, chain.sha256("),),
+        (("if tip.sha256 != chain.sha256(", "if not tip.number and chain.sha256("),),
     ),
 )
 

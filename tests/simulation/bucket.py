@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from reconciler.errors import LedgerError
 from reconciler.ledger import chain
@@ -102,7 +102,7 @@ class _Files:
             self._travel("reads on")
         return found
 
-    def get_file(self, path: str, place: str) -> None:
+    def get_file(self, path: str, place: str, **_: object) -> None:
         (data,) = self.cat([path], on_error="return").values()
         if isinstance(data, Exception):
             raise data
@@ -117,9 +117,8 @@ class _Files:
         born = self._bucket.born
         return [path for path, at in born.items() if path.startswith(f"{folder}/") and at <= until]
 
-    def put_file(self, place: str, path: str, **more: Any) -> None:  # noqa: ANN401 - fsspec has no types
-        more.pop("chunksize"), more.pop("max_concurrency")
-        self.pipe_file(path, Path(place).read_bytes(), **more)
+    def put_file(self, place: str, path: str, *, mode: str, **_: object) -> None:
+        self.pipe_file(path, Path(place).read_bytes(), mode)
 
     def pipe_file(self, path: str, data: bytes, mode: str = "overwrite") -> None:
         self._travel(f"creates {_short(path)}")
