@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -168,3 +168,9 @@ def paths_of(part: Input) -> tuple[str, ...]:
     if isinstance(rows, TableRows):
         files, more = rows.files, rows.includes
     return (*filter(None, (it.manifest if it.uri else it.path for it in files)), *more)
+
+
+def elsewhere(inputs: Iterable[Input]) -> list[InputFile]:
+    """Return the files whose content is at a URI, and not known to be on this machine."""
+    files = (it for part in inputs for it in (part.files if isinstance(part, TableRows) else (part,)))
+    return [it for it in files if isinstance(it, InputFile) and it.elsewhere]

@@ -17,7 +17,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.model import InputFile
+from reconciler.model.inputs import elsewhere
 from reconciler.model.money import decimals, micros
 from reconciler.planning.actions import Create
 from reconciler.planning.guard_input import GuardInput, Refusal, counted
@@ -81,8 +81,7 @@ def new_requests(it: GuardInput) -> Budget | None:
     if unknown := sum(create.requests is None for create in it.plan.of(Create)):
         message += f" and {pluralize(unknown, 'job')} of unknown size"
         hint = f"pass --max-new-requests none, or set guards.{guard} to null"
-        inputs = (part for create in it.plan.of(Create) for part in create.spec.inputs)
-        if any(isinstance(part, InputFile) and part.elsewhere for part in inputs):
+        if any(elsewhere(create.spec.inputs) for create in it.plan.of(Create)):
             hint = f"declare `requests` beside each `uri`, or {hint}"
     refusal = Refusal(guard, f"{message}, more than {limit:,}", hint)
     return Budget(left=limit, amounts=counted(it.plan, it.observed), refusal=refusal)

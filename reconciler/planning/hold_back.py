@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.errors import ReconcilerError
 from reconciler.model import JobSpec
+from reconciler.model.inputs import elsewhere
 from reconciler.planning.actions import Action, Cancel, Create, Decision, Hold, Keep, Plan, Reason
 from reconciler.planning.guard_input import Refusal
 from reconciler.planning.other_jobs import original
@@ -52,12 +53,14 @@ def hold_unread(plan: Plan) -> Plan:
 
 
 def hold_unfetched(plan: Plan, reasons: Mapping[str, ReconcilerError]) -> Plan:
-    """Hold the creates of names with an input whose content could not be fetched or used."""
+    """Hold the creates of names with an input whose content could not be fetched or used, or is not here."""
 
     def held(decision: Decision) -> Decision:
         error = reasons.get(decision.name)
-        if error is None or not decision.of(Create):
+        far = [it.uri for create in decision.of(Create) for it in elsewhere(create.spec.inputs)]
+        if not decision.of(Create) or not (error or far):
             return decision
+        error = error or ReconcilerError(f"{far[0]}: its content is not on this machine", hint="run again")
         hold = Hold(reason=Reason.INPUT_NEEDED, detail=str(error), hint=error.hint, attention=True)
         return hold_create(decision, hold, Standing.INPUT_NEEDED, "is not created")
 

@@ -22,7 +22,7 @@ from reconciler.execution.apply import Applier
 from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, RunKey
-from reconciler.planning.actions import Create, Plan
+from reconciler.planning.actions import Create, Hold, Plan
 from reconciler.planning.guard_input import Approved
 from reconciler.planning.planner import plan
 from reconciler.planning.standing import Standing
@@ -150,10 +150,18 @@ def plan_and_apply(
 
 def _unfetched(run: RunContext[ApiT], planned: PlannedRun) -> tuple[Outcome, ...]:
     """Return a failure for each create that was not tried, because an input could not be fetched; once in a run."""
-    held = (it.name for it in planned.plan.decisions if it.standing is Standing.INPUT_NEEDED)
-    names = [name for name in held if f"unfetched {name}" not in run.reported]
-    run.reported.update(f"unfetched {name}" for name in names)
-    return tuple(Failed(name=name, action=CREATE, error=run.unfetched[name]) for name in names)
+    decisions = [it for it in planned.plan.decisions if it.standing is Standing.INPUT_NEEDED]
+    holds = {
+        it.name: hold
+        for it in decisions
+        for hold in it.of(Hold)
+        if f"unfetched {it.name}" not in run.reported
+    }
+    run.reported.update(f"unfetched {name}" for name in holds)
+    return tuple(
+        Failed(name=name, action=CREATE, error=ReconcilerError(it.detail, hint=it.hint))
+        for name, it in holds.items()
+    )
 
 
 def _cut(

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from reconciler.context import ApiT, RunContext
 from reconciler.errors import Problem, ReconcilerError
 from reconciler.model import Input, InputFile, JobSpec, TableRows
+from reconciler.model.inputs import elsewhere
 from reconciler.outputs.fetch import copy_of, fetch, is_here, read_copies
 from reconciler.specs.inputs.cache import InputCache
 from reconciler.specs.inputs.reader import InputReader
@@ -26,19 +27,13 @@ from reconciler.specs.project import STATE
 from reconciler.text.plural import pluralize
 
 
-def elsewhere(spec: JobSpec) -> list[InputFile]:
-    """Return the files of a spec whose content is at a URI, and not known to be on this machine."""
-    files = (it for part in spec.inputs for it in (part.files if isinstance(part, TableRows) else (part,)))
-    return [it for it in files if isinstance(it, InputFile) and it.elsewhere]
-
-
 def with_contents(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> JobSpec:
     """Return a spec with the contents that are on this machine; if `fetching`, the others are fetched first.
 
     If one cannot be fetched, or is not a valid input, `run.unfetched` says why.
     """
     spec = run.with_rows(spec)
-    wanted = elsewhere(spec)
+    wanted = elsewhere(spec.inputs)
     if not wanted or spec.name in run.unfetched:
         return spec
     try:
@@ -58,7 +53,7 @@ def with_contents(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> Jo
 
 def remove_others(run: RunContext[ApiT], wanted: Iterable[JobSpec]) -> None:
     """Delete the copies that neither this run nor a spec needs that may have something to submit."""
-    kept = {copy_of(it, _folder(run)) for spec in wanted for it in elsewhere(spec)}
+    kept = {copy_of(it, _folder(run)) for spec in wanted for it in elsewhere(spec.inputs)}
     kept |= {run.project.root / it.path for it in run.rendered.values()}
     with suppress(OSError):
         for path in _folder(run).iterdir():
@@ -94,7 +89,7 @@ def _checked(run: RunContext[ApiT], spec: JobSpec, *, fetching: bool) -> JobSpec
         first = named_by_uri(problems[0], {path: it.label for path, it in here.items()})
         more = f" ({pluralize(len(problems) - 1, 'more problem')})" if problems[1:] else ""
         raise ReconcilerError(f"{first.where}: {first.message}{more}", hint=first.hint)
-    if fetching and (other := elsewhere(found)):
+    if fetching and (other := elsewhere(found.inputs)):
         raise ReconcilerError(
             f"{other[0].uri}: it is a Git LFS pointer, not the content", hint="store the content there"
         )
@@ -127,7 +122,7 @@ def named_by_uri(problem: Problem, uris: Mapping[str, str]) -> Problem:
 
 def _miscounted(spec: JobSpec, here: dict[str, InputFile]) -> list[Problem]:
     """Return a problem for each content that has another number of requests than is declared."""
-    declared = {it.identity: it.requests for it in elsewhere(spec)}
+    declared = {it.identity: it.requests for it in elsewhere(spec.inputs)}
     return [
         Problem(
             path=it.path,

@@ -18,6 +18,7 @@ from reconciler.context import ApiT, RunContext
 from reconciler.ledger.line_format import encode
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, Observed, OwnedJob, Phase, RunKey
+from reconciler.model.inputs import elsewhere
 from reconciler.outputs.paths import naming
 from reconciler.outputs.place import local_folder
 from reconciler.outputs.summaries import with_received
@@ -32,7 +33,6 @@ from reconciler.planning.quota import apply_quota
 from reconciler.planning.work_facts import may_still_answer
 from reconciler.plans.agreement import hold_unagreed
 from reconciler.plans.planned_run import PlannedRun, Proposal
-from reconciler.runs.contents import elsewhere
 from reconciler.runs.guarded import check, narrow, quota_of
 from reconciler.runs.known_requests import with_requests
 from reconciler.runs.rendering import fetch_contents, with_rendered
@@ -86,7 +86,7 @@ def gather(
     """
     memory = log_problems(run, recall(run))
     observed = read_workspace(run, declared, memory, listed)
-    declared = with_requests(run, with_rendered(run, declared, observed), observed)
+    declared = with_requests(run, with_rendered(run, declared, observed, memory), observed)
     observed = add_received(run, declared, observed)
     found = decide(run, declared, observed, memory, states="read")
     hold = hold_unagreed if unattended else (lambda plan: plan)
@@ -104,11 +104,11 @@ def propose(run: RunContext[ApiT], declared: Declared) -> Proposal:
     if fetch_contents(run, declared, observed, memory):  # which may take long
         observed = read_workspace(run, declared, memory)
     # Also earlier work that asked the same requests decides.
-    declared = with_requests(run, with_rendered(run, declared, observed), observed)
+    declared = with_requests(run, with_rendered(run, declared, observed, memory), observed)
     undecided = _results_may_decide(declared, observed)
     if observed.pages > 1 and (undecided or decide(run, declared, observed, memory).plan.of(Create)):
         observed = read_workspace(run, declared, memory).merge_earlier(observed)
-        declared = with_requests(run, with_rendered(run, declared, observed), observed)
+        declared = with_requests(run, with_rendered(run, declared, observed, memory), observed)
     if undecided:
         from reconciler.runs.results import bring_answers  # noqa: PLC0415 - few plans need it
 
@@ -126,7 +126,7 @@ def from_snapshot(run: RunContext[ApiT], declared: Declared, taken: Snapshot) ->
     memory = log_problems(run, recall_lines(run, taken.ledger, lambda _: places))
     observed = taken.observed(watched_by(run, declared), memory)
     run.models.append({})  # do not ask
-    declared = with_requests(run, with_rendered(run, declared, observed), observed, results=False)
+    declared = with_requests(run, with_rendered(run, declared, observed, memory), observed, results=False)
     found = decide(run, declared, observed, memory, states="bound")
     return check(run, narrow(run, found, lambda it: it))
 
@@ -188,7 +188,7 @@ def decide(
 
 def _with_contents_elsewhere(run: RunContext[ApiT], cases: Sequence[Case]) -> tuple[Case, ...]:
     """Add a bound to the names whose requests are not here, as far as the numbers that specs state fit in memory."""
-    far = [it for it in cases if it.spec and it.spec.requests and not it.work and elsewhere(it.spec)]
+    far = [it for it in cases if it.spec and it.spec.requests and not it.work and elsewhere(it.spec.inputs)]
     totals = accumulate(it.spec.requests or 0 for it in far if it.spec)
     names = {it.name for it, total in zip(far, totals, strict=True) if total <= MAX_BOUNDED}
     return tuple(_bounded(run, it) if it.name in names else it for it in cases)

@@ -13,15 +13,16 @@ from reconciler.context import ApiT, RunContext
 from reconciler.errors import Problem, SpecError
 from reconciler.ledger.memory import Memory
 from reconciler.model import Declared, JobSpec, Observed, TableRows
+from reconciler.model.inputs import elsewhere
 from reconciler.planning.bound import rules_digest
 from reconciler.rows.of_specs import rendered_spec
-from reconciler.runs.contents import elsewhere, named_by_uri, remove_others, with_contents
+from reconciler.runs.contents import named_by_uri, remove_others, with_contents
 from reconciler.specs.inputs.job_inputs import exceeds_one_job
 
 KEPT_SECONDS: Final = 3600.0
 
 
-def with_rendered(run: RunContext[ApiT], declared: Declared, observed: Observed) -> Declared:
+def with_rendered(run: RunContext[ApiT], declared: Declared, observed: Observed, memory: Memory) -> Declared:
     """Return the specs with the requests of their rows, where their work is neither complete nor in a job that runs.
 
     Contents by URI are used if they are here. If the command only shows what it reads, specs whose rows make no valid
@@ -31,7 +32,7 @@ def with_rendered(run: RunContext[ApiT], declared: Declared, observed: Observed)
         return declared
     selected = declared.selected if declared.selected is not None else {spec.name for spec in declared.specs}
     problems, specs, broken = list[Problem](), list[JobSpec](), set[str]()
-    open_names = {spec.name for spec in _unsettled(declared, observed)}
+    open_names = {spec.name for spec in _unsettled(declared, observed, memory)}
     for spec in declared.specs:
         if spec.name in open_names:
             found, wrong = rendered(run, spec)
@@ -55,25 +56,30 @@ def fetch_contents(run: RunContext[ApiT], declared: Declared, observed: Observed
     """
     wanted = [
         spec
-        for spec in _unsettled(declared, observed)
-        if elsewhere(spec)
+        for spec in _unsettled(declared, observed, memory)
+        if elsewhere(spec.inputs)
         and not any(
             it and not it.counts.left and it.rules == rules_digest(spec)
             for it in map(memory.seen.get, spec.run_keys)
         )
     ]
-    if any(map(elsewhere, declared.specs)):
+    if any(elsewhere(spec.inputs) for spec in declared.specs):
         remove_others(run, wanted)
-    missing = [spec for spec in wanted if elsewhere(run.with_rows(spec)) and spec.name not in run.unfetched]
+    missing = [
+        spec for spec in wanted if elsewhere(run.with_rows(spec).inputs) and spec.name not in run.unfetched
+    ]
     for spec in missing:
         with_contents(run, spec, fetching=True)
     return bool(missing)
 
 
-def _unsettled(declared: Declared, observed: Observed) -> Iterator[JobSpec]:
-    """Yield the selected specs whose work is neither complete nor in a job that runs."""
+def _unsettled(declared: Declared, observed: Observed, memory: Memory) -> Iterator[JobSpec]:
+    """Yield the selected specs whose work is neither complete, by counts and results, nor in a job that runs."""
+    doubted = {key for key, it in memory.seen.items() if not it.counts.complete}
     settled = {
-        owned.tags.run_key for owned in observed.owned if not owned.phase.ended or owned.completes_the_work
+        owned.tags.run_key
+        for owned in observed.owned
+        if not owned.phase.ended or (owned.completes_the_work and owned.tags.run_key not in doubted)
     }
     for spec in declared.specs:
         selected = declared.selected is None or spec.name in declared.selected
@@ -82,7 +88,7 @@ def _unsettled(declared: Declared, observed: Observed) -> Iterator[JobSpec]:
 
 
 def _is_made_here(spec: JobSpec) -> bool:
-    return bool(elsewhere(spec)) or any(isinstance(part, TableRows) for part in spec.inputs)
+    return bool(elsewhere(spec.inputs)) or any(isinstance(part, TableRows) for part in spec.inputs)
 
 
 def rendered(

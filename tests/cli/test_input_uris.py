@@ -18,6 +18,7 @@ import pytest
 from reconciler.environment import Environment
 from reconciler.sandbox import BUILT_IN_KEY
 from tests.cli.stage import Result, Stage
+from tests.cli.test_completeness import api, counts, first
 
 URI = "s3://lake/night.jsonl"
 SETTINGS = "project: shop\ninput_uris: [s3://lake/, https://files.example.org/]\n"
@@ -717,3 +718,51 @@ def test_a_budget_says_what_to_declare(lake: Lake) -> None:
     assert "declare `requests` beside each `uri`" in lake.run("plan").out
     lake.declare(lake.put(ABC) | {"requests": 3})
     assert "1 to create" in lake.run("plan").out
+
+
+@pytest.mark.needs_ledger("it says that the counts were wrong")
+@pytest.mark.parametrize("elsewhere", [True, False])
+@pytest.mark.parametrize("rows", [True, False])
+def test_what_a_wrong_count_hid_is_submitted_once_results_show_it(
+    lake: Lake, *, rows: bool, elsewhere: bool
+) -> None:
+    lake.stage.write("reconciler.yaml", SETTINGS + "limits: {late_seconds: 0}\n")
+    data, path = (TABLE, "t.csv") if rows else (ABC, "t.jsonl")
+    lake.stage.write(f"specs/{path}", data.decode())
+    entry = lake.put(data, f"s3://lake/{path}") if elsewhere else path
+    if elsewhere:
+        (lake.stage.root / "specs" / path).unlink()
+    declare_rows(lake, entry) if rows else lake.declare(entry)
+    lake.run("apply")
+    lake.stage.advance(100_000)
+    wrong = api(job=counts(3, 3), content=first(2))
+    lake.stage.run("outputs", "pull", "--incomplete", env=wrong)
+    assert lake.stage.run("apply", "--yes", env=wrong).code == 0
+    assert [len(it) for it in asked(lake.stage)] == [3, 1]
+
+
+def test_the_workspace_is_read_again_after_a_fetch_that_may_take_long(lake: Lake) -> None:
+    lake.declare(lake.put(ABC))
+    order: list[str] = []
+
+    class Noting(httpx.BaseTransport):
+        def __init__(self, inner: httpx.BaseTransport) -> None:
+            self.inner = inner
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            order.append(f"{request.method} {request.url.path}")
+            return self.inner.handle_request(request)
+
+    def noting(env: Environment) -> Environment:
+        inner = env.wrap_transport
+        return replace(env, wrap_transport=lambda it: Noting(inner(it)))
+
+    def opened() -> io.BytesIO:
+        order.append("store")
+        return io.BytesIO(ABC)
+
+    lake.opens(opened)
+    assert lake.stage.run("apply", "--yes", env=noting).code == 0
+    after = order[order.index("store") :]
+    assert after.index("GET /v1/batch/jobs") < after.index("POST /v1/batch/jobs")
+    assert "POST /v1/files" not in order[: order.index("store")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -106,6 +106,10 @@ plans = st.builds(
 )  # fmt: skip
 
 
+EXAMPLES = settings().max_examples if settings().max_examples > 30 else 10
+"""Of plans of up to hundreds of decisions: fewer by default."""
+
+
 def check(text: str) -> None:
     assert len(text.encode()) < LIMIT
     assert not set("\x1b\r\u202e") & set(text)
@@ -115,6 +119,7 @@ def check(text: str) -> None:
     assert not re.search(r"@\w|#\d|www\.", re.sub(r"&#?\w+;", "", page))
 
 
+@settings(max_examples=EXAMPLES)
 @given(plan=plans, times=st.sampled_from([1, 200]))
 def test_no_plan_is_too_long_or_says_more_than_we_mean(plan: PlanDoc, times: int) -> None:
     many = tuple(

@@ -39,7 +39,7 @@ class LogCall:
 
 def log_calls() -> Iterator[LogCall]:
     """Find every call of something named `log`, and within the log itself of `self`."""
-    for module, name, node in calls():
+    for module, name, node in calls("log", "self"):
         within = ("log", "self") if module.endswith("/logs.py") else ("log",)
         if name in within and node.args:
             words = [it.value for it in ast.walk(node.args[0]) if isinstance(it, ast.Constant)]

@@ -77,6 +77,7 @@ def pull(
     from reconciler.cli.session.session import open_run
     from reconciler.cli.session.signals import interrupts, signal_name
     from reconciler.documents.reports import PullDoc, pretty
+    from reconciler.ledger.memory import Memory
     from reconciler.model import Declared, Observed
     from reconciler.outputs.place import make_place, open_place
     from reconciler.outputs.pull import exit_codes
@@ -89,7 +90,7 @@ def pull(
         loaded = load_shown(run.project, run.env)  # for their input files and names
         owned = own_and_adopted(run, loaded.specs)
         every, seen = Declared(specs=loaded.specs, only_shown=True), Observed(owned=tuple(owned))
-        every = with_requests(run, with_rendered(run, every, seen), seen, results=False)
+        every = with_requests(run, with_rendered(run, every, seen, Memory()), seen, results=False)
         specs = every.specs
         work = frozenset(key for spec in specs for key in spec.run_keys)
         first = unix(since, run.env.now()) or 0

@@ -29,6 +29,7 @@ from reconciler.outputs.store import ResultStore
 from reconciler.planning import adoption, sharing
 from reconciler.runs.apply import publish
 from reconciler.runs.gather import decide
+from reconciler.runs.rendering import rendered
 from reconciler.runs.usage import record_usage
 from reconciler.specs.load import Loaded
 from reconciler.text.sanitize import clean
@@ -133,7 +134,14 @@ def note_works(
         return
     try:
         memory = recall(run).memory
-        selected = replace(declared, selected=frozenset(it.name for it in shown.values()))
+        short = {it.name for it in shown.values() if not it.counts.complete}
+        selected = replace(
+            declared,
+            specs=tuple(
+                rendered(run, it, fetching=True)[0] if it.name in short else it for it in declared.specs
+            ),
+            selected=frozenset(it.name for it in shown.values()),
+        )
         observed = Observed(owned=tuple(owned), read_started_at=run.env.now())
         believed = dataclasses.replace(memory, seen={**memory.seen, **shown})
         found = decide(run, selected, observed, believed, states="exact")
