@@ -56,7 +56,7 @@ class RunRecord:
     read: tuple[Line, ...] = ()
     """What its ledger said last."""
     knew: frozenset[str] = frozenset()
-    """The jobs that its ledger had seen made or ended when it last planned."""
+    """The jobs that its ledger had seen made or ended when it last planned, by lines that a run wrote."""
     named: frozenset[str] = frozenset()
     """The ids and ops of which its ledger held a create or a cancel when it last planned."""
     saw_end: frozenset[str] = frozenset()

@@ -31,6 +31,7 @@ from reconciler.settings import Guards, Limits, Settings
 from reconciler.specs.project import Project
 from tests.helpers.overlay import NO_OVERLAY
 from tests.simulation.following import Waiting, follow
+from tests.simulation.forging import FORGER
 from tests.simulation.history import PROJECT, RunRecord
 from tests.simulation.process import Killed, Process
 from tests.simulation.reporting import TIMEOUT, OnEnd
@@ -245,7 +246,9 @@ class Tool:
             record = self._record
             record.planned_on = record.looked
             record.knew = frozenset(
-                line.job_id for line in record.read if isinstance(line, CreateConfirmed | Ended)
+                line.job_id
+                for line in record.read
+                if isinstance(line, CreateConfirmed | Ended) and line.run_id != FORGER
             )
             record.saw_end = frozenset(line.job_id for line in record.read if isinstance(line, Ended))
             record.named = frozenset(word for line in record.read for word in _named(line))
