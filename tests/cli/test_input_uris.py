@@ -739,3 +739,30 @@ def test_what_a_wrong_count_hid_is_submitted_once_results_show_it(
     lake.stage.run("outputs", "pull", "--incomplete", env=wrong)
     assert lake.stage.run("apply", "--yes", env=wrong).code == 0
     assert [len(it) for it in asked(lake.stage)] == [3, 1]
+
+
+def test_the_workspace_is_read_again_after_a_fetch_that_may_take_long(lake: Lake) -> None:
+    lake.declare(lake.put(ABC))
+    order: list[str] = []
+
+    class Noting(httpx.BaseTransport):
+        def __init__(self, inner: httpx.BaseTransport) -> None:
+            self.inner = inner
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            order.append(f"{request.method} {request.url.path}")
+            return self.inner.handle_request(request)
+
+    def noting(env: Environment) -> Environment:
+        inner = env.wrap_transport
+        return replace(env, wrap_transport=lambda it: Noting(inner(it)))
+
+    def opened() -> io.BytesIO:
+        order.append("store")
+        return io.BytesIO(ABC)
+
+    lake.opens(opened)
+    assert lake.stage.run("apply", "--yes", env=noting).code == 0
+    after = order[order.index("store") :]
+    assert after.index("GET /v1/batch/jobs") < after.index("POST /v1/batch/jobs")
+    assert "POST /v1/files" not in order[: order.index("store")]
