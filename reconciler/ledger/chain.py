@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -12,7 +11,6 @@ from msgspec import Struct
 
 _FIRST: Final = b'{"segment":'
 """The beginning of each segment's first line. No line of a ledger begins like this."""
-_FIRST_LINES: Final = re.compile(rb"^" + re.escape(_FIRST) + rb".*\n", re.MULTILINE)
 
 
 class BrokenChainError(Exception):
@@ -92,7 +90,8 @@ def sha256(data: bytes | None) -> str:
 
 def lines_only(data: bytes) -> bytes:
     """Return whole rows without the first lines of segments."""
-    return _FIRST_LINES.sub(b"", data)
+    before, *segments = (b"\n" + data).split(b"\n" + _FIRST)  # many times faster than a regular expression
+    return b"\n".join((before, *(it.partition(b"\n")[2] for it in segments)))[1:]
 
 
 def begins(row: bytes) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import LedgerError
+from reconciler.ledger import chain
 from reconciler.ledger.shared import ConflictError, UnreachableError
 from reconciler.outputs.object_store import ObjectStore
 from tests.ledger.bucket import URL, Bucket
@@ -157,6 +158,17 @@ def test_a_large_file_is_created_once_too(tmp_path: Path) -> None:
     assert not store.upload("snapshots/1", place)
     store.download("snapshots/1", other)
     assert other.read_bytes() == b"x" * (18 << 20)
+
+
+@pytest.mark.parametrize("rows", [[], [b"a"], [b"a", b"b"], [b'{"segments":1}', b"", b"c"]])
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_the_first_lines_of_segments_are_left_out_wherever_they_are(rows: list[bytes], count: int) -> None:
+    lines = b"".join(row + b"\n" for row in rows)
+    data = lines
+    for _ in range(count):
+        data += chain.segment(chain.Tip(), rows or [b"x"], by="m", nonce="")
+    rest = [row for row in data.split(b"\n") if not row.startswith(b'{"segment":')]
+    assert chain.lines_only(data) == b"\n".join(rest)
 
 
 def test_a_text_that_looks_like_the_beginning_of_a_segment_is_no_line(bucket: Bucket) -> None:

@@ -99,15 +99,15 @@ def a_forged_line_submits_nothing_unattended(create: Accepted) -> Iterator[str]:
     """A run without a reader of its plan creates nothing because of a line that says that the tool cancelled a job.
 
     The server knows that a person did. The newest job counts, unless the tags of another name it as replaced, or the
-    spec allows more attempts since.
+    spec allows more attempts than that job was created with: that asks for it again, whatever the ledger says.
     """
     by = create.by
     for other in () if by.asks or by.saved else create.others():
         stopped = other.person_at is not None and other.person_at < by.planned_on and not other.looks_ours
-        stopped = stopped and not _raised_since(create, other)
         newest = all(second(later) <= second(other) for later in create.others())
         replaced = any(other.id in later.replaces for later in create.history.jobs.values())
-        if other.id in create.history.forged and stopped and newest and not replaced and create.known(other):
+        asked = replaced or _raised_since(create, other)
+        if other.id in create.history.forged and stopped and newest and not asked and create.known(other):
             yield f"a forged line says that the tool cancelled {other.id[:8]}"
 
 
