@@ -20,7 +20,7 @@ from typing import Final
 
 from reconciler.cli.main import run
 
-JOBS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
+JOBS: Final = 300 if "--small" in sys.argv else int(sys.argv[1]) if len(sys.argv) > 1 else 3000
 ROUNDS: Final = 5
 MOST: Final = 1.3
 """So many times the plain specs' time a family may take."""

@@ -147,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--folder", type=Path, help="where the files are written and kept")
     parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--small", dest="requests", action="store_const", const=10_000)
     parser.add_argument("--long", type=int, default=0, help="how many of them have lines of 50 MB")
     parser.add_argument(
         "--method", choices=METHODS, help="run one method and end: what the script calls itself with"

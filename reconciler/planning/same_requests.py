@@ -64,6 +64,7 @@ def recognized(declared: Declared, observed: Observed) -> Declared:
     if all(it.tags.run_key in declared.run_keys for it in observed.owned):
         return declared  # most plans
     digest_of: dict[RunKey, str] = {}
+    of_inputs = {it.tags.inputs: it.tags.request_digest for it in observed.owned if not it.is_part}
     others: dict[tuple[str, str], list[OwnedJob]] = defaultdict(list)
     for owned in sorted(observed.owned, key=lambda it: it.job.age_key):
         if owned.tags.run_key in declared.run_keys:
@@ -71,7 +72,8 @@ def recognized(declared: Declared, observed: Observed) -> Declared:
         elif owned.tags.request_digest:
             others[owned.tags.name, owned.tags.request_digest].append(owned)
     return replace(
-        declared, specs=tuple(_with_earlier(it, declared, digest_of, others) for it in declared.specs)
+        declared,
+        specs=tuple(_with_earlier(it, declared, digest_of, of_inputs, others) for it in declared.specs),
     )
 
 
@@ -79,9 +81,12 @@ def _with_earlier(
     spec: JobSpec,
     declared: Declared,
     digest_of: Mapping[RunKey, str],
+    of_inputs: Mapping[str, str],
     others: Mapping[tuple[str, str], Sequence[OwnedJob]],
 ) -> JobSpec:
     read = declared.requests.get(spec.run_key, KnownRequests()).digest
     digest = read or next((digest_of[key] for key in spec.run_keys if key in digest_of), "")
+    if not digest:  # perhaps a job of another recipe or `rerun` was asked the same inputs
+        digest = of_inputs.get(digests.inputs_v1(part.identity for part in spec.inputs), "")
     alike = [it.tags.run_key for it in others.get((spec.name, digest), ()) if may_be_same(it, spec)]
     return replace(spec, same_as=tuple(dict.fromkeys(alike))) if alike and not spec.suspend else spec

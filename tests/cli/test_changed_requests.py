@@ -137,6 +137,23 @@ def test_equal_requests_in_other_bytes_are_not_submitted_again(
     assert stage.run("status").out.endswith("  succeeded\n" if ended else "  running\n")
 
 
+@pytest.mark.parametrize("field", [{"model": "mistral-large-latest"}, {"rerun": "2"}])
+def test_the_first_job_counts_after_a_job_of_another_model_or_rerun_was_asked_the_same_in_other_bytes(
+    stage: Stage, field: dict[str, str]
+) -> None:
+    stage.spec("a", requests=4, reuse=False)
+    lines = (stage.root / "specs/data/a.jsonl").read_text().splitlines()
+    for fields in ({}, field):
+        stage.spec("a", requests=4, reuse=False, **fields)
+        rewrite(stage, lines[::-1] if fields else lines)
+        assert len(stage.run("apply", "--yes").writes) == 2
+        stage.advance(60)
+    stage.spec("a", requests=4, reuse=False)
+    rewrite(stage, lines[::-1])
+    result = stage.run("apply", "--yes")
+    assert (result.code, result.writes) == (0, []), result.out
+
+
 def test_equal_requests_of_a_job_without_a_digest_are_named(stage: Stage) -> None:
     lines = applied(stage)
     rewrite(stage, lines[::-1])
