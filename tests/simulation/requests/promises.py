@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reconciler.planning.actions import Create
@@ -27,9 +28,11 @@ class Accepted:
         """Yield what the run knew of the jobs whose outcomes count for what it asks now."""
         found = [it for it in self.by.views.values() if it.job is not self.job and self._lends(it.job)]
         listed = {it.job.work for it in found if it.listed}
+        names = {self.spec.name, *self.spec.lending, *self._lent_before()}
         for view in found if listed else ():  # otherwise nothing shows that a job existed
-            # Only the tags of a job show that it did the same work in another order.
-            if view.listed or self.spec.reuse or view.job.work in listed | {self.job.work}:
+            # Only the tags of a job show that it did the same work in another order, or under another name.
+            here = self.spec.reuse or view.job.work in listed | {self.job.work}
+            if view.listed or (here and view.job.name in names):
                 yield view
 
     @property
@@ -37,8 +40,15 @@ class Accepted:
         """What the checkout says about its name."""
         return self.by.spec(self.job.name)
 
+    @cached_property
+    def _listed(self) -> Sequence[AskedJob]:
+        return [it.job for it in self.by.views.values() if it.listed]
+
     def _lends(self, other: AskedJob) -> bool:
-        return lends(self.spec, other, self.by.specs, [it.job for it in self.by.views.values() if it.listed])
+        return lends(self.spec, other, self.by.specs, self._listed)
+
+    def _lent_before(self) -> Iterator[str]:
+        return _lent_before(self.spec, self._listed, {it.name for it in self.by.specs})
 
     def failures(self) -> Iterator[View]:
         """Yield the donors whose failures count.
