@@ -178,7 +178,7 @@ def test_the_time_that_input_files_take_is_not_counted(tmp_path: Path) -> None:
     ((document,), _) = documents(text)
     inputs.files(document)
     inputs.budget.check_time()
-    assert used == {"read", "violations", "plain_mistakes", "shared_ids"}
+    assert used == {"read", "problems", "plain_mistakes"}
 
 
 def test_folders_are_listed_and_problems_made_in_few_places_only() -> None:

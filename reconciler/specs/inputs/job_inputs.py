@@ -91,7 +91,7 @@ class Inputs:
         with self.budget.stopped():
             problems = self.reader.problems(paths, demands)
             problems += [it for path in paths for it in self.reader.plain_mistakes(path, demands.endpoint)]
-        return [self.reader.read(path).file for path in paths], problems
+            return [self.reader.read(path).file for path in paths], problems
 
     def requests(self, document: Document) -> tuple[list[Input], list[Problem]]:
         """Return the input under `requests`, and the problems that its schema does not find."""

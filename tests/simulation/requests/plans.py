@@ -84,7 +84,8 @@ def _adds_up(run: Run, plan: Plan, spec: Spec) -> Iterator[str]:
             if numbers is None or (int(numbers[1]), int(numbers[2])) != (left, len(wanted)):
                 yield f"{left} of {len(wanted)} are left, and the hold says: {hold.detail}"
         if hold.reason is Reason.CANARY_FAILED and known and here:
-            asked = _tried(mine)
+            # What a cancel by the tool left open counts as stopped if the answer to that cancel was lost.
+            asked = {it for view in mine for it in view.job.asked}
             numbers = re.search(r"([\d,]+) not submitted", hold.detail)
             if numbers is None or int(numbers[1]) < len(wanted - asked):
                 yield f"{len(wanted - asked)} were never asked, and the hold says: {hold.detail}"
