@@ -16,7 +16,7 @@ from tests.simulation.requests.api import NEVER
 from tests.simulation.requests.promises import asked_the_same, is_of_work, lends
 
 if TYPE_CHECKING:
-    from tests.simulation.requests.api import Question
+    from tests.simulation.requests.api import AskedJob, Question
     from tests.simulation.requests.specs import Spec
     from tests.simulation.requests.views import View
     from tests.simulation.requests.world import Run
@@ -106,10 +106,10 @@ def a_hold_has_a_cause(run: Run) -> Iterator[str]:
 
 
 def _has_no_cause(run: Run, spec: Spec, holds: Iterable[Hold]) -> Iterator[str]:
-    counts = (
-        it for it in run.views.values() if lends(spec, it.job, run.specs) or asked_the_same(spec, it.job)
-    )
-    views = [*counts]
+    sharing = [
+        it for it in run.specs if it.work == spec.work
+    ]  # what holds the owner of the work holds the others
+    views = [it for it in run.views.values() if any(_counts(each, it.job, run) for each in sharing)]
     answered = {it for view in views for it in view.answers}
     for hold in holds:
         match hold.reason:
@@ -124,6 +124,10 @@ def _has_no_cause(run: Run, spec: Spec, holds: Iterable[Hold]) -> Iterator[str]:
                 wrong = False
         if wrong:
             yield f"{run.name} holds as {hold.reason}: {hold.detail}"
+
+
+def _counts(spec: Spec, other: AskedJob, run: Run) -> bool:
+    return lends(spec, other, run.specs) or asked_the_same(spec, other)
 
 
 def complete_work_is_kept(run: Run) -> Iterator[str]:
