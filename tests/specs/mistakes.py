@@ -69,6 +69,7 @@ MISTAKES: Final = (
     field_wrong(4, 14, "input_files: must be a list, not text", input_files="data.jsonl"),
     field_wrong(4, 14, "input_files: an empty list", input_files="[]"),
     field_wrong(4, 15, "input_files[0]: must be text, not a whole number", input_files="[7]"),
+    field_wrong(4, 15, "input_files[0]: must be text, not a list", input_files="[[]]"),
     field_wrong(6, 16, "timeout_hours: must be 1 to 168", timeout_hours="169"),
     field_wrong(6, 16, "timeout_hours: must be a whole number, not text", timeout_hours='"24"'),
     field_wrong(6, 16, "timeout_hours: must be a whole number, not a number", timeout_hours="1.5"),

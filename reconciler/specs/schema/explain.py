@@ -97,7 +97,9 @@ def _mistakes(  # noqa: C901 - one branch a keyword
 def _inside(error: ValidationError) -> list[ValidationError]:
     """Return the mistakes inside a mapping or list that a branch of `anyOf` permits."""
     branches = error.context or () if isinstance(error.instance, dict | list) else ()
-    return [inner for inner in branches if inner.validator != "type" or inner.path]
+    # A list in the place of a mapping breaks the rules of both, and only the type is its mistake.
+    other = ("type",) if isinstance(error.instance, dict) else ("type", "oneOf")
+    return [inner for inner in branches if inner.validator not in other or inner.path]
 
 
 def _of_key(error: ValidationError) -> bool:
