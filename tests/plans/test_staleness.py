@@ -102,7 +102,7 @@ def test_a_plan_that_was_applied_is_satisfied(it: World) -> None:
 
 def settings(of: JobSpec) -> str:
     """Everything that a job gets besides its work."""
-    return str((of.settings, of.retry, of.on_change, of.checks))
+    return str((of.settings, of.retry, of.on_change, of.checks, of.canary, of.reuse))
 
 
 def actions(plan: Plan) -> set[tuple[object, ...]]:
