@@ -353,12 +353,12 @@ def asked(stage: Stage) -> list[list[str]]:
         return found
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_canary_goes_first_and_the_plan_says_at_most(lake: Lake, *, told: bool) -> None:
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_canary_goes_first_and_the_plan_says_at_most(lake: Lake, *, counted: bool) -> None:
     entry = lake.put(ABC)
-    lake.declare(entry | {"requests": 3, "bytes": len(ABC)} if told else entry, canary={"requests": 1})
+    lake.declare(entry | {"requests": 3, "bytes": len(ABC)} if counted else entry, canary={"requests": 1})
     planned = lake.run("plan")
-    says = "submits 1 of 3 requests now, at most 3 in all" if told else "unknown number of requests"
+    says = "submits 1 of 3 requests now, at most 3 in all" if counted else "unknown number of requests"
     assert says in planned.out
     assert lake.opened == []
     assert creates(lake.run("apply")) == 1

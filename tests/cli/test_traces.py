@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 JOBS = "/v1/batch/jobs"
-CUSTOM_ID = "a-custom-id-nobody-else-may-read"
+CUSTOM_ID = "a-custom-id-that-is-in-no-trace"
 DEBUG = ("--log-format", "json", "--log-level", "debug")
 
 EXPORTERS: list[InMemorySpanExporter] = []
