@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from reconciler.api.client import Reader
 from reconciler.api.errors import MalformedAnswerError, NotFoundError
 from reconciler.api.values import OddRow
 from reconciler.context import ApiT, RunContext
+from reconciler.ledger.lines import CreateIntended
 from reconciler.ledger.memory import Memory, Remembered
 from reconciler.model import (
     Job,
@@ -70,21 +72,33 @@ def with_remembered(run: RunContext[ApiT], watched: Watched, memory: Memory, lis
 
 
 def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
-    """Return what the ledger knows of jobs: by id, or by op if a run was interrupted before it received the id."""
+    """Return what the ledger knows of jobs: by id, or by op if a run was interrupted before it received the id.
+
+    A forged line can repeat the op of another. Then the tag of the work decides, and without it the name is "": the
+    job may be of any name.
+    """
     known = dict(memory.jobs)
-    by_op = {intent.op: intent for intent in memory.open_creates}
+    by_op: dict[str, list[CreateIntended]] = defaultdict(list)
+    for intent in memory.open_creates:
+        by_op[intent.op].append(intent)
     for job in listed if by_op else ():
-        for op in by_op.keys() & tags.ops(job):
-            intent = by_op[op]
-            known[job.id] = Remembered(
-                job_id=job.id,
-                name=intent.name,
-                run_key=RunKey(intent.work, intent.rerun),
-                attempt=intent.attempt,
-                at=intent.at,
-                op=op,
-            )
+        intents = [intent for op in by_op.keys() & tags.ops(job) for intent in by_op[op]]
+        if intents and job.id not in known:
+            known[job.id] = _intended(job, intents)
     return known
+
+
+def _intended(job: Job, intents: Sequence[CreateIntended]) -> Remembered:
+    intents = [it for it in intents if it.work == job.metadata.get(tags.WORK)] or intents
+    intent = intents[0]
+    return Remembered(
+        job_id=job.id,
+        name=intent.name if all(it.name == intent.name for it in intents) else "",
+        run_key=RunKey(intent.work, intent.rerun),
+        attempt=intent.attempt,
+        at=intent.at,
+        op=intent.op,
+    )
 
 
 def _get(reader: Reader, job_id: str) -> Job | OddRow | None:
@@ -183,15 +197,16 @@ def _unreadable(job: Job, name: str | None, run_key: RunKey | None, problem: str
 def _tampered_with(job: Job, remembered: Remembered) -> Unreadable:
     """Return a job of ours, by the ledger, whose tags were altered."""
     problem = f"it is ours by the ledger, and its tag {tags.PROJECT} is missing or altered"
-    return replace(
-        _unreadable(job, remembered.name, remembered.run_key, problem), hint=TAMPERED_HINT.format(job.id)
-    )
+    found = replace(_unreadable(job, None, None, problem), hint=TAMPERED_HINT.format(job.id))
+    return _completed(found, remembered)
 
 
 def _completed(read: Unreadable, remembered: Remembered | None) -> Unreadable:
     """Add what the ledger knows of a job to what its tags still show."""
     if remembered is None:
         return read
+    if not remembered.name:
+        return replace(read, of_any_name=read.of_any_name or (read.name is None and read.run_key is None))
     return replace(read, name=read.name or remembered.name, run_key=read.run_key or remembered.run_key)
 
 

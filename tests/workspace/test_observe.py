@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any, Final, Literal
 from unittest.mock import Mock
 
@@ -19,7 +20,9 @@ from reconciler.context import RunContext
 from reconciler.environment import Environment
 from reconciler.errors import ListingError
 from reconciler.ledger.memory import Memory
-from reconciler.model import Job, Phase, tags
+from reconciler.model import Job, JobSpec, Phase, tags
+from reconciler.planning.actions import Create
+from reconciler.planning.planner import plan
 from reconciler.settings import Limits
 from reconciler.workspace.listing import MAX_TRIES, PAGE_SIZE, whole
 from reconciler.workspace.observe import Watched, sort_out, with_remembered
@@ -31,11 +34,14 @@ from tests.helpers.make import (
     SUCCEEDED,
     broken,
     created,
+    declared,
     ended,
+    intended,
     job,
     memory,
     newer,
     op_of,
+    reported,
     spec,
     stopped,
 )
@@ -476,6 +482,46 @@ def test_jobs_are_sorted_by_what_they_are_to_us() -> None:
     assert seen.missing_ids == {"g1"}
     assert seen.total == 10
     assert seen.owned[0].tags.op == op_of("j1")
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        altered
+        for size in (1, 2, 3)
+        for altered in combinations((tags.PROJECT, tags.NAME, tags.WORK, tags.INPUTS), size)
+        if altered != (tags.INPUTS,)
+    ],
+    ids=", ".join,
+)
+@pytest.mark.parametrize(
+    "forged",
+    [spec("b", "w2"), spec("b", "w1"), spec("a", "w2"), spec("c", "w3")],
+    ids=("b", "b with the same work", "a with other work", "c"),
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_forged_intent_with_the_op_of_another_never_makes_its_job_anew(
+    altered: tuple[str, ...], forged: JobSpec, first: bool
+) -> None:
+    """Nobody received the id of a job of `a`; its tags were altered, and a line says that its op is other work's."""
+    of_a = job(A, "j1", altered=dict.fromkeys(altered))
+    lines = [intended(A, op_of("j1"), at=NOW - 9_000), intended(forged, op_of("j1"), at=NOW - 9_000)]
+    known = memory(*(lines if first else reversed(lines)))
+    run = looking(Stage().world(), Pages([of_a]))
+    observed = with_remembered(run, WATCHED, known, whole(run))
+    found = plan(declared(A, spec("b", "w2")), observed, known, now=NOW)
+    of_name = {decision.name: decision for decision in found.decisions}["a"]
+    assert not any(isinstance(action, Create) for action in of_name.actions), reported(found)
+
+
+def test_the_work_in_the_tags_says_whose_intent_a_shared_op_is() -> None:
+    """The hold is then about that spec alone."""
+    of_a = job(A, "j1", altered={tags.NAME: None})
+    forged = intended(spec("b", "w2"), op_of("j1"), at=NOW - 9_000)
+    known = memory(forged, intended(A, op_of("j1"), at=NOW - 9_000))
+    run = looking(Stage().world(), Pages([of_a]))
+    (unreadable,) = with_remembered(run, WATCHED, known, whole(run)).unreadable
+    assert (unreadable.name, unreadable.run_key, unreadable.of_any_name) == ("a", A.run_key, False)
 
 
 def test_a_project_is_ours_to_the_letter() -> None:
