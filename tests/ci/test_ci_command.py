@@ -317,8 +317,8 @@ def test_printed_text_begins_no_workflow_command_and_nothing_of_ours_is_shown(st
 
 
 def test_commands_see_the_key_only_where_it_is_needed_and_the_token_never(stage: Stage, hub: Hub) -> None:
+    from reconciler.cli.session.find_ledgers import ledger_credentials
     from reconciler.cli.session.github_job import GithubJob, environment
-    from reconciler.cli.session.target import ledger_credentials
 
     other = {"RECONCILER_KEY_COMMAND": "print-key", "RECONCILER_HEADERS": "X-Gateway-Key: x"}
     job(stage, hub, {}, MISTRAL_API_KEY="a-key-that-is-shown-nowhere", **other)

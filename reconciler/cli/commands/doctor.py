@@ -11,8 +11,8 @@ from reconciler.api.key import ApiKeyError
 from reconciler.api.values import RequestRecord
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
+from reconciler.cli.session.find_ledgers import shared_ledger
 from reconciler.cli.session.session import reading
-from reconciler.cli.session.target import shared_ledger
 from reconciler.context import ApiT, RunContext
 from reconciler.documents.reports import DoctorDoc, FindingDoc, pretty
 from reconciler.environment import Environment

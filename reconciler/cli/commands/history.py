@@ -10,8 +10,8 @@ from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import job_filters, options
 from reconciler.cli.params.time_types import moment, unix
 from reconciler.cli.session import read_history
+from reconciler.cli.session.find_ledgers import local_ledger, shared_ledger
 from reconciler.cli.session.read_history import declared_at
-from reconciler.cli.session.target import local_ledger, shared_ledger
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.history import stats, timeline

@@ -10,7 +10,7 @@ import click
 
 from reconciler.cli.output.streams import write_stdout
 from reconciler.cli.params import options
-from reconciler.cli.session.target import ledger_at, ledgers
+from reconciler.cli.session.find_ledgers import ledger_at, ledgers
 from reconciler.environment import Environment
 from reconciler.errors import ExitCode, LedgerError, ReconcilerError, UsageError
 from reconciler.ledger.file import FileLedger, hold_lock

@@ -16,7 +16,7 @@ import msgspec
 from reconciler import file_access
 from reconciler.api.key import VARIABLES
 from reconciler.cli.output.streams import write_annotations
-from reconciler.cli.session.target import LEDGER_HEADER
+from reconciler.cli.session.find_ledgers import LEDGER_HEADER
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.render.github import AnnotationKind, annotation

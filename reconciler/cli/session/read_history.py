@@ -11,7 +11,8 @@ from msgspec import structs
 
 from reconciler.cli.output.streams import write_stderr
 from reconciler.cli.params.options import Common
-from reconciler.cli.session.target import ledgers, load_shown
+from reconciler.cli.session.find_ledgers import ledgers
+from reconciler.cli.session.target import load_shown
 from reconciler.constraints import NAME_PATTERN
 from reconciler.environment import Environment
 from reconciler.errors import ReconcilerError

@@ -20,7 +20,8 @@ from reconciler.api.transport import offline_transport
 from reconciler.cli.output.progress_bars import ProgressEvents, work_bars
 from reconciler.cli.params.options import Common
 from reconciler.cli.session import connect
-from reconciler.cli.session.target import local_ledger, open_project, shared_ledger, target_of
+from reconciler.cli.session.find_ledgers import local_ledger, shared_ledger
+from reconciler.cli.session.target import open_project, target_of
 from reconciler.context import ApiT, RunContext
 from reconciler.environment import Environment, Ledger
 from reconciler.errors import UsageError
