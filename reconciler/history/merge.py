@@ -43,12 +43,12 @@ SOURCED: Final = tuple(
 """The fields of a record that are a source's own."""
 
 
-def read_ledger(lines: tuple[Line, ...]) -> LedgerView:
-    """Index the lines of a ledger, and build a record for each job in it."""
+def read_ledger(lines: tuple[Line, ...], *, project: str) -> LedgerView:
+    """Index the lines of a project's ledger, and build a record for each job in it."""
     index = LedgerIndex()
     index.add(lines)
-    records = {job_id: _from_ledger(job_id, index) for job_id in index.job_ids}
-    return LedgerView(index=index, records=records, lines=lines)
+    records = {job_id: _from_ledger(job_id, index, project=project) for job_id in index.job_ids}
+    return LedgerView(project=project, index=index, records=records, lines=lines)
 
 
 def owned_jobs(jobs: Iterable[Job], project: str | None, known: Iterable[str] = ()) -> tuple[Job, ...]:
@@ -73,7 +73,7 @@ def records(
     index, pulled, found = ledger.index, summaries or {}, dict(ledger.records)
     seen_ops = set()
     for job in jobs:
-        found[job.id] = _with_list(found.get(job.id), job, tags.read(job), index)
+        found[job.id] = _with_list(found.get(job.id), job, tags.read(job), ledger)
         seen_ops.add(found[job.id].op)
     for job_id in pulled.keys() & found.keys():  # the folder may also have the results of another target
         found[job_id] = _with_results(found[job_id], pulled[job_id])
@@ -82,7 +82,7 @@ def records(
     for job_id in index.cancels.keys() & found.keys():
         found[job_id] = _with_cancel(found[job_id], index.cancels[job_id], index.cancelled.get(job_id))
     lost = (
-        _unknown(intent)
+        _unknown(intent, ledger.project)
         for op, intent in index.intents.items()
         if op not in index.settled and op not in seen_ops
     )
@@ -93,7 +93,7 @@ def _age(record: Record) -> tuple[int, str]:
     return (record.created_at or 0, record.job_id or record.op or "")
 
 
-def _from_ledger(job_id: str, index: LedgerIndex) -> Record:
+def _from_ledger(job_id: str, index: LedgerIndex, *, project: str) -> Record:
     """Return the record of a job that the ledger has as created or ended."""
     created, ended = index.created.get(job_id), index.ended.get(job_id)
     line = ended or index.created[job_id]
@@ -104,12 +104,12 @@ def _from_ledger(job_id: str, index: LedgerIndex) -> Record:
         facts |= {"status": status, "succeeded_requests": None, "failed_requests": None}
     if created is not None:
         facts |= {"op": created.op, "run_id": created.run_id} | _of_intent(index.intents.get(created.op))
-    return Record(job_id=job_id, **facts)
+    return Record(job_id=job_id, project=project, **facts)
 
 
-def _unknown(intent: CreateIntended) -> Record:
+def _unknown(intent: CreateIntended, project: str) -> Record:
     facts = _of_work(intent) | _of_intent(intent)
-    return Record(status=CREATE_UNKNOWN, created_at=int(intent.at), op=intent.op, **facts)
+    return Record(status=CREATE_UNKNOWN, created_at=int(intent.at), op=intent.op, project=project, **facts)
 
 
 def _of_work(line: CreateIntended | CreateConfirmed | Ended) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _of_intent(intent: CreateIntended | None) -> dict[str, Any]:
 
 
 def _with_list(
-    known: Record | None, job: Job, read: OwnedJob | Unreadable | None, index: LedgerIndex
+    known: Record | None, job: Job, read: OwnedJob | Unreadable | None, ledger: LedgerView
 ) -> Record:
     """Add the list's facts of a job, which are fresher than the ledger's."""
     facts = read.tags if isinstance(read, OwnedJob) else None
@@ -151,10 +151,10 @@ def _with_list(
         "sources": (LIST, *record.sources),
         "user_metadata": own,
     }
-    listed["project"] = tags.project_of(job)
+    listed["project"] = tags.project_of(job) or ledger.project
     if facts is None:
         return replace(record, **listed)
-    record = replace(record, **listed | _of_intent(index.intents.get(facts.op)))
+    record = replace(record, **listed | _of_intent(ledger.index.intents.get(facts.op)))
     return replace(
         record,
         name=facts.name,

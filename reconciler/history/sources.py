@@ -16,6 +16,7 @@ from reconciler.model import Job, Target
 class LedgerView:
     """A ledger's lines, their index and the records built from them."""
 
+    project: str
     index: LedgerIndex
     """The lines by op and by job id."""
     records: Mapping[str, Record]

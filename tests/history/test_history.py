@@ -26,6 +26,7 @@ from reconciler.render.tables import table_csv, table_markdown, table_text
 from tests.helpers.make import (
     FAILED,
     NOW,
+    PROJECT,
     SUCCEEDED,
     created,
     ended,
@@ -62,7 +63,7 @@ FULL = Ended(
 
 
 def history(*lines: Line, jobs: tuple[Job, ...] = ()) -> tuple[Record, ...]:
-    return merge.records(read_ledger(lines), jobs)
+    return merge.records(read_ledger(lines, project=PROJECT), jobs)
 
 
 def test_nothing_has_no_history() -> None:
@@ -123,7 +124,7 @@ def test_a_cancel_is_not_reported_of_a_job_whose_results_say_that_it_succeeded()
         requests=RequestsDoc(total=1, ok=1, failed=0, missing=0, failures={}), tokens=None, trouble=TroubleDoc(),
         files=(),
     )  # fmt: skip
-    ledger = read_ledger((created(A, "j1"), *stopped("j1", "removed")))
+    ledger = read_ledger((created(A, "j1"), *stopped("j1", "removed")), project=PROJECT)
     (it,) = merge.records(ledger, (), {"j1": pulled})
     assert (it.status, it.cancel_reason) == ("SUCCESS", None)
 

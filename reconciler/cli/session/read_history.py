@@ -67,19 +67,19 @@ def read(
             if look:
                 look(run, listed)
             jobs = (*listed.jobs, *(row.job for row in listed.odd))
-    ledger = read_ledger(lines)
+    ledger = read_ledger(lines, project=target.project)
     if jobs is not None:
         jobs = merge.owned_jobs(jobs, None if all_projects else target.project, ledger.records)
     folder = local_folder(project, env.environ)
     pulled = job_summaries(FolderStore(folder)) if folder else {}
     places = {} if offline and folder is None else results_places(project, env)
-    found = (
-        structs.replace(
-            it, project=it.project or target.project, results=places.get(safe_name(it.job_id or ""))
+    found = merge.records(ledger, jobs or (), pulled, load_shown_prices(project))
+    if places:
+        found = tuple(
+            structs.replace(it, results=place) if (place := places.get(safe_name(it.job_id or ""))) else it
+            for it in found
         )
-        for it in merge.records(ledger, jobs or (), pulled, load_shown_prices(project))
-    )
-    sources = Sources(target=target, ledger=ledger, jobs=jobs, settled=settled, records=tuple(found))
+    sources = Sources(target=target, ledger=ledger, jobs=jobs, settled=settled, records=found)
     return project, sources
 
 
