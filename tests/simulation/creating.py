@@ -165,14 +165,16 @@ def only_what_is_declared_is_created(create: Accepted) -> Iterator[str]:
 def only_what_was_agreed_to_is_created(create: Accepted) -> Iterator[str]:
     """A create of the first round is in the plan that its reader agreed to, or is a further attempt at such a create.
 
-    A saved plan executes a subset of itself, and retries what it has submitted.
+    A saved plan executes a subset of itself, and retries what it has submitted. If a person agreed to a create on the
+    word of a ledger with forged lines, another such line may say meanwhile that an attempt had failed.
     """
     job, agreed = create.job, create.by.agreed
     if agreed is None:
         yield "no plan was agreed to"
     elif not create.by.round and job.key:
         shown = {it.attempt for it in actions(agreed, CreateDoc) if (it.work, it.rerun) == job.key}
-        again = any(attempt < job.attempt for attempt in shown) and any(failed(create))
+        further = any(attempt < job.attempt for attempt in shown)
+        again = further and (any(failed(create)) or create.agreed_by_the_ledger)
         if job.attempt not in shown and not again:
             yield "it is not in the plan"
 
