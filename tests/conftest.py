@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -35,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the Hypothesis profile before test modules are imported, and set whether stages keep their ledger."""
+    os.environ.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # or every process that a test starts would compile the tool
     thorough = config.getoption("--thorough")
     settings.load_profile("thorough" if thorough else "quick")
     if not thorough:  # no test pulls the plug, and waiting for the disk takes a tenth of the time
@@ -45,6 +48,16 @@ def pytest_configure(config: pytest.Config) -> None:
     ):  # as in a shell's background: processes would inherit that
         with suppress(ValueError):
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect tests without the garbage collector: nothing of them is garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:

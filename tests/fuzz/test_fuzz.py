@@ -37,7 +37,7 @@ def test_a_command_without_a_fault_has_no_finding(tmp_path: Path) -> None:
 
 
 def test_too_much_memory_and_a_hang_are_found_and_other_cases_run() -> None:
-    worker = Worker(Limits(seconds=0.4, megabytes=100), "tests.fuzz.planted:run")
+    worker = Worker(Limits(seconds=2, megabytes=100), "tests.fuzz.planted:run")
     kinds = []
     try:
         for command in ("well", "memory", "crash", "hang"):

@@ -89,7 +89,7 @@ SWITCHES: Final = (
     Switch(
         "one way to run git",
         "any text is a remote",
-        TARGET,
+        "reconciler/cli/session/find_ledgers.py",
         ("command git by a remote's name",),
         (("git.repository is None or remote not in git.remotes()", "git.repository is None"),),
     ),

@@ -72,7 +72,7 @@ def callers(name: str) -> list[str]:
 
 
 def test_the_shared_ledger_is_opened_where_its_remote_is_checked() -> None:
-    assert callers("GitLedger") == ["cli/session/target.py"]
+    assert callers("GitLedger") == ["cli/session/find_ledgers.py"]
 
 
 def test_the_host_is_chosen_where_no_file_of_the_project_is_asked() -> None:
