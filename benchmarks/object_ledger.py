@@ -125,6 +125,7 @@ def main() -> int:
         (local / "specs/one.yaml").write_text(SPEC.replace("hi", "hi 3"))
         planned = run(local, "plan", "--allow-other-workspace", codes=(0, 2))
         beside = run(local, *apply)
+        alone = run(local, "history", "verify")
         many = project(Path(name, "many-jobs"), PLACE, 4)
         first = run(many, "plan", "--allow-other-workspace", codes=(0, 2))
         apply_many = run(many, *apply)
@@ -133,11 +134,13 @@ def main() -> int:
         whole = run(many, "history", "verify")
     print(f"history verify --offline, which contacts no store: {offline.cpu:.1f} CPU s")
     worst = max(first.rss - planned.rss, apply_many.rss - beside.rss, again.rss - planned.rss)
+    more = whole.rss - alone.rss
     return report(
         [
             Row("an apply, CPU seconds more than with `ledger: local`", 2, apply_many.cpu - beside.cpu, ""),
             Row("history verify, CPU seconds", 10, whole.cpu, ""),
             Row("MB in plan and apply, more than with `ledger: local`", 100, worst, ""),
+            Row("MB in verify, more than with `ledger: local`", 100, more, ""),
         ]
     )
 
