@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -130,6 +129,8 @@ def open_project(common: Common, env: Environment) -> Project:
 @contextmanager
 def open_results(common: Common, env: Environment) -> Iterator[ResultStore]:
     """Open the place of results for reading. Raises what `open_project` raises."""
+    from tempfile import TemporaryDirectory
+
     from reconciler.outputs.place import open_place
 
     project = open_project(common, env)
