@@ -503,7 +503,7 @@ def test_jobs_are_sorted_by_what_they_are_to_us() -> None:
 def test_a_forged_intent_with_the_op_of_another_never_makes_its_job_anew(
     altered: tuple[str, ...], forged: JobSpec, first: bool
 ) -> None:
-    """Nobody received the id of a job of `a`; its tags were altered, and a line says that its op is other work's."""
+    """No run received the id of a job of `a`; its tags were altered, and a line says that its op is other work's."""
     of_a = job(A, "j1", altered=dict.fromkeys(altered))
     lines = [intended(A, op_of("j1"), at=NOW - 9_000), intended(forged, op_of("j1"), at=NOW - 9_000)]
     known = memory(*(lines if first else reversed(lines)))
