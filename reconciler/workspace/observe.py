@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -74,7 +74,7 @@ def with_remembered(run: RunContext[ApiT], watched: Watched, memory: Memory, lis
 def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
     """Return what the ledger knows of jobs: by id, or by op if a run was interrupted before it received the id.
 
-    A forged line can repeat the op of another. Then the tag of the work decides, and without it the name is "": the
+    Forged lines can claim a job for other work. Then the tag of the work decides, and without it the name is "": the
     job may be of any name.
     """
     known = dict(memory.jobs)
@@ -82,18 +82,19 @@ def by_memory(memory: Memory, listed: Iterable[Job]) -> dict[str, Remembered]:
     for intent in memory.open_creates:
         by_op[intent.op].append(intent)
     for job in listed if by_op else ():
-        intents = [intent for op in by_op.keys() & tags.ops(job) for intent in by_op[op]]
-        if intents and job.id not in known:
-            known[job.id] = _intended(job, intents)
+        claims = [_intended(job, intent) for op in by_op.keys() & tags.ops(job) for intent in by_op[op]]
+        if claims:
+            claims += [known[job.id]] if job.id in known else []
+            claims = [it for it in claims if it.run_key.work == job.metadata.get(tags.WORK)] or claims
+            agreed = all(it.name == claims[0].name for it in claims)
+            known[job.id] = claims[0] if agreed else replace(claims[0], name="")
     return known
 
 
-def _intended(job: Job, intents: Sequence[CreateIntended]) -> Remembered:
-    intents = [it for it in intents if it.work == job.metadata.get(tags.WORK)] or intents
-    intent = intents[0]
+def _intended(job: Job, intent: CreateIntended) -> Remembered:
     return Remembered(
         job_id=job.id,
-        name=intent.name if all(it.name == intent.name for it in intents) else "",
+        name=intent.name,
         run_key=RunKey(intent.work, intent.rerun),
         attempt=intent.attempt,
         at=intent.at,

@@ -19,6 +19,7 @@ from reconciler.api.values import JobPage
 from reconciler.context import RunContext
 from reconciler.environment import Environment
 from reconciler.errors import ListingError
+from reconciler.ledger.lines import Line
 from reconciler.ledger.memory import Memory
 from reconciler.model import Job, JobSpec, Phase, tags
 from reconciler.planning.actions import Create
@@ -500,12 +501,15 @@ def test_jobs_are_sorted_by_what_they_are_to_us() -> None:
     ids=("b", "b with the same work", "a with other work", "c"),
 )
 @pytest.mark.parametrize("first", [True, False])
-def test_a_forged_intent_with_the_op_of_another_never_makes_its_job_anew(
-    altered: tuple[str, ...], forged: JobSpec, first: bool
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_forged_claim_to_the_job_of_another_never_makes_it_anew(
+    altered: tuple[str, ...], forged: JobSpec, first: bool, confirmed: bool
 ) -> None:
-    """No run received the id of a job of `a`; its tags were altered, and a line says that its op is other work's."""
+    """No run received the id of a job of `a`; its tags were altered, and a line says that it is other work's."""
     of_a = job(A, "j1", altered=dict.fromkeys(altered))
-    lines = [intended(A, op_of("j1"), at=NOW - 9_000), intended(forged, op_of("j1"), at=NOW - 9_000)]
+    claim = structs.replace(created(forged, "j1", at=NOW - 9_000), op="f" * 24)
+    lines: list[Line] = [intended(A, op_of("j1"), at=NOW - 9_000)]
+    lines.append(claim if confirmed else intended(forged, op_of("j1"), at=NOW - 9_000))
     known = memory(*(lines if first else reversed(lines)))
     run = looking(Stage().world(), Pages([of_a]))
     observed = with_remembered(run, WATCHED, known, whole(run))
