@@ -35,9 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the Hypothesis profile before test modules are imported, and set whether stages keep their ledger."""
-    os.environ.pop(
-        "PYTHONDONTWRITEBYTECODE", None
-    )  # or every process that a test starts would compile the tool
+    # Otherwise every process that a test starts would compile the tool.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     thorough = config.getoption("--thorough")
     settings.load_profile("thorough" if thorough else "quick")
     if not thorough:  # no test pulls the plug, and waiting for the disk takes a tenth of the time
